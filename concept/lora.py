@@ -1,0 +1,98 @@
+"""LoRA that trains beside a frozen model and can be switched off: the frozen model is the same model with it off.
+
+Source: Hu et al. 2021, arXiv:2106.09685. Scale 1, which is alpha = rank in kohya's convention.
+"""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..support.errors import InputError
+
+
+class Lora(nn.Module):
+    """One layer's update: x -> up(down(x)), float32. down ~ N(0, (1/rank)²), up = 0, so that it starts as nothing."""
+
+    def __init__(self, inputs: int, outputs: int, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.down = nn.Parameter(torch.randn(rank, inputs, generator=generator) / rank)
+        self.up = nn.Parameter(torch.zeros(outputs, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.float() @ self.down.t() @ self.up.t()
+
+
+class LoraSet(nn.Module):
+    """LoRAs for a set of layers, added by forward hooks while `attached`.
+
+    targets: kohya name -> the layer (Linear, or 1x1 Conv over tokens is not supported). enabled: switches all of them.
+    """
+
+    def __init__(self, targets: Mapping[str, nn.Module], rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.targets = dict(targets)  # a plain dict: these modules are the host's, not ours to train
+        self.rank = rank
+        self.enabled = True
+        self.layers = nn.ModuleDict({name: Lora(*_in_out(layer), rank, generator) for name, layer in self.targets.items()})
+
+    @contextlib.contextmanager
+    def attached(self) -> Iterator[None]:
+        """Adds the LoRAs to their layers' outputs; leaves nothing behind."""
+        hooks = []
+        try:
+            for name, layer in self.targets.items():
+                hooks.append(layer.register_forward_hook(self._hook(self.layers[name])))
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _hook(self, lora: nn.Module):  # type: ignore[no-untyped-def]
+        def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            if not self.enabled:
+                return output
+            return output + lora(inputs[0]).to(output.dtype)
+
+        return add
+
+    @contextlib.contextmanager
+    def off(self) -> Iterator[None]:
+        """The frozen model."""
+        before, self.enabled = self.enabled, False
+        try:
+            yield
+        finally:
+            self.enabled = before
+
+    def kohya(self) -> dict[str, Tensor]:
+        """The weights under the names that LoraLoader and other tools read: float32 copies on the CPU."""
+        out: dict[str, Tensor] = {}
+        for name, lora in self.layers.items():
+            out[f"{name}.lora_up.weight"] = lora.up.detach().to("cpu", copy=True).contiguous()
+            out[f"{name}.lora_down.weight"] = lora.down.detach().to("cpu", copy=True).contiguous()
+            out[f"{name}.alpha"] = torch.tensor(float(self.rank))
+        return out
+
+    def load_kohya(self, weights: Mapping[str, Tensor]) -> None:
+        """Goes on from saved weights.
+
+        Raises: InputError when they are of another rank or for other layers.
+        """
+        for name, lora in self.layers.items():
+            up, down = weights.get(f"{name}.lora_up.weight"), weights.get(f"{name}.lora_down.weight")
+            if up is None or down is None:
+                raise InputError(f"`concept` has a LoRA without {name}: set `train_text_encoder` as it was when the concept was trained.")
+            if up.shape != lora.up.shape or down.shape != lora.down.shape:
+                raise InputError(f"`concept` has a LoRA of rank {down.shape[0]} and `rank` is {self.rank}: set `rank` to {down.shape[0]} to go on from it.")
+            with torch.no_grad():
+                lora.up.copy_(up)
+                lora.down.copy_(down)
+
+
+def _in_out(layer: nn.Module) -> tuple[int, int]:
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"LoRA needs linear layers, and this is a {type(layer).__name__}")
+    return layer.in_features, layer.out_features

@@ -1,0 +1,68 @@
+"""Names of concepts. A name is a file name and a word in prompts, so it must be safe as both."""
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from .errors import InputError
+
+EXTENSION = ".safetensors"
+LONGEST_NAME = 64
+LONGEST_NAME_BYTES = 200  # file systems allow 255 bytes, of which temporary names and "_2" need some
+RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)
+
+
+def check_name(name: str) -> str:
+    """Returns the name as it is used: without spaces around it and without a trailing ".safetensors".
+
+    Letters and digits of every script, "_", "-" and "." inside are fine. Composed and decomposed accents become one
+    spelling (NFC), since file systems differ in which they keep and prompts must find the file.
+    Raises: InputError for a name that could leave its folder, that some system cannot store, or that a prompt would cut
+    short or read as syntax.
+    """
+    if not isinstance(name, str):
+        raise InputError(f"`name` is {name!r}; expected text: change `name`.")
+    bare = _drop_extension(unicodedata.normalize("NFC", name).strip())
+    problem = _problem(bare)
+    if problem:
+        raise InputError(f"`name` is {name!r}, which {problem}: use letters, digits, _ and -, as in my_concept.")
+    return bare
+
+
+def _drop_extension(name: str) -> str:
+    while name.lower().endswith(EXTENSION):
+        name = name[: -len(EXTENSION)].rstrip()
+    return name
+
+
+def _problem(name: str) -> str | None:
+    """What is wrong with a name, to follow "which", or None."""
+    if not name:
+        return "is empty"
+    if "/" in name or "\\" in name:
+        return "points into another folder"
+    if name.startswith("."):
+        return "starts with a dot, so it would be hidden"
+    if RESERVED.fullmatch(unicodedata.normalize("NFKC", name)):  # Windows also reserves COM¹
+        return "is reserved by Windows"
+    if len(name) > LONGEST_NAME or len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME_BYTES:
+        return f"is too long ({len(name)} characters; {LONGEST_NAME} fit)"
+    return _bad_character(name)
+
+
+def _bad_character(name: str) -> str | None:
+    for character in name:
+        if character.isspace():
+            return "has a space, where a prompt would cut it short"
+        if not _allowed(character):
+            return f"has {character!r}, which prompts or file systems read in their own way"
+    if not (name[0].isalnum() or name[0] == "_"):
+        return f"starts with {name[0]!r}"
+    if name.endswith("."):
+        return "ends with a dot, which Windows drops"
+    return None
+
+
+def _allowed(character: str) -> bool:
+    """Category M: vowel signs of many scripts, without which their words cannot be written."""
+    return character.isalnum() or character in "_-." or unicodedata.category(character).startswith("M")

@@ -1,0 +1,74 @@
+"""Saves a concept under a name that is free everywhere, together with its files for other tools."""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .data import Concept
+from .export import export_for_other_tools
+from .file import free_name, save_concept
+from .names import EXTENSION
+from .writing import FileTaken
+
+TRIES = 20
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where files go, and where a name must be free. Of each kind, the first folder is written to.
+
+    The others are those that the host also searches: a file there would answer to the same name.
+    """
+
+    concepts: Sequence[Path]
+    embeddings: Sequence[Path] = ()
+    loras: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was saved: the name that it got, the concept file, and the files for other tools (none without export)."""
+
+    name: str
+    path: Path
+    exports: tuple[Path, ...]
+
+
+def save_everywhere(concept: Concept, name: str, folders: Folders, export: bool = True, include_picture: bool = True) -> Saved:
+    """Saves a concept as NAME, or as NAME_2, NAME_3 … where another's file has that name. Nothing is overwritten.
+
+    Saving the same concept again finds its files and writes only those that are missing.
+    Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written; then no file is left
+    that was not there before.
+    """
+    searched = [*folders.concepts, *(folders.embeddings if export else ()), *(folders.loras if export else ())]
+    for _ in range(TRIES):
+        found = free_name(searched, name, concept, include_picture)
+        try:
+            return _save_as(concept, found, folders, export, include_picture)
+        except FileTaken:
+            continue  # someone took the name between the look and the writing: look again
+    raise FileTaken(f"{name} and the names after it are being taken by another program: change `name`.")
+
+
+def _save_as(concept: Concept, name: str, folders: Folders, export: bool, include_picture: bool) -> Saved:
+    path = _existing(folders.concepts, name)
+    is_new = path is None
+    path = path or save_concept(concept, folders.concepts[0] / (name + EXTENSION), include_picture)
+    if not export:
+        return Saved(name, path, ())
+    try:
+        exports = export_for_other_tools(concept, folders.embeddings[0], folders.loras[0], name)
+    except BaseException:
+        if is_new:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise
+    return Saved(name, path, tuple(exports))
+
+
+def _existing(folders: Sequence[Path], name: str) -> Path | None:
+    """The file of that name; `free_name` has found it to hold the same concept."""
+    return next((path for folder in folders if (path := folder / (name + EXTENSION)).exists()), None)

@@ -1,0 +1,111 @@
+"""Writes a new safetensors file completely or not at all, and never over another."""
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import Tensor
+
+from .errors import InputError
+
+DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+MEGABYTE = 2**20
+
+
+class FileTaken(InputError):
+    """A file of that name is there already. Nothing was written."""
+
+
+def write_new(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> Path:
+    """Writes tensors and metadata to a path where nothing is yet, and makes its folder if need be.
+
+    Everything goes into a temporary file beside it first, down to the disk, and is then given its name in one step. So
+    another program never sees half a file, and a failure at any moment leaves the folder as it was.
+    Returns path.
+    Raises: FileTaken when the path exists; InputError when the disk is full or the folder cannot be written.
+    """
+    # Serialised in memory, a few megabytes, so that every failure of the disk comes as an OSError with its number.
+    payload = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata))
+    temporary = path.parent / f".{path.stem[:40]}.{secrets.token_hex(6)}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_through(temporary, payload)
+        _publish(temporary, path, payload)
+    except OSError as error:
+        raise _readable(error, path, len(payload)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return path
+
+
+def _write_through(path: Path, payload: bytes) -> None:
+    """Makes a new file and waits until its bytes are on the disk; a file that could not be finished is removed."""
+    with path.open("xb") as file:
+        try:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                file.close()  # may fail again on a full disk; Windows removes only closed files
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+
+
+def _publish(temporary: Path, path: Path, payload: bytes) -> None:
+    """Gives the finished file its name. os.replace would be simpler, but overwrites without asking."""
+    if os.name == "nt":
+        os.rename(temporary, path)  # on Windows, and only there, this refuses to overwrite
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        _write_through(path, payload)  # exFAT and some network drives have no links
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the new name survive a power cut; not every system lets a folder be opened, and none needs it to be."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _readable(error: OSError, path: Path, size: int) -> InputError:
+    if isinstance(error, FileExistsError) and os.path.lexists(path):
+        return FileTaken(f"{path.name} already exists in {path.parent} and was not overwritten: change `name`.")
+    if error.errno in DISK_FULL:
+        return InputError(
+            f"the disk that holds {path.parent} is full, so {path.name} was not saved and nothing was overwritten; "
+            f"the concept is still on the wire: free {_megabytes_short(path.parent, size)} MB and queue again."
+        )
+    return InputError(
+        f"{path.name} could not be written to {path.parent} ({error.strerror or error}) and nothing was overwritten; "
+        "the concept is still on the wire: make that folder writable, or change `name`, and queue again."
+    )
+
+
+def _megabytes_short(folder: Path, size: int) -> int:
+    """How much to free, rounded up; all of it where free space is not told (or is a quota's)."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        free = 0
+    missing = size - free if free < size else size
+    return math.ceil(missing / MEGABYTE)
