@@ -1,0 +1,1 @@
+"""Everything that knows ComfyUI: the only room, beside `nodes`, that imports it."""

@@ -1,0 +1,60 @@
+"""Refuses what the methods cannot work on, in one sentence, before anything is touched."""
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.latent_formats
+import comfy.model_base
+
+from ..support.errors import InputError
+
+
+def _what_it_is(base: Any) -> str:
+    if isinstance(base, comfy.model_base.SDXL) or getattr(base, "adm_channels", 0):
+        return "an SDXL-like model"
+    config = base.model_config.unet_config
+    if not isinstance(base.latent_format, comfy.latent_formats.SD15):
+        return f"a {type(base).__name__} model"
+    if config.get("use_linear_in_transformer") or config.get("context_dim") == 1024:
+        return "an SD 2.x model"
+    if base.model_type != comfy.model_base.ModelType.EPS:
+        return f"a {base.model_type.name.lower().replace('_', '-')} model"
+    if config.get("in_channels", 4) != 4:
+        return "an inpainting or other model with extra input channels"
+    if config.get("use_temporal_attention"):
+        return "a video model"
+    return ""
+
+
+def require_sd1(model: Any) -> None:
+    """Raises: InputError unless the MODEL is an epsilon-predicting Stable Diffusion 1.x UNet."""
+    base = getattr(model, "model", None)
+    kind = _what_it_is(base) if isinstance(base, comfy.model_base.BaseModel) else f"a {type(base).__name__}"
+    if kind:
+        raise InputError(f"`model` is {kind}, and this works on Stable Diffusion 1.x: load an SD 1.4 or 1.5 checkpoint, or any finetune of one.")
+
+
+def text_width(clip: Any) -> int:
+    """How many numbers a token's embedding has (768 in SD 1.5)."""
+    return int(clip.cond_stage_model.clip_l.transformer.get_input_embeddings().weight.shape[1])
+
+
+def require_sd1_clip(clip: Any, model: Any | None = None) -> None:
+    """Raises: InputError unless the CLIP is SD 1.x's single text encoder, of the width that `model` reads."""
+    if clip is None:
+        raise InputError("`clip` is empty: the loaded file holds no text encoder; load a full SD 1.5 checkpoint, or add a CLIPLoader.")
+    stage = getattr(clip, "cond_stage_model", None)
+    if not hasattr(stage, "clip_l") or any(hasattr(stage, other) for other in ("clip_g", "t5xxl", "clip_h")):
+        raise InputError(f"`clip` is a {type(stage).__name__}, and this works on SD 1.x's text encoder (CLIP-L alone): connect the checkpoint's own CLIP.")
+    if model is not None:
+        wanted, found = model.model.model_config.unet_config.get("context_dim"), text_width(clip)
+        if wanted is not None and wanted != found:
+            raise InputError(f"`clip` gives {found} numbers a token but `model` reads {wanted}: connect both to the same checkpoint.")
+
+
+def require_vae(vae: Any) -> None:
+    """Raises: InputError unless the VAE has SD 1.x's four latent channels."""
+    if vae is None or getattr(vae, "first_stage_model", None) is None:
+        raise InputError("`vae` is empty: the loaded file holds no VAE; load a full SD 1.5 checkpoint, or add a VAELoader.")
+    if vae.latent_channels != 4:
+        raise InputError(f"`vae` has {vae.latent_channels} latent channels and SD 1.x has 4: connect the checkpoint's own VAE.")
