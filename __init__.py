@@ -1,0 +1,8 @@
+"""Single Image Studio: learn a concept from one picture, and edit a photo non-rigidly, inside ComfyUI."""
+
+
+async def comfy_entrypoint():  # type: ignore[no-untyped-def]
+    """What ComfyUI calls to get the pack's nodes; everything else is imported only now."""
+    from .nodes.extension import SingleImageStudio
+
+    return SingleImageStudio()

@@ -1,0 +1,1 @@
+"""The nodes: schemas and delegation."""

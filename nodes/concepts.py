@@ -1,0 +1,153 @@
+"""Nodes that keep and use concepts."""
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import Any
+
+from comfy_api.v0_0_2 import io
+
+from ..concept.data import Concept
+from ..concept.file import check_width, load_concept
+from ..concept.names import check_name
+from ..concept.saving import Folders, save_everywhere
+from ..host import checks, folders
+from ..host.apply import apply_concept
+from ..host.weights import fingerprint
+from .schema import CATEGORY, ConceptSocket, advanced, schema
+
+log = logging.getLogger("single_image_studio")
+
+
+def _strengths() -> list[io.Input]:
+    return [
+        io.Float.Input("strength_model", default=1.0, min=-10.0, max=10.0, step=0.05,
+                       tooltip="How strongly Stage II's LoRA acts on the picture. Lower it if pictures look stiff; 0 uses the learned word alone."),
+        io.Float.Input("strength_clip", default=1.0, min=-10.0, max=10.0, step=0.05,
+                       tooltip="How strongly Stage II's LoRA acts on the reading of prompts. Usually the same as strength_model."),
+    ]
+
+
+def _applied_outputs() -> list[io.Output]:
+    return [
+        io.Model.Output("model_out", display_name="model", tooltip="The MODEL with the concept: to KSampler, or to the next Load or Apply Concept."),
+        io.Clip.Output("clip_out", display_name="clip", tooltip="The CLIP that knows the concept's name: to CLIPTextEncode, or to the next Load or Apply Concept."),
+        io.String.Output("phrase", display_name="phrase", tooltip="What to write in prompts: the concept's name and its class word, as in <my_concept> face."),
+    ]
+
+
+def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float) -> tuple[Any, Any, str]:
+    checks.require_sd1(model)
+    checks.require_sd1_clip(clip, model)
+    check_width(concept, checks.text_width(clip))
+    if concept.base_model and concept.base_model != fingerprint(model):
+        log.warning("Concept %s was trained on another checkpoint than `model`; the likeness may be weaker.", name)
+    model, clip = apply_concept(model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip)
+    return model, clip, concept.phrase(name)
+
+
+class SaveConcept(io.ComfyNode):
+    """Writes a concept to one file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SIS_SaveConcept",
+            display_name="Save Concept",
+            category=CATEGORY,
+            search_aliases=["save embedding", "save lora", "singleinsert"],
+            is_output_node=True,
+            description="Saves a concept as one small file in models/single_image_studio/concepts. A name that is taken gets a number; nothing is overwritten.",
+            inputs=[
+                ConceptSocket.Input("concept", tooltip="A concept from Stage I or Stage II."),
+                io.String.Input("name", default="my_concept", tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _."),
+                io.Boolean.Input("export_for_other_tools", default=True,
+                                 tooltip="Also write embeddings/NAME and loras/NAME, which the stock embedding:NAME and Load LoRA use with the same result."),
+                advanced(io.Boolean.Input("include_picture", default=True,
+                                          tooltip="Keep the picture and mask in the file, so that the concept can be trained further. Turn off before sharing a private photo.")),
+            ],
+            outputs=[
+                ConceptSocket.Output("saved_concept", display_name="concept", tooltip="The same concept, for nodes that follow."),
+                io.String.Output("saved_as", display_name="saved_as", tooltip="The name that it was saved under: as asked, or with a number if that was taken."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True) -> io.NodeOutput:
+        saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export_for_other_tools, include_picture)
+        name, concept = saved.name, dataclasses.replace(concept, name=saved.name)
+        log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(name))
+        return io.NodeOutput(concept, name, ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"]})
+
+
+class LoadConcept(io.ComfyNode):
+    """Loads a saved concept and applies it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SIS_LoadConcept",
+            display_name="Load Concept",
+            category=CATEGORY,
+            search_aliases=["load embedding", "load lora", "singleinsert", "use concept"],
+            description="Loads a saved concept and puts it on MODEL and CLIP. Then write its phrase in any prompt: <my_concept> face with sunglasses. "
+                        "Chain several of these to use several concepts together.",
+            inputs=[
+                io.Model.Input("model", tooltip="The checkpoint to make pictures with: the one that the concept was trained on, or a relative."),
+                io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
+                io.Combo.Input("concept_name", options=folders.concept_names(), tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts."),
+                *_strengths(),
+            ],
+            outputs=[*_applied_outputs(), ConceptSocket.Output("concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, concept_name: str | None = None, input_types: Any = None) -> bool | str:
+        """Checks the name when the graph runs, so that a concept saved by the same graph can be linked in (STRING into this list).
+
+        None means that the input is linked; the host skips its own check of an argument that is named here.
+        """
+        if concept_name is None or concept_name in folders.concept_names():
+            return True
+        return f"there is no concept {concept_name!r} in models/single_image_studio/concepts: save one with Save Concept, or choose another"
+
+    @classmethod
+    def fingerprint_inputs(cls, concept_name: str | None = None, **_: Any) -> str:
+        """A concept's content decides whether the node runs again."""
+        if not concept_name or concept_name not in folders.concept_names():
+            return ""
+        status = folders.concept_file(concept_name).stat()
+        return f"{status.st_mtime_ns}-{status.st_size}"
+
+    @classmethod
+    def execute(cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float) -> io.NodeOutput:
+        concept = load_concept(folders.concept_file(concept_name))
+        name = concept_name.replace("\\", "/").rsplit("/", 1)[-1]
+        concept = dataclasses.replace(concept, name=name)
+        return io.NodeOutput(*_apply(model, clip, concept, name, strength_model, strength_clip), concept)
+
+
+class ApplyConcept(io.ComfyNode):
+    """Applies a concept that is on a wire, saved or not."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SIS_ApplyConcept",
+            display_name="Apply Concept",
+            category=CATEGORY,
+            search_aliases=["use concept", "singleinsert"],
+            description="Puts a concept straight from training on MODEL and CLIP, without saving it. Then write its phrase in any prompt: <my_concept> face with sunglasses.",
+            inputs=[
+                io.Model.Input("model", tooltip="The checkpoint to make pictures with."),
+                io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
+                ConceptSocket.Input("concept", tooltip="A concept from Stage I, Stage II or Load Concept."),
+                io.String.Input("name", default="my_concept", tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _."),
+                *_strengths(),
+            ],
+            outputs=_applied_outputs(),
+        )
+
+    @classmethod
+    def execute(cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float) -> io.NodeOutput:
+        return io.NodeOutput(*_apply(model, clip, concept, check_name(name), strength_model, strength_clip))

@@ -1,0 +1,16 @@
+"""The list of nodes that the host registers."""
+from __future__ import annotations
+
+from comfy_api.v0_0_2 import ComfyExtension, io
+
+from ..host import folders
+from .concepts import ApplyConcept, LoadConcept, SaveConcept
+from .train import TrainStage1, TrainStage2
+
+
+class SingleImageStudio(ComfyExtension):
+    """The pack."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        folders.register()
+        return [TrainStage1, TrainStage2, SaveConcept, LoadConcept, ApplyConcept]
