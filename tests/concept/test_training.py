@@ -1,0 +1,249 @@
+"""The two training stages on a small linear denoiser whose results can be worked out, without a host."""
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from single_image_studio.concept.encoders import build_encoder
+from single_image_studio.concept.lora import LoraSet
+from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
+from single_image_studio.concept.training import StepReport, latent_mask, train_stage1, train_stage2
+from single_image_studio.diffusion.process import scaled_linear_alpha_bar
+from single_image_studio.support.errors import InputError
+
+WIDTH = 6
+
+
+class LinearDenoiser:
+    """x0 = the context's mean through a linear layer, spread over the picture, plus a little of the noisy latents."""
+
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.device = torch.device("cpu")
+        self.alpha_bar = scaled_linear_alpha_bar()
+        self.checkpointing = False
+        self.unet = nn.Linear(WIDTH, 4).requires_grad_(False)
+        self.text = nn.Linear(WIDTH, WIDTH, bias=False).requires_grad_(False)
+        for layer in (self.unet, self.text):
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
+        self.unet.bias.zero_()
+        self.class_row = torch.randn(1, WIDTH, generator=generator)
+        self.picture = torch.randn(1, 4, 4, 4, generator=generator)
+        self.dtype = dtype
+        self.calls: list[int] = []
+        self.fail_over: int | None = None
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        return self.dtype
+
+    def predict_x0(self, latents: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+        self.calls.append(len(latents))
+        if self.fail_over is not None and len(latents) > self.fail_over and not self.checkpointing:
+            raise MemoryError("too many at once")
+        assert timesteps.dtype == torch.int64 and int(timesteps.min()) >= 0 and int(timesteps.max()) < 1000
+        return self.unet(context.mean(1))[:, :, None, None].expand(len(latents), -1, *latents.shape[2:]) + 0.1 * latents
+
+    def encode(self, embedding: Tensor | None) -> Tensor:
+        rows = self.class_row if embedding is None else torch.cat([embedding, self.class_row])
+        return self.text(rows)[None]
+
+    def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.picture.repeat(count, 1, 1, 1) + 0.01 * torch.randn(count, 4, 4, 4, generator=generator)
+
+    def micro_batch(self, batch: int) -> int:
+        return batch
+
+
+def mask() -> Tensor:
+    m = torch.zeros(1, 32, 32)
+    m[:, :16] = 1
+    return m
+
+
+def stage1(denoiser: LinearDenoiser, steps: int = 30, reports: list[StepReport] | None = None, start: float = 3.0, **changes: Any):  # type: ignore[no-untyped-def]
+    settings = Stage1Settings(**{"class_word": "thing", "steps": steps, "batch_size": 4, "learning_rate": 0.05, "encoder": "none", "seed": 3, **changes})
+    encoder = build_encoder("none", WIDTH, settings.seed, torch.full((1, WIDTH), start))
+    keep = reports if reports is not None else []
+    return train_stage1(denoiser, encoder, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9)), mask(), settings, keep.append)
+
+
+def stage2(denoiser: LinearDenoiser, start: Tensor, steps: int = 20, **changes: Any):  # type: ignore[no-untyped-def]
+    settings = Stage2Settings(**{"steps": steps, "batch_size": 4, "learning_rate": 0.02, "seed": 3, **changes})
+    encoder = build_encoder("none", WIDTH, 0, start)
+    lora = LoraSet({"unet": denoiser.unet, "text": denoiser.text}, settings.rank, torch.Generator().manual_seed(settings.seed))
+    return train_stage2(denoiser, encoder, lora, torch.rand(1, 3, 32, 32), mask(), settings, lambda _: None), lora
+
+
+def test_stage1_learns_and_reports_every_step() -> None:
+    reports: list[StepReport] = []
+    result = stage1(LinearDenoiser(), reports=reports)
+    assert [r.step for r in reports] == list(range(1, 31))
+    assert set(result.losses) == {"loss", "foreground", "background"}
+    assert all(len(v) == 30 for v in result.losses.values())
+    assert sum(result.losses["loss"][-5:]) < sum(result.losses["loss"][:5])
+    for loss, fg, bg in zip(*(result.losses[k] for k in ("loss", "foreground", "background"))):
+        assert loss == pytest.approx(fg + bg)
+
+
+def test_same_seed_same_bits_other_seed_other_bits() -> None:
+    one, two, other = stage1(LinearDenoiser()), stage1(LinearDenoiser()), stage1(LinearDenoiser(), seed=4)
+    assert torch.equal(one.embedding, two.embedding) and one.losses == two.losses
+    assert not torch.equal(one.embedding, other.embedding)
+
+
+def test_the_global_generator_is_neither_read_nor_moved() -> None:
+    first, second = LinearDenoiser(), LinearDenoiser()  # torch's own initialisation draws from it
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = stage1(first)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(stage1(second).embedding, one.embedding)
+
+
+def test_first_step_is_the_papers_equations() -> None:
+    """One step's losses and update, written out again from the equations."""
+    denoiser = LinearDenoiser()
+    result = stage1(denoiser, steps=1, start=0.0, background_weight=0.5)
+    generator = torch.Generator().manual_seed(3)
+    x0 = denoiser.draw_latents(4, generator)
+    noise = torch.randn(x0.shape, generator=generator)
+    t = torch.randint(0, 1000, (4,), generator=generator)
+    a = denoiser.alpha_bar[t].view(-1, 1, 1, 1)
+    latents = a.sqrt() * x0 + (1 - a).sqrt() * noise
+    embedding = torch.zeros(1, WIDTH, requires_grad=True)
+    star = denoiser.predict_x0(latents, t, denoiser.encode(embedding))
+    frozen = denoiser.predict_x0(latents, t, denoiser.encode(None)).detach()
+    m = torch.zeros(1, 1, 4, 4)
+    m[:, :, :2] = 1
+    fg, bg = (m * (star - x0) ** 2).mean(), ((1 - m) * (star - frozen) ** 2).mean()
+    assert result.losses["foreground"][0] == pytest.approx(fg.item(), rel=1e-5)
+    assert result.losses["background"][0] == pytest.approx(bg.item(), rel=1e-5)
+    (fg + 0.5 * bg).backward()
+    grad = embedding.grad
+    assert grad is not None
+    grad = grad * min(1.0, 1.0 / (grad.norm().item() + 1e-6))
+    # Adam's first update is the sign of the gradient, up to eps; weight decay acts on zeros
+    expected = -0.05 * grad / (grad.abs() + 1e-8)
+    assert torch.allclose(result.embedding, expected, atol=1e-5)
+
+
+def test_micro_batches_change_nothing() -> None:
+    whole = stage1(LinearDenoiser())
+    short = LinearDenoiser()
+    short.fail_over = 1
+    split = stage1(short)
+    assert max(short.calls[-8:]) == 1
+    assert torch.allclose(whole.embedding, split.embedding, atol=1e-4)
+    assert whole.losses["loss"] == pytest.approx(split.losses["loss"], rel=1e-4)
+
+
+def test_checkpointing_comes_on_when_one_sample_is_too_much() -> None:
+    short = LinearDenoiser()
+    short.fail_over = 0
+    assert torch.allclose(stage1(short).embedding, stage1(LinearDenoiser()).embedding, atol=1e-4)
+    assert short.checkpointing
+
+
+def test_out_of_memory_for_good_says_what_to_change() -> None:
+    short = LinearDenoiser()
+    short.fail_over = 0
+    with pytest.raises(InputError, match="resolution"):
+        stage1(short, gradient_checkpointing="off")
+
+
+def test_a_loss_that_is_not_a_number_stops_with_a_sentence() -> None:
+    denoiser = LinearDenoiser()
+    denoiser.picture[0, 0, 0, 0] = math.nan
+    with pytest.raises(InputError, match=r"became nan at step 1: lower `learning_rate`"):
+        stage1(denoiser)
+
+
+def test_half_precision_overflow_is_skipped_then_stopped() -> None:
+    denoiser = LinearDenoiser(torch.float16)
+    denoiser.picture *= 1e30  # finite in float32, not when squared
+    with pytest.raises(InputError, match="precision"):
+        stage1(denoiser, steps=100)
+
+
+def test_what_is_kept_is_the_embedding_after_the_last_update() -> None:
+    result = stage1(LinearDenoiser())
+    rebuilt = build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH))
+    rebuilt.load_state_dict(result.encoder_state)
+    assert torch.equal(rebuilt(torch.zeros(1, 3, 8, 8)).detach(), result.embedding)
+
+
+def test_without_background_weight_the_class_is_never_predicted() -> None:
+    denoiser = LinearDenoiser()
+    result = stage1(denoiser, steps=5, background_weight=0.0)
+    assert set(result.losses) == {"loss", "foreground"}
+    assert len(denoiser.calls) == 5
+
+
+def test_stage2_trains_both_and_freezes_the_model() -> None:
+    denoiser = LinearDenoiser()
+    before = denoiser.unet.weight.clone(), denoiser.text.weight.clone()
+    start = stage1(denoiser).embedding
+    result, lora = stage2(denoiser, start)
+    assert set(result.losses) == {"loss", "foreground", "background", "semantic"}
+    assert result.losses["semantic"][0] == pytest.approx(0, abs=1e-12)  # the LoRA starts as nothing
+    assert result.losses["semantic"][-1] > 0
+    assert sum(result.losses["loss"][-5:]) < sum(result.losses["loss"][:5])
+    assert not torch.equal(result.embedding, start)
+    assert all(layer.up.abs().sum() > 0 for layer in lora.layers.values())
+    assert torch.equal(denoiser.unet.weight, before[0]) and torch.equal(denoiser.text.weight, before[1])
+    assert not denoiser.unet._forward_hooks and not denoiser.text._forward_hooks
+
+
+def test_stage2_same_seed_same_bits() -> None:
+    start = torch.ones(1, WIDTH)
+    one, two = stage2(LinearDenoiser(), start)[0], stage2(LinearDenoiser(), start)[0]
+    assert all(torch.equal(v, two.lora[k]) for k, v in one.lora.items())
+    other = stage2(LinearDenoiser(), start, seed=8)[0]
+    assert not torch.equal(one.lora["unet.lora_down.weight"], other.lora["unet.lora_down.weight"])
+
+
+def test_semantic_loss_holds_the_class_still() -> None:
+    def drift(eta: float) -> float:
+        denoiser = LinearDenoiser()
+        # with the tuned text encoder's target, the paper's, the text encoder itself is free to drift
+        _, lora = stage2(denoiser, torch.ones(1, WIDTH), steps=60, semantic_weight=eta, class_text_encoder="frozen")
+        with torch.no_grad():
+            plain = denoiser.unet(denoiser.encode(None).mean(1))
+            with lora.attached():
+                return float(F.mse_loss(denoiser.unet(denoiser.encode(None).mean(1)), plain))
+
+    assert drift(10.0) < 0.5 * drift(0.0)
+
+
+def test_frozen_text_encoder_for_the_class_target() -> None:
+    start = torch.ones(1, WIDTH)
+    tuned, frozen = (stage2(LinearDenoiser(), start, class_text_encoder=c)[0] for c in ("tuned", "frozen"))
+    assert tuned.losses["semantic"][0] == pytest.approx(frozen.losses["semantic"][0])
+    assert tuned.losses["semantic"][-1] != pytest.approx(frozen.losses["semantic"][-1])
+
+
+def test_cancelling_leaves_no_hooks() -> None:
+    denoiser = LinearDenoiser()
+
+    def cancel(_: StepReport) -> None:
+        raise KeyboardInterrupt
+
+    lora = LoraSet({"unet": denoiser.unet}, 2, torch.Generator())
+    with pytest.raises(KeyboardInterrupt):
+        train_stage2(denoiser, build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH)), lora, torch.rand(1, 3, 32, 32), mask(),
+                     dataclasses.replace(Stage2Settings(), steps=3), cancel)
+    assert not denoiser.unet._forward_hooks
+
+
+def test_latent_mask_keeps_soft_values() -> None:
+    m = torch.zeros(1, 16, 16)
+    m[:, :4] = 1
+    assert latent_mask(m, (2, 2)).flatten().tolist() == [0.5, 0.5, 0.0, 0.0]
