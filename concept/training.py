@@ -161,7 +161,7 @@ class Trainer:
             self.denoiser.checkpointing = True
             logging.warning("Single Image Studio: out of memory; going on with gradient checkpointing.")
         else:
-            raise InputError("out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to on or auto, or close other programs.") from None
+            raise InputError("out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to auto, or close other programs.") from None
 
     def _update(self, values: dict[str, float]) -> None:
         step = len(self.losses.get("loss", [])) + 1

@@ -1,0 +1,188 @@
+"""Gradients inside the host's inference mode, and that nothing is left behind."""
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+import torch
+from single_image_studio.support.errors import InputError
+from torch import Tensor
+
+
+def open_(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any):  # type: ignore[no-untyped-def]
+    from single_image_studio.host.denoiser import open_denoiser
+    from single_image_studio.host.vae import posterior
+
+    return open_denoiser(model, clip, posterior(vae, image), "heart", **options)
+
+
+def backward_once(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any) -> Tensor:
+    """A gradient through UNet and text encoder at an embedding of ones, inside inference mode as the executor has it."""
+    with torch.inference_mode(), open_(model, clip, vae, image, **options) as denoiser:
+        embedding = torch.full((1, 96), 0.1, requires_grad=True)
+        x0 = denoiser.draw_latents(2, torch.Generator().manual_seed(0))
+        noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
+        pred = denoiser.predict_x0(0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), denoiser.encode(embedding))
+        pred.square().mean().backward()
+        assert embedding.grad is not None
+        return embedding.grad.clone()
+
+
+def test_gradients_flow_inside_inference_mode(demo_model, concept_picture) -> None:
+    grad = backward_once(*demo_model, concept_picture[0])
+    assert torch.isfinite(grad).all() and grad.abs().sum() > 0
+
+
+def test_gradient_is_right(demo_model, concept_picture) -> None:
+    """Against a finite difference of the same prediction."""
+    with torch.inference_mode(), open_(*demo_model, concept_picture[0], precision="fp32") as denoiser:
+        x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+        t = torch.tensor([500])
+
+        def value(embedding: Tensor) -> Tensor:
+            return denoiser.predict_x0(x, t, denoiser.encode(embedding)).square().sum()
+
+        start = torch.full((1, 96), 0.1)
+        direction = 0.1 * torch.randn(1, 96, generator=torch.Generator().manual_seed(2))
+        leaf = start.clone().requires_grad_()
+        value(leaf).backward()
+        with torch.no_grad():
+            h = 1e-2
+            difference = (value(start + h * direction) - value(start - h * direction)) / (2 * h)
+        assert (leaf.grad * direction).sum().item() == pytest.approx(difference.item(), rel=0.02)
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32", "bf16", "fp16"])
+def test_every_precision_leaves_stock_pictures_their_bits(demo_model, concept_picture, stock_picture, precision: str) -> None:
+    before = stock_picture(*demo_model)
+    grad = backward_once(*demo_model, concept_picture[0], precision=precision)
+    assert torch.isfinite(grad).all()
+    assert torch.equal(stock_picture(*demo_model), before)
+
+
+def test_stock_nodes_before_and_a_lora_on_the_model(demo_model, concept_picture, stock_picture) -> None:
+    """LoRA-patched weights are put back as inference tensors: the next training must still work, and the other way round."""
+    import comfy.sd
+
+    model, clip, vae = demo_model
+    lora = some_lora(model, clip)
+    with torch.inference_mode():
+        patched = comfy.sd.load_lora_for_models(model, clip, lora, 1.0, 1.0)
+    plain, styled = stock_picture(model, clip, vae), stock_picture(*patched, vae)
+    assert not torch.equal(plain, styled)
+    one = backward_once(*patched, vae, concept_picture[0])
+    assert torch.equal(stock_picture(model, clip, vae), plain)
+    other = backward_once(model, clip, vae, concept_picture[0])
+    assert not torch.allclose(one, other)  # the LoRA was on while training
+    assert torch.equal(stock_picture(*patched, vae), styled)
+    assert torch.equal(stock_picture(model, clip, vae), plain)
+
+
+def some_lora(model: Any, clip: Any, size: float = 0.3) -> dict[str, Tensor]:
+    from single_image_studio.concept.lora import LoraSet
+    from single_image_studio.host.weights import attention_projections
+
+    with torch.inference_mode(False):
+        lora = LoraSet(attention_projections(model, clip), 4, torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            for layer in lora.layers.values():
+                layer.up.copy_(size * torch.randn(layer.up.shape, generator=torch.Generator().manual_seed(1)))
+        return lora.kohya()
+
+
+class Boom(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [Boom, KeyboardInterrupt, MemoryError])
+def test_an_error_leaves_nothing_behind(demo_model, concept_picture, stock_picture, error: type[BaseException]) -> None:
+    import comfy.model_management
+
+    model, clip, vae = demo_model
+    before = stock_picture(model, clip, vae)
+    training = getattr(comfy.model_management, "in_training", None)
+    with contextlib.suppress(error), torch.inference_mode(), open_(model, clip, vae, concept_picture[0]) as denoiser:
+        denoiser.checkpointing = True
+        denoiser.encode(torch.ones(1, 96, requires_grad=True))
+        raise error
+    assert getattr(comfy.model_management, "in_training", None) == training
+    unet = model.model.diffusion_model
+    assert not any("forward" in m.__dict__ for m in unet.modules())
+    assert not any(m._forward_pre_hooks or m._forward_hooks for m in [*unet.modules(), *clip.cond_stage_model.modules()])
+    assert torch.equal(stock_picture(model, clip, vae), before)
+
+
+def test_the_hosts_own_cancel_reaches_a_step(demo_model, concept_picture, stock_picture) -> None:
+    """The host raises its interrupt inside a layer's forward, also while a checkpoint recomputes."""
+    import comfy.model_management as mm
+
+    before = stock_picture(*demo_model)
+    with pytest.raises(mm.InterruptProcessingException), torch.inference_mode(), open_(*demo_model, concept_picture[0]) as denoiser:
+        denoiser.checkpointing = True
+        embedding = torch.ones(1, 96, requires_grad=True)
+        pred = denoiser.predict_x0(torch.randn(1, 4, 16, 16), torch.tensor([500]), denoiser.encode(embedding))
+        mm.interrupt_current_processing(True)
+        try:
+            pred.sum().backward()
+            from single_image_studio.host.progress import throw_if_cancelled
+
+            throw_if_cancelled()
+        finally:
+            mm.interrupt_current_processing(False)
+    assert torch.equal(stock_picture(*demo_model), before)
+
+
+def test_checkpointing_gives_the_same_gradient(demo_model, concept_picture) -> None:
+    plain = backward_once(*demo_model, concept_picture[0])
+    with torch.inference_mode(), open_(*demo_model, concept_picture[0]) as denoiser:
+        denoiser.checkpointing = True
+        embedding = torch.full((1, 96), 0.1, requires_grad=True)
+        x0 = denoiser.draw_latents(2, torch.Generator().manual_seed(0))
+        noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
+        denoiser.predict_x0(0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), denoiser.encode(embedding)).square().mean().backward()
+        assert embedding.grad is not None
+        assert torch.allclose(embedding.grad, plain, rtol=1e-4, atol=1e-7)
+
+
+def test_predictions_are_the_hosts_own(demo_model) -> None:
+    """eps and x0 against the bare UNet called as the papers write it."""
+    from single_image_studio.diffusion.process import x0_from_eps
+    from single_image_studio.host.denoiser import open_denoiser
+
+    model, clip, _ = demo_model
+    with torch.inference_mode(), open_denoiser(model, clip, None, "heart", "fp32") as denoiser, torch.no_grad():
+        latents, t = torch.randn(3, 4, 16, 16), torch.tensor([1, 400, 999])
+        context = denoiser.encode(None)
+        eps = denoiser.predict_eps(latents, t, context)
+        direct = denoiser.base.diffusion_model(latents, t.float(), context=context.expand(3, -1, -1))
+        assert torch.allclose(eps, direct, rtol=1e-3, atol=2e-3)
+        x0 = denoiser.predict_x0(latents, t, context)
+        assert torch.allclose(x0, x0_from_eps(latents, direct, denoiser.alpha_bar[t]), rtol=1e-3, atol=2e-3)
+
+
+def test_encoding_the_class_is_the_stock_encoding(demo_model) -> None:
+    import nodes
+    from single_image_studio.host.denoiser import open_denoiser
+
+    model, clip, _ = demo_model
+    with torch.inference_mode():
+        stock = nodes.CLIPTextEncode().encode(clip, "golden heart star")[0][0][0]
+        with open_denoiser(model, clip, None, "golden heart star") as denoiser, torch.no_grad():
+            assert torch.equal(denoiser.encode(None), stock)
+
+
+@pytest.mark.parametrize("word, complaint", [("", "empty"), ("  ", "empty"), ("heart " * 80, "longer"), ("heart " * 75, "longer")])
+def test_class_words_that_do_not_fit(demo_model, word: str, complaint: str) -> None:
+    from single_image_studio.host.text import class_tokens
+
+    with pytest.raises(InputError, match=complaint):
+        class_tokens(demo_model[1], word)
+
+
+def test_the_longest_class_word_fits(demo_model) -> None:
+    from single_image_studio.host.text import class_tokens, encode
+
+    tokens = class_tokens(demo_model[1], "heart " * 74)
+    assert len(tokens) == 74
+    assert encode(demo_model[1], [(torch.ones(96), 1.0), *tokens]).shape == (1, 77, 96)
