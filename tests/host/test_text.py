@@ -1,0 +1,119 @@
+"""`<NAME>` in prompts, against the host's own `embedding:NAME`."""
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@pytest.fixture
+def embedding(host: pathlib.Path) -> Tensor:
+    """A row for <foo>, also saved where the stock tokenizer looks for embedding:foo."""
+    row = torch.randn(1, 96, generator=torch.Generator().manual_seed(4))
+    folder = host / "models" / "embeddings"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({"emb_params": row}, folder / "foo.safetensors")
+    save_file({"emb_params": row + 1}, folder / "bar.safetensors")
+    return row
+
+
+@pytest.fixture
+def clips(demo_model, embedding) -> tuple[Any, Any]:
+    """The stock CLIP with the embeddings' folder, and one that knows <foo> and <bar>."""
+    import folder_paths
+    from single_image_studio.host.text import with_concept
+
+    clip = demo_model[1]
+    clip.tokenizer.clip_l.embedding_directory = folder_paths.get_folder_paths("embeddings")
+    return clip, with_concept(with_concept(clip, "foo", embedding), "bar", embedding + 1)
+
+
+def same_tokens(one: list[list[Any]], two: list[list[Any]]) -> bool:
+    return all(
+        len(a) == len(b) and all(x[1:] == y[1:] and (torch.equal(x[0], y[0]) if torch.is_tensor(x[0]) else x[0] == y[0]) for x, y in zip(a, b))
+        for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("prompt", [
+    "<foo> heart",
+    "a large <foo> heart on a green background",
+    "(<foo> heart:1.2)",
+    "((<foo>)) heart, (best:0.7)",
+    "a <foo> heart and a <bar> star",
+    "<bar> star\n<foo> heart",
+    "<foo> <foo> heart",
+    "a heart on a green background " * 14 + "<foo> heart",
+    r"\(<foo> heart\) plain",
+    "<foo>",
+])
+@pytest.mark.parametrize("word_ids", [False, True])
+def test_a_name_is_what_embedding_is(clips, prompt: str, word_ids: bool) -> None:
+    stock, ours = clips
+    by_name = ours.tokenize(prompt, return_word_ids=word_ids)["l"]
+    by_file = stock.tokenize(prompt.replace("<foo>", " embedding:foo").replace("<bar>", " embedding:bar"), return_word_ids=word_ids)["l"]
+    if word_ids:  # the host numbers a sentence's pieces, and an embedding is one of its own: only ids and weights can agree
+        by_name, by_file = ([[e[:2] for e in chunk] for chunk in chunks] for chunks in (by_name, by_file))
+    assert same_tokens(by_name, by_file)
+
+
+@pytest.mark.parametrize("prompt", ["", "a heart", "<unknown> heart", "1 < 2 > 0", "foo bar"])
+def test_prompts_without_a_concept_are_untouched(clips, prompt: str) -> None:
+    stock, ours = clips
+    assert same_tokens(ours.tokenize(prompt)["l"], stock.tokenize(prompt)["l"])
+
+
+def test_the_clip_it_came_from_knows_nothing(clips, embedding) -> None:
+    stock, ours = clips
+    assert not any(torch.is_tensor(token) for token, _ in stock.tokenize("<foo> heart")["l"][0])
+    assert "foo" in ours.tokenizer.clip_l.concepts
+
+
+def test_encodes_to_the_same_bits(clips) -> None:
+    import nodes
+
+    stock, ours = clips
+    with torch.inference_mode():
+        one = nodes.CLIPTextEncode().encode(ours, "(<foo> heart:1.3) on a green background")[0][0][0]
+        two = nodes.CLIPTextEncode().encode(stock, "(embedding:foo heart:1.3) on a green background")[0][0][0]
+    assert torch.equal(one, two)
+
+
+def test_training_encodes_as_prompts_do(clips, embedding, demo_model) -> None:
+    """What is trained as "* heart" is what CLIPTextEncode gives for "<foo> heart"."""
+    import nodes
+    from single_image_studio.host.denoiser import open_denoiser
+
+    _, ours = clips
+    with torch.inference_mode():
+        prompt = nodes.CLIPTextEncode().encode(ours, "<foo> heart")[0][0][0]
+        with open_denoiser(demo_model[0], demo_model[1], None, "heart") as denoiser, torch.no_grad():
+            assert torch.equal(denoiser.encode(embedding.clone()), prompt)
+
+
+def test_rare_words_do_not_clash_with_the_prompt(clips, embedding) -> None:
+    _, ours = clips
+    inner = ours.tokenizer.clip_l
+    taken = inner._rare_words("", 1)[0][0]
+    tokens = ours.tokenize(f"<foo> heart {taken}")["l"][0]
+    assert sum(torch.is_tensor(token) for token, _ in tokens) == 1
+
+
+def test_many_tokens_a_concept(demo_model) -> None:
+    from single_image_studio.host.text import with_concept
+
+    rows = torch.randn(3, 96)
+    tokens = with_concept(demo_model[1], "many", rows).tokenize("a <many> heart")["l"][0]
+    assert torch.equal(torch.stack([t for t, _ in tokens if torch.is_tensor(t)]), rows)
+
+
+def test_survives_copies(clips) -> None:
+    import copy
+
+    _, ours = clips
+    clone = ours.clone()
+    clone.tokenizer = copy.deepcopy(ours.tokenizer)
+    assert any(torch.is_tensor(token) for token, _ in clone.tokenize("<foo> heart")["l"][0])
