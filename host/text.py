@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import copy
+import logging
+import re
 from typing import Any
 
 import torch
@@ -10,6 +12,8 @@ from torch import Tensor
 from ..support.errors import InputError
 
 Token = tuple[Any, float]
+log = logging.getLogger("single_image_studio")
+_NAME = re.compile(r"<([\w.-]+)>")
 
 
 def class_tokens(clip: Any, class_word: str) -> list[Token]:
@@ -72,6 +76,8 @@ class ConceptTokenizer:
     def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> list[list[tuple[Any, ...]]]:
         """As the host's: chunks of (token id or embedding, weight[, word id])."""
         named = [name for name in self.concepts if f"<{name}>" in text]
+        for unknown in sorted(set(_NAME.findall(text)) - set(self.concepts)):
+            log.warning("The prompt writes <%s>, and no such concept is loaded here; there are %s.", unknown, ", ".join(f"<{n}>" for n in self.concepts))
         if not named:
             return self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)  # type: ignore[no-any-return]
         words = self._rare_words(text, len(named) * max(len(self.concepts[n]) for n in named))
@@ -100,10 +106,10 @@ class ConceptTokenizer:
         raise InputError(f"the prompt uses too many of the text encoder's words to place {count} concepts in it: shorten it.")
 
 
-def with_concept(clip: Any, name: str, embedding: Tensor) -> Any:
+def with_concept(clip: Any, name: str, embedding: Tensor, nickname: str | None = None) -> Any:
     """A clone of the CLIP whose prompts know `<name>`; concepts that it knew before stay known.
 
-    embedding: (n, width) float32.
+    embedding: (n, width) float32. nickname: a second name, unless another concept has it.
     """
     clone = clip.clone()
     tokenizer = copy.copy(clip.tokenizer)
@@ -111,6 +117,8 @@ def with_concept(clip: Any, name: str, embedding: Tensor) -> Any:
     known = dict(inner.concepts) if isinstance(inner, ConceptTokenizer) else {}
     base = inner.inner if isinstance(inner, ConceptTokenizer) else inner
     known[name] = embedding.clone()
+    if nickname:
+        known.setdefault(nickname, known[name])
     tokenizer.clip_l = ConceptTokenizer(base, known)
     clone.tokenizer = tokenizer
     return clone

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from typing import Any
 
 from comfy_api.v0_0_2 import io
@@ -42,7 +43,9 @@ def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: f
     check_width(concept, checks.text_width(clip))
     if concept.base_model and concept.base_model != fingerprint(model):
         log.warning("Concept %s was trained on another checkpoint than `model`; the likeness may be weaker.", name)
-    model, clip = apply_concept(model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip)
+    # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
+    nickname = re.sub(r"_\d+$", "", name)
+    model, clip = apply_concept(model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip, nickname)
     return model, clip, concept.phrase(name)
 
 
@@ -63,7 +66,7 @@ class SaveConcept(io.ComfyNode):
                 io.String.Input("name", default="my_concept", tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _."),
                 io.Boolean.Input("export_for_other_tools", default=True,
                                  tooltip="Also write embeddings/NAME and loras/NAME, which the stock embedding:NAME and Load LoRA use with the same result."),
-                advanced(io.Boolean.Input("include_picture", default=True,
+                advanced(io.Boolean.Input("include_picture", optional=True, default=True,
                                           tooltip="Keep the picture and mask in the file, so that the concept can be trained further. Turn off before sharing a private photo.")),
             ],
             outputs=[

@@ -1,4 +1,7 @@
-"""Schemas that work on old and new hosts, and the pack's own socket type."""
+"""Schemas that work on old and new hosts, and the pack's own socket type.
+
+Inputs appended after a release are `optional`: a graph saved before them must still pass the host's validation.
+"""
 from __future__ import annotations
 
 import dataclasses

@@ -58,7 +58,7 @@ class TrainStage1(io.ComfyNode):
                 io.Combo.Input("encoder", options=["vit_b32", "cnn", "none"], default="vit_b32",
                                tooltip="What finds the word. vit_b32 is the paper's (88 M parameters), cnn is lighter (11.6 M), none trains the word itself, more slowly."),
                 *_shared_inputs("Fixes every random choice: the same seed gives the same concept."),
-                advanced(io.Int.Input("resolution", default=512, min=64, max=2048, step=64,
+                advanced(io.Int.Input("resolution", optional=True, default=512, min=64, max=2048, step=64,
                                       tooltip="Pictures larger than this are reduced before training; smaller ones stay as they are. 512 is what SD 1.5 was made for.")),
             ],
             outputs=[
@@ -111,7 +111,7 @@ class TrainStage2(io.ComfyNode):
                 io.Int.Input("rank", default=4, min=1, max=128, tooltip="The LoRA's size. 4 is the paper's and enough for most subjects."),
                 io.Boolean.Input("train_text_encoder", default=True, tooltip="Also tune the text encoder, as the paper does. Off keeps prompts' meaning untouched."),
                 *_shared_inputs("Fixes every random choice, the LoRA's start included: the same seed gives the same concept."),
-                advanced(io.Combo.Input("class_text_encoder", options=["tuned", "frozen"], default="tuned",
+                advanced(io.Combo.Input("class_text_encoder", optional=True, options=["tuned", "frozen"], default="tuned",
                                         tooltip="Which text encoder reads the class word for the frozen model's target: tuned is the paper's, frozen holds the word stiller.")),
             ],
             outputs=[

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from single_image_studio.support.errors import InputError
 from torch import Tensor
+
+from single_image_studio.support.errors import InputError
 
 from .test_gradients import some_lora
 
@@ -15,6 +16,7 @@ def test_same_pixels_as_the_stock_nodes(demo_model, host, stock_picture) -> None
     import folder_paths
     import nodes
     from safetensors.torch import save_file
+
     from single_image_studio.host.apply import apply_concept
 
     model, clip, vae = demo_model
@@ -68,6 +70,7 @@ def test_attention_projections_have_kohyas_names(demo_model) -> None:
 
 def test_fingerprint_is_the_checkpoints_whatever_is_on_it(demo_model, stock_picture) -> None:
     import comfy.sd
+
     from single_image_studio.host.weights import fingerprint
 
     model, clip, vae = demo_model
@@ -93,6 +96,7 @@ class Fake:
 def test_other_models_are_refused(demo_model) -> None:
     import comfy.latent_formats
     import comfy.model_base
+
     from single_image_studio.host.checks import require_sd1
 
     model = demo_model[0]
@@ -133,6 +137,7 @@ def test_posterior_samples_have_the_vaes_moments(host) -> None:
     """A real AutoencoderKL of SD's layout, random weights: mean and spread against its own distribution class."""
     from comfy.ldm.models.autoencoder import AutoencoderKL
     from comfy.ldm.modules.distributions.distributions import DiagonalGaussianDistribution
+
     from single_image_studio.host.vae import posterior
 
     config = {"double_z": True, "z_channels": 4, "resolution": 64, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 1, 1, 1], "num_res_blocks": 1,

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from single_image_studio.support.errors import InputError
 from torch import Tensor
+
+from single_image_studio.support.errors import InputError
 
 
 def open_(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any):  # type: ignore[no-untyped-def]
@@ -163,6 +164,7 @@ def test_predictions_are_the_hosts_own(demo_model) -> None:
 
 def test_encoding_the_class_is_the_stock_encoding(demo_model) -> None:
     import nodes
+
     from single_image_studio.host.denoiser import open_denoiser
 
     model, clip, _ = demo_model

@@ -25,6 +25,7 @@ def embedding(host: pathlib.Path) -> Tensor:
 def clips(demo_model, embedding) -> tuple[Any, Any]:
     """The stock CLIP with the embeddings' folder, and one that knows <foo> and <bar>."""
     import folder_paths
+
     from single_image_studio.host.text import with_concept
 
     clip = demo_model[1]
@@ -85,6 +86,7 @@ def test_encodes_to_the_same_bits(clips) -> None:
 def test_training_encodes_as_prompts_do(clips, embedding, demo_model) -> None:
     """What is trained as "* heart" is what CLIPTextEncode gives for "<foo> heart"."""
     import nodes
+
     from single_image_studio.host.denoiser import open_denoiser
 
     _, ours = clips
@@ -117,3 +119,22 @@ def test_survives_copies(clips) -> None:
     clone = ours.clone()
     clone.tokenizer = copy.deepcopy(ours.tokenizer)
     assert any(torch.is_tensor(token) for token, _ in clone.tokenize("<foo> heart")["l"][0])
+
+
+def test_a_nickname_gives_way_to_a_name(demo_model) -> None:
+    from single_image_studio.host.text import with_concept
+
+    def first(clip: Any, prompt: str) -> float:
+        return next(float(t[0]) for t, _ in clip.tokenize(prompt)["l"][0] if torch.is_tensor(t))
+
+    second = with_concept(demo_model[1], "my_2", torch.full((1, 96), 2.0), nickname="my")
+    assert first(second, "<my> heart") == first(second, "<my_2> heart") == 2.0
+    both = with_concept(second, "my", torch.full((1, 96), 1.0))
+    assert first(both, "<my> heart") == 1.0 and first(both, "<my_2> heart") == 2.0
+    turned = with_concept(with_concept(demo_model[1], "my", torch.full((1, 96), 1.0)), "my_2", torch.full((1, 96), 2.0), nickname="my")
+    assert first(turned, "<my> heart") == 1.0
+
+
+def test_an_unknown_name_is_said(clips, caplog: pytest.LogCaptureFixture) -> None:
+    clips[1].tokenize("<nobody> heart and <foo> heart")
+    assert "<nobody>" in caplog.text and "<foo>, <bar>" in caplog.text
