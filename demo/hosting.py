@@ -1,0 +1,45 @@
+"""Lets the demo's own scripts use a host's modules outside a server. Users of the pack never import this."""
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def host_path() -> pathlib.Path:
+    """The folder of the ComfyUI to use: COMFYUI_PATH, or the one that `python dev.py` has set up."""
+    return pathlib.Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "comfyui")
+
+
+def import_host() -> None:
+    """Makes `import comfy` work, on the CPU, and registers the demo model's size.
+
+    Raises: FileNotFoundError when there is no host yet.
+    """
+    path = host_path()
+    if not (path / "comfy").is_dir():
+        raise FileNotFoundError(f"no ComfyUI at {path}: run `python dev.py where` once, or set COMFYUI_PATH")
+    if str(path) not in sys.path:
+        sys.path.insert(0, str(path))
+        arguments, sys.argv = sys.argv, [sys.argv[0], "--cpu"]
+        try:
+            import comfy.options
+
+            comfy.options.enable_args_parsing()
+            import comfy.cli_args
+        finally:
+            sys.argv = arguments
+    from .host_extension import small_sd15
+
+    small_sd15.register()
+
+
+def taesd() -> Any:
+    """A new TAESD in the host's own layout, with its weights unset."""
+    import_host()
+    from comfy.taesd.taesd import TAESD
+
+    return TAESD(latent_channels=4)

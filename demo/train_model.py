@@ -1,0 +1,231 @@
+"""Trains the demo model's UNet and text encoder: `python -m demo.train_model --minutes 100`.
+
+Needs demo_training/vae.pt (from `demo.train_vae`). Ends, and every few hundred steps writes, a checkpoint in SD 1.5's
+own layout (float16 safetensors) that the stock CheckpointLoaderSimple loads with `demo/host_extension`.
+"""
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+import pathlib
+import random
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import hosting, world
+from .train_vae import LinearEncoder, fold_encoder
+
+ALPHA_BAR = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0).float()
+
+
+def _render_many(job: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+    seed, count = job
+    rng = random.Random(seed)
+    scenes = [world.sample_scene(rng) for _ in range(count)]
+    return np.stack([world.render(scene)[0] for scene in scenes]), [scene.caption for scene in scenes]
+
+
+def data_set(count: int, seed: int, folder: pathlib.Path) -> tuple[np.ndarray, list[str]]:
+    """Pictures (count, 128, 128, 3) uint8 and their captions, rendered once and kept in `folder`."""
+    pictures, captions = folder / f"pictures_{seed}_{count}.npy", folder / f"captions_{seed}_{count}.txt"
+    if not captions.exists():
+        jobs = [(seed * 1_000_003 + i, 500) for i in range(count // 500)]
+        store = np.lib.format.open_memmap(pictures, mode="w+", dtype=np.uint8, shape=(len(jobs) * 500, world.SIZE, world.SIZE, 3))
+        words: list[str] = []
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            for i, (stack, texts) in enumerate(pool.imap(_render_many, jobs)):
+                store[i * 500:(i + 1) * 500] = stack
+                words += texts
+        store.flush()
+        captions.write_text("\n".join(words))
+    return np.load(pictures, mmap_mode="r"), captions.read_text().split("\n")
+
+
+def encode_all(encoder: LinearEncoder, pictures: np.ndarray) -> Tensor:
+    with torch.no_grad():
+        parts = [encoder(torch.from_numpy(np.array(pictures[i:i + 256])).permute(0, 3, 1, 2).float() / 255) for i in range(0, len(pictures), 256)]
+    return torch.cat(parts)
+
+
+def new_unet() -> nn.Module:
+    """SD 1.5's UNet, small: 64/128/128 channels, attention at 8x8 and 4x4 latents."""
+    import comfy.ops
+    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+
+    from .host_extension import small_sd15 as small
+
+    net = UNetModel(
+        image_size=32, in_channels=4, out_channels=4, model_channels=small.MODEL_CHANNELS, num_res_blocks=[1, 1, 1],
+        channel_mult=(1, 2, 2), num_heads=small.HEADS, num_head_channels=-1, use_spatial_transformer=True,
+        transformer_depth=[0, 1, 1], transformer_depth_output=[0, 0, 1, 1, 1, 1], transformer_depth_middle=1,
+        context_dim=small.CONTEXT, legacy=False, use_linear_in_transformer=False, dtype=torch.float32,
+        operations=comfy.ops.disable_weight_init,
+    )
+    for name, module in net.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        if name.endswith(("out_layers.3", "proj_out")) or name == "out.2":
+            nn.init.zeros_(module.weight)  # every residual branch starts silent
+    return net
+
+
+def new_text_encoder() -> nn.Module:
+    import comfy.clip_model
+
+    from .host_extension import small_sd15 as small
+
+    text = small.SmallTextEncoder()
+    for name, parameter in text.named_parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=0.02)
+        elif "weight" in name:
+            nn.init.ones_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+    text.transformer.text_projection.weight.data.copy_(torch.eye(small.CONTEXT))
+    for layer in text.modules():
+        if isinstance(layer, comfy.clip_model.CLIPLayer):  # the host's layer adds in place, which autograd refuses
+            for norm in (layer.layer_norm1, layer.layer_norm2):
+                norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(), *inputs[1:]))
+    return text.requires_grad_(True)
+
+
+def token_ids(captions: list[str]) -> Tensor:
+    from .host_extension import small_sd15 as small
+
+    tokenizer = small.SmallTokenizer()
+    known: dict[str, list[int]] = {}
+    for caption in set(captions):
+        known[caption] = [token for token, _ in tokenizer.tokenize_with_weights(caption)["l"][0]]
+    return torch.tensor([known[caption] for caption in captions])
+
+
+def encode_text(text: nn.Module, ids: Tensor) -> Tensor:
+    unique, back = torch.unique(ids, dim=0, return_inverse=True)
+    embeds = nn.functional.embedding(unique, text.transformer.get_input_embeddings().weight)
+    return text.transformer(None, None, embeds=embeds, num_tokens=[77], dtype=torch.float32)[0][back]
+
+
+def checkpoint(unet: nn.Module, text: nn.Module, used: Tensor, vae_state: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of an SD 1.5 checkpoint file, float16."""
+    linear = LinearEncoder()
+    linear.load_state_dict(vae_state["encoder"])
+    vae = hosting.taesd()
+    fold_encoder(linear, vae.taesd_encoder)
+    vae.taesd_decoder.load_state_dict(vae_state["decoder"])
+    tensors = {f"model.diffusion_model.{k}": v for k, v in unet.state_dict().items()}
+    for k, v in text.transformer.state_dict().items():
+        if k.endswith("token_embedding.weight"):  # rows that no caption uses stay zero
+            kept = torch.zeros_like(v)
+            kept[used] = v[used]
+            v = kept
+        tensors[f"cond_stage_model.transformer.{k}"] = v
+    tensors.update({f"first_stage_model.{k}": v for k, v in vae.state_dict().items()})
+    half = {k: v.detach().half().contiguous() for k, v in tensors.items()}
+    half["first_stage_model.vae_scale"] = torch.tensor(0.18215)  # the host divides latents by it; ours are used as they come
+    half["first_stage_model.vae_shift"] = torch.tensor(0.0)
+    return half
+
+
+def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
+    """Half of them uniform, half where the picture is still undecided.
+
+    A plain background's colour can be read from the mean of 256 noisy latents at almost any timestep (at t = 900 still at
+    a signal-to-noise ratio above 1), so that with uniform draws and the plain eps loss the text was hardly needed and, in
+    2,000 steps, not learned. The loss is therefore also weighted by sqrt((1 - alpha_bar) / alpha_bar), half way from
+    an eps loss to an x0 loss, which makes all timesteps count about the same.
+    """
+    uniform = torch.randint(0, 1000, (count,), generator=generator)
+    early = torch.randint(500, 1000, (count,), generator=generator)
+    return torch.where(torch.rand(count, generator=generator) < 0.5, early, uniform)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=100, help="of this run; the learning rate's cosine ends with it")
+    parser.add_argument("--pictures", type=int, default=30000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--warm-up", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
+    parser.add_argument("--resume", action="store_true", help="go on from FOLDER/model.pt")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/sis_demo_sd15.safetensors"))
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(args.seed)
+    generator = torch.Generator().manual_seed(args.seed)
+    hosting.import_host()
+    import safetensors.torch
+
+    pictures, captions = data_set(args.pictures, args.seed + 1, args.folder)
+    vae_state = torch.load(args.folder / "vae.pt", weights_only=True)
+    encoder = LinearEncoder()
+    encoder.load_state_dict(vae_state["encoder"])
+    latents = encode_all(encoder, pictures)
+    ids = token_ids([*captions, ""])
+    empty, used = ids[-1], torch.unique(ids)
+    print(f"{len(latents)} pictures, latent mean {latents.mean((0, 2, 3)).tolist()}, deviation {latents.std((0, 2, 3)).tolist()}", flush=True)
+
+    unet, text = new_unet(), new_text_encoder()
+    parameters = [*unet.parameters(), *text.transformer.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
+    average = [p.detach().clone() for p in parameters]
+    step = 0
+    if args.resume:
+        state = torch.load(args.folder / "model.pt", weights_only=True)
+        unet.load_state_dict(state["unet"])
+        text.transformer.load_state_dict(state["text"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step = state["average"], state["step"]
+    print(f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M, from step {step}", flush=True)
+
+    def save() -> None:
+        state = {"unet": unet.state_dict(), "text": text.transformer.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step}
+        torch.save(state, args.folder / "model.pt")
+        live = [p.detach().clone() for p in parameters]
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, average)
+            safetensors.torch.save_file(checkpoint(unet, text, used, vae_state), args.out)
+            torch._foreach_copy_(parameters, live)
+
+    began, first, losses = time.time(), step, []
+    while (done := (time.time() - began) / 60 / args.minutes) < 1:
+        warm = min(1.0, (step - first + 1) / args.warm_up)
+        for group in optimizer.param_groups:
+            group["lr"] = args.rate * warm * (0.51 + 0.49 * math.cos(math.pi * done))
+        which = torch.randint(len(latents), (args.batch,), generator=generator)
+        prompt = ids[which].clone()
+        prompt[torch.rand(args.batch, generator=generator) < 0.1] = empty
+        timesteps = draw_timesteps(args.batch, generator)
+        x0, noise = latents[which], torch.randn(args.batch, *latents.shape[1:], generator=generator)
+        alpha_bar = ALPHA_BAR[timesteps].view(-1, 1, 1, 1)
+        noisy = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
+        error = unet(noisy, timesteps.float(), context=encode_text(text, prompt)) - noise
+        loss = (((1 - alpha_bar) / alpha_bar).sqrt() * error.square()).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        step += 1
+        losses.append(loss.item())
+        torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - min(0.999, (1 + step) / (10 + step)))
+        if step % 100 == 0:
+            print(f"step {step}  loss {np.mean(losses[-100:]):.4f}  rate {optimizer.param_groups[0]['lr']:.2e}  {time.time() - began:.0f} s", flush=True)
+        if step % 500 == 0:
+            save()
+    save()
+    print(f"done: {step} steps, loss {np.mean(losses[-500:]):.4f}")
+
+
+if __name__ == "__main__":
+    main()
