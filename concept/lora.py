@@ -67,10 +67,13 @@ class LoraSet(nn.Module):
         finally:
             self.enabled = before
 
+    def _loras(self) -> Iterator[tuple[str, Lora]]:
+        yield from ((name, layer) for name, layer in self.layers.items() if isinstance(layer, Lora))
+
     def kohya(self) -> dict[str, Tensor]:
         """The weights under the names that LoraLoader and other tools read: float32 copies on the CPU."""
         out: dict[str, Tensor] = {}
-        for name, lora in self.layers.items():
+        for name, lora in self._loras():
             out[f"{name}.lora_up.weight"] = lora.up.detach().to("cpu", copy=True).contiguous()
             out[f"{name}.lora_down.weight"] = lora.down.detach().to("cpu", copy=True).contiguous()
             out[f"{name}.alpha"] = torch.tensor(float(self.rank))
@@ -81,7 +84,7 @@ class LoraSet(nn.Module):
 
         Raises: InputError when they are of another rank or for other layers.
         """
-        for name, lora in self.layers.items():
+        for name, lora in self._loras():
             up, down = weights.get(f"{name}.lora_up.weight"), weights.get(f"{name}.lora_down.weight")
             if up is None or down is None:
                 raise InputError(f"`concept` has a LoRA without {name}: set `train_text_encoder` as it was when the concept was trained.")

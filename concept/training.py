@@ -76,9 +76,9 @@ OnStep = Callable[[StepReport], None]
 Terms = Callable[[Draw, dict[str, Tensor]], Iterator[dict[str, tuple[float, Tensor]]]]
 
 
-def latent_mask(mask: Tensor, side: tuple[int, int]) -> Tensor:
+def latent_mask(mask: Tensor, side: torch.Size | tuple[int, int]) -> Tensor:
     """The subject's mask at the latents' resolution, soft values kept: (1, 1, h, w)."""
-    return F.interpolate(mask.reshape(1, 1, *mask.shape[-2:]).float(), side, mode="area")
+    return F.interpolate(mask.reshape(1, 1, *mask.shape[-2:]).float(), tuple(side), mode="area")
 
 
 class Trainer:

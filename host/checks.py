@@ -10,7 +10,7 @@ from ..support.errors import InputError
 
 
 def _what_it_is(base: Any) -> str:
-    if isinstance(base, comfy.model_base.SDXL) or getattr(base, "adm_channels", 0):
+    if isinstance(base, comfy.model_base.SDXL) or getattr(base, "adm_channels", False):
         return "an SDXL-like model"
     config = base.model_config.unet_config
     if not isinstance(base.latent_format, comfy.latent_formats.SD15):

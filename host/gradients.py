@@ -25,11 +25,12 @@ def thaw(module: nn.Module) -> None:
     Call it with inference mode off and after every load: a LoRA that was unpatched leaves inference tensors behind.
     """
     for part in module.modules():
-        for store in (part._parameters, part._buffers):
-            for name, tensor in store.items():
-                if tensor is not None and tensor.is_inference():
-                    clone = tensor.clone()
-                    store[name] = nn.Parameter(clone, requires_grad=False) if isinstance(tensor, nn.Parameter) else clone
+        for name, parameter in part._parameters.items():
+            if parameter is not None and parameter.is_inference():
+                part._parameters[name] = nn.Parameter(parameter.clone(), requires_grad=False)
+        for name, buffer in part._buffers.items():
+            if buffer is not None and buffer.is_inference():
+                part._buffers[name] = buffer.clone()
     module.requires_grad_(False)  # 0.3.75 loads UNet and VAE with requires_grad on
 
 

@@ -75,7 +75,7 @@ def stage1(denoiser: LinearDenoiser, steps: int = 30, reports: list[StepReport] 
 
 
 def stage2(denoiser: LinearDenoiser, start: Tensor, steps: int = 20, **changes: Any):  # type: ignore[no-untyped-def]
-    settings = Stage2Settings(**{"steps": steps, "batch_size": 4, "learning_rate": 0.02, "seed": 3, **changes})
+    settings = Stage2Settings(**{"steps": steps, "batch_size": 4, "learning_rate": 0.005, "seed": 3, **changes})
     encoder = build_encoder("none", WIDTH, 0, start)
     lora = LoraSet({"unet": denoiser.unet, "text": denoiser.text}, settings.rank, torch.Generator().manual_seed(settings.seed))
     return train_stage2(denoiser, encoder, lora, torch.rand(1, 3, 32, 32), mask(), settings, lambda _: None), lora

@@ -159,7 +159,8 @@ def test_two_concepts_in_one_prompt(server: Client) -> None:
 
 
 def test_loss_plots_in_the_stock_node(server: Client) -> None:
-    entry = server.run({**trained(steps=3), "plot": node("LossGraphNode", loss=["two", 1], filename_prefix="loss"), "plot1": node("LossGraphNode", loss=["one", 1], filename_prefix="loss")})
+    plots = {key: node("LossGraphNode", loss=[source, 1], filename_prefix="loss") for key, source in (("plot", "two"), ("plot1", "one"))}
+    entry = server.run({**trained(steps=3), **plots})
     assert entry["outputs"]["plot"]["images"] and entry["outputs"]["plot1"]["images"]
 
 

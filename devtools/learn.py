@@ -1,0 +1,122 @@
+"""`dev.py demo`: learns one concept from one picture on a real ComfyUI and leaves the results in demo_output/."""
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from . import ROOT, DevError, workflow
+from .client import Client, Prompt
+from .concept_file import loss_curves
+from .environment import Host
+from .installation import say
+from .progress import Progress
+from .server import serving, temporary_base
+
+WORKFLOW = ROOT / "workflows" / "api" / "learn_a_concept.json"
+SETTINGS = ROOT / "demo" / "learn.json"
+OUTPUT = ROOT / "demo_output"
+TIME_LIMIT = 3600  # seconds; the demo takes minutes, a very busy machine longer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """demo/learn.json: which demo concept, and what differs from the shipped workflow, by node title."""
+
+    image: str
+    mask: str
+    class_word: str
+    name: str
+    overrides: dict[str, dict[str, Any]]
+
+
+def settings(path: pathlib.Path = SETTINGS) -> Settings:
+    """Raises: DevError when the file does not say all it must."""
+    try:
+        overrides = json.loads(path.read_text(encoding="utf-8"))["overrides"]
+        return Settings(overrides["Picture"]["image"], overrides["Mask"]["image"], overrides["Stage I"]["class_word"],
+                        overrides["Save Concept"]["name"], overrides)
+    except (OSError, ValueError, KeyError) as error:
+        raise DevError(f"{path} cannot be used as the demo's settings: {error!r}") from error
+
+
+def run(host: Host, output: pathlib.Path = OUTPUT) -> int:
+    """Runs the whole demo. Returns the exit code.
+
+    Raises: DevError, HostError, with the server's log kept in `output`.
+    """
+    chosen = settings()
+    prompt = workflow.with_overrides(workflow.load(WORKFLOW), chosen.overrides)
+    began = time.monotonic()
+    make_room(output)
+    say("starting ComfyUI …")
+    with temporary_base() as base:
+        try:
+            with serving(host, base) as client:
+                say(f"ComfyUI runs at {client.url}")
+                client.on_event = Progress(prompt)
+                entry = client.run(prompt, TIME_LIMIT)
+                report = collect(prompt, entry, client, base, output)
+        finally:
+            for log in base.glob("server-*.log"):
+                shutil.copyfile(log, output / "server.log")
+    report["seconds"] = round(time.monotonic() - began, 1)
+    draw(host, report, base_pictures(chosen), output)
+    (output / "learn.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
+    say(f"done in {report['seconds']:.0f} s: see {output / 'contact_sheet.png'}")
+    return 0
+
+
+def make_room(output: pathlib.Path) -> None:
+    """Removes what the last run left, and only that."""
+    output.mkdir(exist_ok=True)
+    manifest = output / "learn.json"
+    if manifest.exists():
+        earlier = json.loads(manifest.read_text(encoding="utf-8"))
+        for name in [earlier["concept"], *(name for row in earlier["images"] for name in row["files"])]:
+            (output / pathlib.Path(name).name).unlink(missing_ok=True)
+        manifest.unlink()
+
+
+def collect(prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib.Path, output: pathlib.Path) -> dict[str, Any]:
+    """Copies the pictures and the concept file to `output`. Returns what was found, as demo_output/learn.json holds it.
+
+    Raises: DevError when something that the workflow should have made is missing.
+    """
+    rows = []
+    for number, node_id in enumerate(workflow.nodes_of(prompt, "SaveImage"), 1):
+        images = entry["outputs"].get(node_id, {}).get("images", [])
+        if not images:
+            raise DevError(f"the workflow ended without pictures from node {workflow.title(prompt[node_id])!r}")
+        names = [f"prompt_{number}_{i}.png" for i in range(1, len(images) + 1)]
+        for name, image in zip(names, images, strict=True):
+            (output / name).write_bytes(client.view(image))
+        rows.append({"prompt": workflow.prompt_behind(prompt, node_id), "files": names})
+    concepts = sorted((base / "models" / "single_image_studio" / "concepts").glob("*.safetensors"))
+    if len(concepts) != 1:
+        raise DevError(f"the workflow should have saved one concept and saved {len(concepts)}")
+    shutil.copyfile(concepts[0], output / concepts[0].name)
+    return {"concept": concepts[0].name, "images": rows}
+
+
+def base_pictures(chosen: Settings) -> list[dict[str, str]]:
+    """The picture and mask that the concept was learned from, with captions."""
+    folder = ROOT / "demo" / "concepts"
+    return [{"file": str(folder / chosen.image), "caption": "the one picture"}, {"file": str(folder / chosen.mask), "caption": "its mask"}]
+
+
+def draw(host: Host, report: dict[str, Any], sources: list[dict[str, str]], output: pathlib.Path) -> None:
+    """Draws the contact sheet and the loss curves, in the host's Python (which has Pillow)."""
+    rows = [{"caption": row["prompt"], "files": [str(output / name) for name in row["files"]]} for row in report["images"]]
+    sheet = {"sources": sources, "rows": rows, "out": str(output / "contact_sheet.png"),
+             "title": f"{pathlib.Path(report['concept']).stem}, learned from one picture (the whole run took {report['seconds']:.0f} s)"}
+    curves = {"panels": loss_curves(output / report["concept"]), "out": str(output / "loss_curves.png")}
+    for module, job in (("contact_sheet", sheet), ("curves", curves)):
+        drawn = subprocess.run([str(host.python), "-m", f"devtools.{module}"], input=json.dumps(job), text=True, cwd=ROOT,
+                               capture_output=True, check=False)
+        if drawn.returncode:
+            raise DevError(f"{module} could not be drawn:\n{drawn.stderr}")

@@ -1,0 +1,133 @@
+"""What all tests share: the pack as a package, the host inside this process, and a real server.
+
+Imports in tests: `from single_image_studio.losses import …` for the pack, `from demo import …` and
+`from devtools import …` for what is around it. The root itself is kept off sys.path, since the pack's `nodes` package
+would hide the host's module of the same name.
+"""
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def _load_package(name: str, folder: pathlib.Path) -> ModuleType:
+    """Makes `folder` importable as the package `name`, wherever it lies and whatever it is called."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != ROOT]
+for _name, _folder in (("single_image_studio", ROOT), ("demo", ROOT / "demo"), ("devtools", ROOT / "devtools")):
+    _load_package(_name, _folder)
+
+from demo import hosting  # noqa: E402
+from devtools.base_folder import CHECKPOINT, furnish  # noqa: E402
+from devtools.client import Client  # noqa: E402
+from devtools.environment import Host  # noqa: E402
+from devtools.server import serving  # noqa: E402
+
+WEIGHTS = ROOT / "demo" / "weights" / CHECKPOINT
+Models = tuple[Any, Any, Any]
+
+
+def _parse_host_arguments(base: pathlib.Path) -> None:
+    """Lets the host read a command line of ours, not pytest's, before anything else of it is imported."""
+    path = str(hosting.host_path())
+    if "comfy.cli_args" in sys.modules:
+        return
+    sys.path.insert(0, path)
+    arguments, sys.argv = sys.argv, [sys.argv[0], "--cpu", "--base-directory", str(base)]
+    try:
+        import comfy.options
+
+        comfy.options.enable_args_parsing()
+        import comfy.cli_args
+    finally:
+        sys.argv = arguments
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The host inside this process: `import comfy`, `folder_paths`, `nodes` … work afterwards, on the CPU.
+
+    Returns its base directory, a temporary one with the demo model and pictures. Import the host inside tests and
+    fixtures that ask for this one, not at the top of a file.
+    """
+    base = furnish(tmp_path_factory.mktemp("host"))
+    _parse_host_arguments(base)
+    hosting.import_host()
+    return base
+
+
+@pytest.fixture(scope="session")
+def loaded_demo_model(host: pathlib.Path) -> Models:
+    """The demo checkpoint's (MODEL, CLIP, VAE), loaded once, as the executor would: in inference mode."""
+    if not WEIGHTS.is_file():
+        pytest.skip(f"no demo model at {WEIGHTS}: train one with `python -m demo.train_model`")
+    import comfy.sd
+    import torch
+
+    with torch.inference_mode():
+        model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(WEIGHTS), output_vae=True, output_clip=True)[:3]
+    return model, clip, vae
+
+
+@pytest.fixture
+def demo_model(loaded_demo_model: Models) -> Models:
+    """(MODEL, CLIP, VAE) of the demo checkpoint for one test: fresh clones of the MODEL and CLIP patchers.
+
+    The weights behind them are shared by the whole session: a test that changes them must put them back.
+    """
+    model, clip, vae = loaded_demo_model
+    return model.clone(), clip.clone(), vae
+
+
+@pytest.fixture(scope="session")
+def real_host() -> Host:
+    """The ComfyUI under test and the Python that runs it, for tests that start servers of their own."""
+    return Host(pathlib.Path(sys.executable), hosting.host_path(), ours=hosting.host_path() == ROOT / ".host" / "comfyui")
+
+
+@pytest.fixture(scope="session")
+def session_server(real_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """The session's one server; use `server`."""
+    if not (real_host.comfyui / "main.py").is_file():
+        pytest.skip(f"no ComfyUI at {real_host.comfyui}: `python dev.py test` sets one up")
+    with serving(real_host, furnish(tmp_path_factory.mktemp("server"))) as client:
+        yield client
+
+
+@pytest.fixture
+def server(session_server: Client) -> Client:
+    """A client of a real ComfyUI with the pack, the demo model and the demo pictures; one server a session.
+
+    `server.run(prompt)` posts an API workflow, waits and returns its history entry; `post`, `wait`, `interrupt`,
+    `object_info`, `upload`, `view`, `events_of`, `log` and `base` (its folder: output/, models/ …) are in
+    devtools.client. `events` starts empty in every test. Mark such tests with `@pytest.mark.server`.
+    """
+    session_server.events.clear()
+    return session_server
+
+
+@pytest.fixture(scope="session")
+def api_workflow() -> Callable[..., dict[str, Any]]:
+    """`api_workflow("learn_a_concept", {title: {input: value}})`: a shipped API workflow with other values."""
+    from devtools import workflow
+
+    def load(name: str, overrides: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+        return workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / f"{name}.json"), overrides or {})
+
+    return load
