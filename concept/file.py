@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def _metadata(concept: Concept, name: str) -> dict[str, str]:
         "losses": json.dumps(concept.losses),
         "base_model": concept.base_model,
         "name": name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "fingerprint": concept.fingerprint(),
     }
 

@@ -142,10 +142,11 @@ def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
     A plain background's colour can be read from the mean of 256 noisy latents at almost any timestep (at t = 900 still at
     a signal-to-noise ratio above 1), so that with uniform draws and the plain eps loss the text was hardly needed and, in
     2,000 steps, not learned. The loss is therefore also weighted by sqrt((1 - alpha_bar) / alpha_bar), half way from
-    an eps loss to an x0 loss, which makes all timesteps count about the same.
+    an eps loss to an x0 loss, which makes all timesteps count about the same; and in the first half of a run the noise
+    has a random mean of its own ("offset noise").
     """
     uniform = torch.randint(0, 1000, (count,), generator=generator)
-    early = torch.randint(500, 1000, (count,), generator=generator)
+    early = torch.randint(600, 1000, (count,), generator=generator)
     return torch.where(torch.rand(count, generator=generator) < 0.5, early, uniform)
 
 
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=200)
+    parser.add_argument("--offset", type=float, default=0.5, help="offset noise at the start of the run, falling to 0 at its middle")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
     parser.add_argument("--resume", action="store_true", help="go on from FOLDER/model.pt")
@@ -178,14 +180,16 @@ def main() -> None:
 
     unet, text = new_unet(), new_text_encoder()
     parameters = [*unet.parameters(), *text.transformer.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
+    groups = [{"params": list(unet.parameters()), "faster": 1.0}, {"params": list(text.transformer.parameters()), "faster": 2.0}]
+    optimizer = torch.optim.AdamW(groups, lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
     average = [p.detach().clone() for p in parameters]
     step = 0
     if args.resume:
         state = torch.load(args.folder / "model.pt", weights_only=True)
         unet.load_state_dict(state["unet"])
         text.transformer.load_state_dict(state["text"])
-        optimizer.load_state_dict(state["optimizer"])
+        if len(state["optimizer"]["param_groups"]) == len(groups):  # an older state had one group: its moments build up again
+            optimizer.load_state_dict(state["optimizer"])
         average, step = state["average"], state["step"]
     print(f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M, from step {step}", flush=True)
 
@@ -202,12 +206,14 @@ def main() -> None:
     while (done := (time.time() - began) / 60 / args.minutes) < 1:
         warm = min(1.0, (step - first + 1) / args.warm_up)
         for group in optimizer.param_groups:
-            group["lr"] = args.rate * warm * (0.51 + 0.49 * math.cos(math.pi * done))
+            group["lr"] = group["faster"] * args.rate * warm * (0.51 + 0.49 * math.cos(math.pi * done))
         which = torch.randint(len(latents), (args.batch,), generator=generator)
         prompt = ids[which].clone()
         prompt[torch.rand(args.batch, generator=generator) < 0.1] = empty
         timesteps = draw_timesteps(args.batch, generator)
         x0, noise = latents[which], torch.randn(args.batch, *latents.shape[1:], generator=generator)
+        # Hides the mean colour, so that it has to be read in the text; gone by the middle of the run (see draw_timesteps).
+        noise = noise + args.offset * max(0.0, 1 - 2 * done) * torch.randn(args.batch, latents.shape[1], 1, 1, generator=generator)
         alpha_bar = ALPHA_BAR[timesteps].view(-1, 1, 1, 1)
         noisy = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
         error = unet(noisy, timesteps.float(), context=encode_text(text, prompt)) - noise
