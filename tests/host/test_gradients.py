@@ -188,3 +188,21 @@ def test_the_longest_class_word_fits(demo_model) -> None:
     tokens = class_tokens(demo_model[1], "heart " * 74)
     assert len(tokens) == 74
     assert encode(demo_model[1], [(torch.ones(96), 1.0), *tokens]).shape == (1, 77, 96)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("precision", ["auto", "fp32"])
+def test_every_weight_format_trains_and_keeps_its_bits(host, concept_picture, stock_picture, dtype: torch.dtype, precision: str) -> None:
+    """Weights stored as float32, bfloat16 and float16: a short training, then the stock picture has the same bits."""
+    import comfy.sd
+    import comfy.utils
+
+    weights = host / "models" / "checkpoints" / "sis_demo_sd15.safetensors"
+    with torch.inference_mode():
+        model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(weights), output_vae=True, output_clip=True, model_options={"dtype": dtype})[:3]
+    assert {p.dtype for p in model.model.diffusion_model.parameters()} == {dtype}
+    before = stock_picture(model, clip, vae, steps=2)
+    grad = backward_once(model, clip, vae, concept_picture[0], precision=precision)
+    assert torch.isfinite(grad).all() and grad.abs().sum() > 0
+    assert {p.dtype for p in model.model.diffusion_model.parameters()} == {dtype}
+    assert torch.equal(stock_picture(model, clip, vae, steps=2), before)

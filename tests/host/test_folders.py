@@ -1,0 +1,47 @@
+"""Concepts live in a registered model folder, so that the host's extra model paths work."""
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import torch
+from single_image_studio.concept.data import Concept
+from single_image_studio.concept.file import save_concept
+from single_image_studio.support.errors import InputError
+
+
+@pytest.fixture
+def folders(host, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths))
+    folder_paths.folder_names_and_paths.pop("single_image_studio_concepts", None)
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    from single_image_studio.host import folders
+
+    return folders
+
+
+def make(folder: pathlib.Path, name: str) -> pathlib.Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return save_concept(Concept(torch.ones(1, 96), "heart"), folder / f"{name}.safetensors")
+
+
+def test_default_folder_and_extra_paths_are_searched(folders, host, tmp_path) -> None:
+    import folder_paths
+
+    folder_paths.add_model_folder_path("single_image_studio_concepts", str(tmp_path / "elsewhere"))  # what an extra path does
+    folders.register()
+    folders.register()  # a second time changes nothing
+    assert folders.save_folder() == host / "models" / "single_image_studio" / "concepts"
+    path = make(tmp_path / "elsewhere", "far_one")
+    (tmp_path / "elsewhere" / "notes.txt").write_text("not a concept")
+    assert "far_one" in folders.concept_names() and "notes" not in " ".join(folders.concept_names())
+    assert folders.concept_file("far_one") == path
+    assert len(folders.save_folders()[0]) == 2
+
+
+def test_a_missing_concept_names_the_folders(folders, host) -> None:
+    folders.register()
+    with pytest.raises(InputError, match=r"no concept 'nobody' in .*concepts"):
+        folders.concept_file("nobody")
