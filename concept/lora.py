@@ -38,6 +38,12 @@ class LoraSet(nn.Module):
         self.enabled = True
         self.layers = nn.ModuleDict({name: Lora(*_in_out(layer), rank, generator) for name, layer in self.targets.items()})
 
+    def place(self) -> LoraSet:
+        """Moves each LoRA to its layer's device: the host may keep the text encoder and the UNet on different ones."""
+        for name, layer in self.targets.items():
+            self.layers[name].to(next(layer.parameters()).device)
+        return self
+
     @contextlib.contextmanager
     def attached(self) -> Iterator[None]:
         """Adds the LoRAs to their layers' outputs; leaves nothing behind."""

@@ -251,7 +251,7 @@ def train_stage2(denoiser: Denoiser, encoder: nn.Module, lora: LoraSet, pixels: 
     embedding (Algorithm 1, line 15), under "frozen" the frozen one's.
     Raises: InputError as `Trainer.step` does.
     """
-    encoder, lora, pixels = encoder.to(denoiser.device), lora.to(denoiser.device), pixels.to(denoiser.device)
+    encoder, lora, pixels = encoder.to(denoiser.device), lora.place(), pixels.to(denoiser.device)
     parameters = [p for p in encoder.parameters() if p.requires_grad] + list(lora.parameters())
     trainer = Trainer(denoiser, parameters, settings, out_of_memory, make_room)
     gamma, eta = settings.background_weight, settings.semantic_weight

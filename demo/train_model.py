@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from . import hosting, world
-from .train_vae import LinearEncoder, fold_encoder
+from .train_vae import LinearEncoder, fold_encoder, state_of
 
 ALPHA_BAR = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0).float()
 
@@ -136,6 +136,16 @@ def checkpoint(unet: nn.Module, text: nn.Module, used: Tensor, vae_state: dict[s
     return half
 
 
+def load_parts(weights: dict[str, Tensor], unet: nn.Module, text: nn.Module) -> None:
+    """Fills UNet and text encoder from a checkpoint's tensors. Token rows that it left at zero keep their initialisation."""
+    for prefix, module in (("model.diffusion_model.", unet), ("cond_stage_model.transformer.", text.transformer)):
+        state = {k.removeprefix(prefix): v.float() for k, v in weights.items() if k.startswith(prefix)}
+        for key in state:
+            if key.endswith("token_embedding.weight"):
+                state[key] = torch.where(state[key].abs().sum(1, keepdim=True) > 0, state[key], module.state_dict()[key])
+        module.load_state_dict(state)
+
+
 def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
     """Half of them uniform, half where the picture is still undecided.
 
@@ -161,6 +171,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
     parser.add_argument("--resume", action="store_true", help="go on from FOLDER/model.pt")
+    parser.add_argument("--init", type=pathlib.Path, help="start from a demo checkpoint (.safetensors), its VAE included")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/sis_demo_sd15.safetensors"))
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -170,7 +181,7 @@ def main() -> None:
     import safetensors.torch
 
     pictures, captions = data_set(args.pictures, args.seed + 1, args.folder)
-    vae_state = torch.load(args.folder / "vae.pt", weights_only=True)
+    vae_state = state_of(args.init) if args.init else torch.load(args.folder / "vae.pt", weights_only=True)
     encoder = LinearEncoder()
     encoder.load_state_dict(vae_state["encoder"])
     latents = encode_all(encoder, pictures)
@@ -179,6 +190,8 @@ def main() -> None:
     print(f"{len(latents)} pictures, latent mean {latents.mean((0, 2, 3)).tolist()}, deviation {latents.std((0, 2, 3)).tolist()}", flush=True)
 
     unet, text = new_unet(), new_text_encoder()
+    if args.init:
+        load_parts(safetensors.torch.load_file(args.init), unet, text)
     parameters = [*unet.parameters(), *text.transformer.parameters()]
     groups = [{"params": list(unet.parameters()), "faster": 1.0}, {"params": list(text.transformer.parameters()), "faster": 2.0}]
     optimizer = torch.optim.AdamW(groups, lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))

@@ -73,6 +73,32 @@ def fold_encoder(linear: LinearEncoder, encoder: nn.Sequential) -> None:
         last.bias.copy_(linear.bias)
 
 
+def unfold_encoder(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The linear encoder's state, read back from a checkpoint that holds it folded; the inverse of `fold_encoder`."""
+    numbers = sorted({int(key[len(prefix):].split(".")[0]) for key in weights if key.startswith(prefix) and key[len(prefix):].count(".") == 1})
+    project, last = (f"{prefix}{n}" for n in numbers[-2:])
+    linear = LinearEncoder()
+    with torch.no_grad():
+        for channel in range(48):
+            rgb, inner, outer = channel // 16, (channel // 4) % 4, channel % 4
+            for row in range(2):
+                for column in range(2):
+                    y, x = row * 4 + (outer // 2) * 2 + inner // 2, column * 4 + (outer % 2) * 2 + inner % 2
+                    linear.weight[:, rgb, y, x] = weights[f"{project}.weight"][0:4, channel, row + 1, column + 1].float()
+        linear.bias.copy_(weights[f"{last}.bias"].float())
+    return linear.state_dict()
+
+
+def state_of(checkpoint: pathlib.Path) -> dict[str, dict[str, Tensor]]:
+    """The autoencoder of a demo checkpoint, in the form that this script saves."""
+    import safetensors.torch
+
+    weights = safetensors.torch.load_file(checkpoint)
+    first = "first_stage_model.taesd_decoder."
+    decoder = {k.removeprefix(first): v.float() for k, v in weights.items() if k.startswith(first)}
+    return {"encoder": unfold_encoder(weights, "first_stage_model.taesd_encoder."), "decoder": decoder}
+
+
 def start_decoder(decoder: nn.Sequential) -> None:
     """Starts the decoder as a nearest-neighbour enlargement: three colour channels pass through, the rest is noise to learn from."""
     convs = [layer for layer in decoder if isinstance(layer, nn.Conv2d)]
@@ -113,7 +139,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", type=pathlib.Path, help="start from an earlier --out")
+    parser.add_argument("--resume", type=pathlib.Path, help="start from an earlier --out, or from a demo checkpoint (.safetensors)")
+    parser.add_argument("--decoder-only", action="store_true", help="leave the encoder, and so the latents that a UNet knows, as they are")
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/vae.pt"))
     args = parser.parse_args()
@@ -124,14 +151,15 @@ def main() -> None:
     vae = hosting.taesd()
     encoder = LinearEncoder()
     if args.resume:
-        state = torch.load(args.resume, weights_only=True)
+        state = state_of(args.resume) if args.resume.suffix == ".safetensors" else torch.load(args.resume, weights_only=True)
         encoder.load_state_dict(state["encoder"])
         vae.taesd_decoder.load_state_dict(state["decoder"])
     else:
         start_decoder(vae.taesd_decoder)
     decoder = vae.taesd_decoder.requires_grad_(True)
     data = pictures(args.pictures, args.seed + 1000)
-    parameters = [*encoder.parameters(), *decoder.parameters()]
+    encoder.requires_grad_(not args.decoder_only)
+    parameters = [p for p in (*encoder.parameters(), *decoder.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=args.rate, betas=(0.9, 0.98), weight_decay=1e-4)
     began, step, errors = time.time(), 0, []
     while (done := (time.time() - began) / 60 / args.minutes) < 1:

@@ -1,6 +1,7 @@
 """Where the pack's files live: folders registered with the host, so that extra model paths work."""
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 
@@ -21,7 +22,8 @@ def register() -> None:
 
 def concept_names() -> list[str]:
     """Concept files in all registered folders, without their ending."""
-    os.makedirs(save_folder(), exist_ok=True)
+    with contextlib.suppress(OSError):  # a read-only disk must not take the host's whole list of nodes down
+        os.makedirs(save_folder(), exist_ok=True)
     return [name.removesuffix(".safetensors") for name in folder_paths.get_filename_list(CONCEPTS)]
 
 

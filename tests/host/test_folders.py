@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 import torch
+
 from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 from single_image_studio.support.errors import InputError
