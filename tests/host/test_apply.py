@@ -174,3 +174,34 @@ def test_posterior_of_a_vae_without_moments_is_its_mode(demo_model, concept_pict
         found = posterior(vae, concept_picture[0])
         assert found.std is None and torch.equal(found.mean, vae.encode(concept_picture[0]))
     assert torch.equal(found.sample(3, torch.Generator())[2], found.mean[0])
+
+
+def test_a_live_lora_is_the_merged_one(demo_model) -> None:
+    """What trains by hooks is what add_patches merges: the same predictions and encodings, and off is the frozen model."""
+    import comfy.sd
+    from single_image_studio.concept.lora import LoraSet
+    from single_image_studio.host.denoiser import open_denoiser
+    from single_image_studio.host.weights import attention_projections
+
+    model, clip, _ = demo_model
+    weights = some_lora(model, clip)
+    latents, t, row = torch.randn(2, 4, 16, 16), torch.tensor([100, 800]), torch.ones(1, 96)
+
+    def predict(denoiser: Any) -> Tensor:
+        with torch.no_grad():
+            return denoiser.predict_x0(latents, t, denoiser.encode(row))
+
+    with torch.inference_mode():
+        merged = comfy.sd.load_lora_for_models(model, clip, weights, 1.0, 1.0)
+        with open_denoiser(*merged, None, "heart", "fp32") as denoiser:
+            expected = predict(denoiser)
+        with open_denoiser(model, clip, None, "heart", "fp32") as denoiser:
+            frozen = predict(denoiser)
+            lora = LoraSet(attention_projections(denoiser.patcher, denoiser.clip), 4, torch.Generator())
+            lora.load_kohya(weights)
+            with lora.place().attached():
+                live = predict(denoiser)
+                with lora.off():
+                    assert torch.equal(predict(denoiser), frozen)
+    assert not torch.allclose(live, frozen, atol=1e-2)
+    assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)  # the text encoder's merged weights are rounded to float16
