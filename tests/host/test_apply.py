@@ -183,6 +183,7 @@ def test_posterior_of_a_vae_without_moments_is_its_mode(demo_model, concept_pict
 def test_a_live_lora_is_the_merged_one(demo_model) -> None:
     """What trains by hooks is what add_patches merges: the same predictions and encodings, and off is the frozen model."""
     import comfy.sd
+
     from single_image_studio.concept.lora import LoraSet
     from single_image_studio.host.denoiser import open_denoiser
     from single_image_studio.host.weights import attention_projections

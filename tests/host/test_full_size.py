@@ -12,6 +12,7 @@ def sd15(host):  # type: ignore[no-untyped-def]
     """Stand-ins for MODEL and CLIP with SD 1.5's own modules, on the meta device."""
     import comfy.sd1_clip
     import comfy.supported_models
+
     from demo.full_size import UNET
 
     config = comfy.supported_models.SD15({k: v for k, v in UNET.items() if k not in ("num_heads", "num_head_channels")})
