@@ -3,7 +3,7 @@
     python -m demo.full_size make PATH      # writes a 2.1 GB checkpoint with SD 1.5's keys and shapes, float16
     python -m demo.full_size run            # makes one, trains Stage I and II for two steps each at 256 px on a real host
 
-`run` needs about 12 GB of memory and ten minutes on two cores; it prints what docs/full_size.md records. Pictures
+`run` needs about 8 GB of memory and some minutes on two cores; it prints what docs/full_size.md records. Pictures
 from random weights mean nothing: this is about names, shapes, memory and the whole path through the host.
 """
 from __future__ import annotations
