@@ -4,13 +4,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from .encoders import ENCODER_KINDS
 from .errors import InputError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self  # typing has it from Python 3.11
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CHECKPOINTING = ("auto", "on", "off")
@@ -18,6 +15,9 @@ CLASS_TEXT_ENCODERS = ("tuned", "frozen")
 LARGEST_SEED = 2**64 - 1
 SMALLEST_RESOLUTION = 64
 RESOLUTION_STEP = 8  # one latent pixel
+
+
+_S = TypeVar("_S", bound="_Settings")  # typing.Self is newer than Python 3.10
 
 
 class _Settings:
@@ -28,7 +28,7 @@ class _Settings:
         return asdict(self)  # type: ignore[call-overload]
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls: type[_S], values: Mapping[str, Any]) -> _S:
         """Makes settings from saved ones; names that this version does not know are passed over.
 
         Raises: InputError when a value does not fit.

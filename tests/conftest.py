@@ -82,6 +82,8 @@ def loaded_demo_model(host: pathlib.Path) -> Models:
 
     with torch.inference_mode():
         model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(WEIGHTS), output_vae=True, output_clip=True)[:3]
+    # what the executor's mode leaves behind, and what training in it has to cope with (tests that train thaw them)
+    assert all(weight.is_inference() for weight in model.model.parameters())
     return model, clip, vae
 
 

@@ -548,7 +548,6 @@ def test_the_host_is_not_hidden_by_the_pack(host: pathlib.Path) -> None:
 def test_the_demo_model_is_loaded_as_the_executor_would(demo_model: tuple[Any, Any, Any]) -> None:
     model, clip, vae = demo_model
     assert type(model.model.model_config).__name__ == "SmallSD15"
-    assert all(weight.is_inference() for weight in model.model.parameters())
     assert clip.encode_from_tokens(clip.tokenize("heart")).shape == (1, 77, 96)
 
 

@@ -83,7 +83,7 @@ def test_fingerprint_is_the_checkpoints_whatever_is_on_it(demo_model, stock_pict
 
 def like(original: Any, **changes: Any) -> Any:
     """An object of the same class with other attributes; newer hosts' models cannot be copied."""
-    twin = type(original).__new__(type(original))
+    twin = object.__new__(type(original))
     twin.__dict__.update(original.__dict__ | changes)
     return twin
 
