@@ -33,7 +33,8 @@ class LoraSet(nn.Module):
 
     def __init__(self, targets: Mapping[str, nn.Module], rank: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.targets = dict(targets)  # a plain dict: these modules are the host's, not ours to train
+        # A plain dict: these modules are the host's, not ours to train. Sorted: the seeded draws must not depend on who lists them how.
+        self.targets = dict(sorted(targets.items()))
         self.rank = rank
         self.enabled = True
         self.layers = nn.ModuleDict({name: Lora(*_in_out(layer), rank, generator) for name, layer in self.targets.items()})
