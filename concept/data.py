@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import InputError
+from ..support.errors import InputError
 
 FINGERPRINT_LENGTH = 16
 

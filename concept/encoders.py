@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .errors import InputError
+from ..support.errors import InputError
 
 ENCODER_KINDS = ("vit_b32", "cnn", "none")
 PICTURE_SIZE = 224

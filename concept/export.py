@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from .data import Concept
-from .errors import InputError
-from .names import EXTENSION, check_name
-from .reading import read_header, read_tensors
-from .writing import write_new
+from ..support.errors import InputError
+from ..support.names import EXTENSION, check_name
+from ..support.reading import read_header, read_tensors
+from ..support.writing import write_new
 
 EMBEDDING_KEY = "emb_params"
 DOWN = ".lora_down.weight"

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from .data import Concept
-from .errors import InputError
+from ..support.errors import InputError
 from .export import DOWN, same_export
-from .names import EXTENSION, LONGEST_NAME, check_name
+from ..support.names import EXTENSION, LONGEST_NAME, check_name
 from .pixels import THUMBNAIL_SIZE, make_thumbnail, pack_pixels, unpack_pixels
-from .reading import CHOOSE, Header, read_header, read_tensors
-from .writing import write_new
+from ..support.reading import CHOOSE, Header, read_header, read_tensors
+from ..support.writing import write_new
 
 FORMAT = "single_image_studio.concept"
 FORMAT_VERSION = 1

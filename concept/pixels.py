@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .errors import InputError
+from ..support.errors import InputError
 
 THUMBNAIL_SIZE = 96
 SILHOUETTE = 255  # white

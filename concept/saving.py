@@ -9,8 +9,8 @@ from pathlib import Path
 from .data import Concept
 from .export import export_for_other_tools
 from .file import free_name, save_concept
-from .names import EXTENSION
-from .writing import FileTaken
+from ..support.names import EXTENSION
+from ..support.writing import FileTaken
 
 TRIES = 20
 

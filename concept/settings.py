@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from .encoders import ENCODER_KINDS
-from .errors import InputError
+from ..support.errors import InputError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CHECKPOINTING = ("auto", "on", "off")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from single_image_studio.concept.data import Concept
-from single_image_studio.concept.errors import InputError
+from single_image_studio.support.errors import InputError
 
 from .samples import LAYER, make_concept
 

@@ -17,7 +17,7 @@ from single_image_studio.concept.encoders import (
     preprocess,
     resume_encoder,
 )
-from single_image_studio.concept.errors import InputError
+from single_image_studio.support.errors import InputError
 
 START = torch.linspace(-1, 1, 768)
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from single_image_studio.concept.errors import InputError
+from single_image_studio.support.errors import InputError
 from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
 
 

@@ -93,11 +93,11 @@ def _readable(error: OSError, path: Path, size: int) -> InputError:
     if error.errno in DISK_FULL:
         return InputError(
             f"the disk that holds {path.parent} is full, so {path.name} was not saved and nothing was overwritten; "
-            f"the concept is still on the wire: free {_megabytes_short(path.parent, size)} MB and queue again."
+            f"it is still on the wire: free {_megabytes_short(path.parent, size)} MB and queue again."
         )
     return InputError(
         f"{path.name} could not be written to {path.parent} ({error.strerror or error}) and nothing was overwritten; "
-        "the concept is still on the wire: make that folder writable, or change `name`, and queue again."
+        "it is still on the wire: make that folder writable, or change `name`, and queue again."
     )
 
 

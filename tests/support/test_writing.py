@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from single_image_studio.concept import writing
+from single_image_studio.support import writing
 from single_image_studio.concept.data import Concept
-from single_image_studio.concept.errors import InputError
+from single_image_studio.support.errors import InputError
 from single_image_studio.concept.file import load_concept, save_concept
-from single_image_studio.concept.writing import FileTaken, write_new
+from single_image_studio.support.writing import FileTaken, write_new
 
-from .samples import assert_same, make_concept
+from ..concept.samples import assert_same, make_concept
 
 
 @pytest.fixture

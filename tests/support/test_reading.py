@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from single_image_studio.concept.data import Concept
-from single_image_studio.concept.errors import InputError
+from single_image_studio.support.errors import InputError
 from single_image_studio.concept.file import load_concept, read_info, read_thumbnail, save_concept
 
-from .samples import LAYER, assert_same, make_concept, rewrite
+from ..concept.samples import LAYER, assert_same, make_concept, rewrite
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_other_files_that_are_no_safetensors(concept: Concept, tmp_path: Path):
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path):
-    assert_refused(tmp_path / "gone.safetensors", "cannot be read.*`concept_name`")
+    assert_refused(tmp_path / "gone.safetensors", "cannot be read.*choose another")
     (tmp_path / "folder.safetensors").mkdir()
     assert_refused(tmp_path / "folder.safetensors", "cannot be read")
 

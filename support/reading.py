@@ -15,7 +15,7 @@ from torch import Tensor
 from .errors import InputError
 
 LONGEST_HEADER = 100_000_000  # the format's own limit
-CHOOSE = "choose a file that Save Concept wrote"
+CHOOSE = "choose a file that Save Concept or Save Inversion wrote"
 FOREIGN = (
     (rb"PK\x03\x04", "a zip archive, as torch.save writes it, renamed to .safetensors; such files can run code when opened, so it was not loaded"),
     (rb"\x80[\x00-\x08]|c[\w.]+\n[\w.]+\n|\([lditc0-9]", "a Python pickle renamed to .safetensors; such files can run code when opened, so it was not loaded"),
@@ -52,7 +52,7 @@ def read_header(path: Path) -> Header:
             file.seek(8)
             text = file.read(length)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}): choose another `concept_name`.") from error
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): choose another in the list.") from error
     return _parse_header(path, text, size)
 
 

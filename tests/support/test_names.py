@@ -5,8 +5,8 @@ import unicodedata
 
 import pytest
 
-from single_image_studio.concept.errors import InputError
-from single_image_studio.concept.names import check_name
+from single_image_studio.support.errors import InputError
+from single_image_studio.support.names import check_name
 
 
 @pytest.mark.parametrize("name", [
