@@ -1,0 +1,60 @@
+"""DDIM: its timesteps, and one step along its ODE in either direction."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..support.errors import InputError
+from .process import add_noise, x0_from_eps
+
+TRAIN_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class DDIMSchedule:
+    """DDIM's timesteps, "leading" spacing, as Stable Diffusion is sampled with.
+
+    steps: 1…999. A number that does not divide 1000 rounds the spacing down, as diffusers does: 30 gives 958, 925, …, 1.
+    offset: added to each timestep. 1 is Stable Diffusion's (981, 961, …, 1 for 50 steps); with 0 the last step
+        (980, …, 0) changes nothing.
+    Raises: InputError when a value does not fit.
+    """
+
+    steps: int = 50
+    offset: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, int) or not 1 <= self.steps < TRAIN_STEPS:
+            raise InputError(f"`steps` is {self.steps}; it must be from 1 to {TRAIN_STEPS - 1}: change `steps`.")
+        if self.offset not in (0, 1):
+            raise InputError(f"`steps_offset` is {self.offset}; it must be 0 or 1: change `steps_offset`.")
+
+    @property
+    def spacing(self) -> int:
+        """How far two timesteps lie apart."""
+        return TRAIN_STEPS // self.steps
+
+    @property
+    def timesteps(self) -> list[int]:
+        """Noisiest first: `steps` of them. Sampling's step i starts at the noise level of timesteps[i]."""
+        return [i * self.spacing + self.offset for i in reversed(range(self.steps))]
+
+    def levels(self, alpha_bar: Tensor) -> Tensor:
+        """alpha_bar at each level of the trajectory, noisiest first: (steps + 1,) float32.
+
+        alpha_bar: (1000,). The clean end is alpha_bar[0] and not 1: latents of a picture count as its noise level
+        (`set_alpha_to_one=False`, Stable Diffusion's own setting).
+        """
+        return torch.cat([alpha_bar[torch.tensor(self.timesteps)], alpha_bar[:1]])
+
+
+def ddim_step(latents: Tensor, eps: Tensor, alpha_bar_from: Tensor, alpha_bar_to: Tensor) -> Tensor:
+    """Moves latents along the DDIM ODE: to a noisier level inverts, to a cleaner one samples.
+
+    latents, eps: (B, 4, h, w), float32, VP scale.
+    alpha_bar_from, alpha_bar_to: scalar tensors in (0, 1].
+    Source: Song et al. 2021, arXiv:2010.02502, eq. 12 with sigma_t = 0.
+    """
+    return add_noise(x0_from_eps(latents, eps, alpha_bar_from), eps, alpha_bar_to)

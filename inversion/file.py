@@ -1,0 +1,97 @@
+"""The inversion file: one safetensors that samples the picture again without inverting it again.
+
+Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for direct
+inversion; all float32. Metadata, all strings: `format`, `format_version`, `method`, `steps`, `steps_offset`,
+`guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON), `created` (ISO 8601, UTC). A newer version may add names.
+"""
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from ..diffusion.ddim import DDIMSchedule
+from ..support.errors import InputError
+from ..support.names import EXTENSION, LONGEST_NAME, check_name
+from ..support.reading import CHOOSE, read_header, read_tensors
+from ..support.writing import FileTaken, write_new
+from .data import Inversion
+
+FORMAT = "single_image_studio.inversion"
+FORMAT_VERSION = 1
+TRIES = 1000
+
+
+def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path]) -> Path:
+    """Saves as NAME, or NAME_2, NAME_3 … where that is taken in one of the folders; the first is written to. The same inversion saved again finds its file.
+
+    Raises: InputError when the name cannot be used, the disk is full or the folder cannot be written; nothing is left then.
+    """
+    bare = check_name(name)
+    for number in itertools.islice(itertools.count(1), TRIES):
+        ending = f"_{number}" if number > 1 else ""
+        file = bare[: LONGEST_NAME - len(ending)] + ending + EXTENSION
+        there = [folder / file for folder in folders if os.path.lexists(folder / file)]
+        if there and _same(inversion, there[0]):
+            return there[0]
+        if not there:
+            try:
+                return write_new(_tensors(inversion), _metadata(inversion), folders[0] / file)
+            except FileTaken:
+                continue
+    raise FileTaken(f"{bare} and {TRIES} names after it are taken: change `name`.")
+
+
+def load_inversion(path: Path) -> Inversion:
+    """Raises: InputError when the file is missing, damaged, of another kind or of a newer format."""
+    metadata = read_header(path).metadata
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path.name} is a safetensors file, but no inversion: {CHOOSE}.")
+    version = metadata.get("format_version", "")
+    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+        raise InputError(f"{path.name} has format {version!r} and this version reads up to {FORMAT_VERSION}: update the pack.")
+    tensors = read_tensors(path)
+    try:
+        return Inversion(
+            method=metadata["method"], schedule=DDIMSchedule(int(metadata["steps"]), int(metadata["steps_offset"])),
+            guidance_scale=float(metadata["guidance_scale"]), noise_latents=tensors["noise_latents"],
+            noise_alpha_bar=float(metadata["noise_alpha_bar"]), uncond_embeds=tensors["uncond_embeds"],
+            offsets=tensors.get("offsets"), base_model=metadata.get("base_model", ""), report=json.loads(metadata.get("report", "{}")))
+    except (KeyError, ValueError, RecursionError) as error:
+        raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
+
+
+def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
+    tensors = {"noise_latents": inversion.noise_latents, "uncond_embeds": inversion.uncond_embeds, "offsets": inversion.offsets}
+    return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
+
+
+def _metadata(inversion: Inversion) -> dict[str, str]:
+    return {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "method": inversion.method,
+        "steps": str(inversion.schedule.steps),
+        "steps_offset": str(inversion.schedule.offset),
+        "guidance_scale": repr(float(inversion.guidance_scale)),
+        "noise_alpha_bar": repr(inversion.noise_alpha_bar),
+        "base_model": inversion.base_model,
+        "report": json.dumps(dict(inversion.report)),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _same(inversion: Inversion, path: Path) -> bool:
+    try:
+        other = load_inversion(path)
+    except InputError:
+        return False
+    mine, theirs = _tensors(inversion), _tensors(other)
+    same_numbers = (inversion.method, inversion.schedule, inversion.guidance_scale, inversion.base_model) == (
+        other.method, other.schedule, other.guidance_scale, other.base_model)
+    return same_numbers and mine.keys() == theirs.keys() and all(torch.equal(mine[k].cpu(), theirs[k]) for k in mine)

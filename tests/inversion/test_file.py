@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pathlib
+import pickle
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from single_image_studio.diffusion.ddim import DDIMSchedule
+from single_image_studio.inversion.data import Inversion
+from single_image_studio.inversion.file import load_inversion, save_inversion
+from single_image_studio.support.errors import InputError
+
+
+def make(method: str = "null_text", seed: int = 0) -> Inversion:
+    generator = torch.Generator().manual_seed(seed)
+    count = 10 if method == "null_text" else 1
+    offsets = torch.randn(10, 2, 4, 3, 5, generator=generator) if method == "direct" else None
+    return Inversion(method, DDIMSchedule(10, 0), 7.5, torch.randn(2, 4, 3, 5, generator=generator), 0.0055, torch.randn(count, 2, 77, 8, generator=generator), offsets,
+                     "abc", {"latent_psnr": [30.0, 31.0], "method": method})
+
+
+@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
+    one = make(method)
+    path = save_inversion(one, "mine", [tmp_path])
+    two = load_inversion(path)
+    assert (two.method, two.schedule, two.guidance_scale, two.noise_alpha_bar, two.base_model) == (method, DDIMSchedule(10, 0), 7.5, 0.0055, "abc")
+    assert dict(two.report) == dict(one.report)
+    assert torch.equal(two.noise_latents, one.noise_latents) and torch.equal(two.uncond_embeds, one.uncond_embeds)
+    assert (two.offsets is None) == (one.offsets is None) and (one.offsets is None or torch.equal(two.offsets, one.offsets))
+    assert not two.noise_latents.is_inference()
+    with safe_open(path, "pt") as file:
+        assert file.metadata()["format"] == "single_image_studio.inversion"
+
+
+def test_a_taken_name_gets_a_number_and_the_same_stays(tmp_path: pathlib.Path) -> None:
+    other = tmp_path / "other"
+    names = [save_inversion(make(seed=seed), "mine.safetensors", [tmp_path, other]).name for seed in (0, 1, 0, 1)]
+    assert names == ["mine.safetensors", "mine_2.safetensors", "mine.safetensors", "mine_2.safetensors"]
+    (tmp_path / "broken.safetensors").write_bytes(b"not mine")
+    assert save_inversion(make(), "broken", [tmp_path]).name == "broken_2.safetensors"
+    assert (tmp_path / "broken.safetensors").read_bytes() == b"not mine"
+
+
+@pytest.mark.parametrize("name", ["../up", "", "a b", "CON", "x" * 65])
+def test_names_that_cannot_be_used(tmp_path: pathlib.Path, name: str) -> None:
+    with pytest.raises(InputError, match="`name`"):
+        save_inversion(make(), name, [tmp_path])
+    assert not list(tmp_path.iterdir())
+
+
+def rewritten(path: pathlib.Path, tensors: dict[str, torch.Tensor] | None = None, **metadata: str) -> pathlib.Path:
+    with safe_open(path, "pt") as file:
+        old = file.metadata()
+    kept = load_file(path) | (tensors or {})
+    save_file(kept, path, {**old, **metadata})
+    return path
+
+
+def test_files_that_are_no_inversion(tmp_path: pathlib.Path) -> None:
+    path = save_inversion(make(), "mine", [tmp_path])
+    with pytest.raises(InputError, match="update the pack"):
+        load_inversion(rewritten(path, format_version="2"))
+    with pytest.raises(InputError, match="no inversion"):
+        load_inversion(rewritten(path, format="something.else", format_version="1"))
+    rewritten(path, format="single_image_studio.inversion", steps="twelve")
+    with pytest.raises(InputError, match="damaged"):
+        load_inversion(path)
+    with pytest.raises(InputError, match="embeddings of shape"):
+        load_inversion(rewritten(path, {"uncond_embeds": torch.zeros(3, 1, 77, 8)}, steps="10"))
+    with pytest.raises(InputError, match="cannot be read"):
+        load_inversion(tmp_path / "gone.safetensors")
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match="cut short"):
+        load_inversion(path)
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(InputError, match="pickle"):
+        load_inversion(path)

@@ -1,0 +1,102 @@
+"""The published algorithms, through the real host, against diffusers on the same weights."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from single_image_studio.diffusion.ddim import DDIMSchedule
+from single_image_studio.inversion.ddim import ddim_invert
+from single_image_studio.inversion.null_text import NullTextSettings, null_text
+from single_image_studio.inversion.sampling import Guidance, sample
+from single_image_studio.inversion.stepping import Room
+from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
+
+from . import oracle
+
+SCALE = 7.5
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    return float((a - b).norm() / b.norm())
+
+
+def in_host(model: Any, latents: Tensor, conds: dict[str, Any], algorithm: Any, gradients: bool = False) -> Any:
+    """Runs an algorithm as a node would: in inference mode, through the host's conditioning machinery, in fp32."""
+    from single_image_studio.host.prompts import run
+
+    positive = {k: v for k, v in conds.items() if k != "uncond"}
+    negative = {k: v for k, v in conds.items() if k == "uncond"}
+    with torch.inference_mode():
+        return run(model, positive, negative, latents, DDIMSchedule().timesteps, algorithm, "fp32", with_gradients=gradients)
+
+
+@pytest.fixture
+def clean(latent) -> Tensor:
+    from single_image_studio.host.latents import latents_from
+
+    return latents_from(latent)
+
+
+@pytest.mark.parametrize("offset", [1, 0])
+@pytest.mark.parametrize("steps", [50, 30, 7])
+def test_inversion_follows_diffusers_at_every_step(demo_model, unet, encode, clean, steps: int, offset: int) -> None:
+    source = encode("a red heart on a green background")
+    schedule = DDIMSchedule(steps, offset)
+    ours = in_host(demo_model[0], clean, {"source": source}, lambda p, prompts: ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar))
+    theirs = oracle.invert(unet, clean, source[0][0].clone(), steps, offset)
+    errors = [relative(a, b) for a, b in zip(ours.flip(0), theirs, strict=True)]
+    assert max(errors) <= 1e-4, errors
+
+
+@pytest.mark.parametrize("offset", [1, 0])
+def test_sampling_follows_diffusers(demo_model, unet, encode, clean, offset: int) -> None:
+    """With another prompt in the first steps, and another unconditional embedding in each."""
+    steps, generator = 20, torch.Generator().manual_seed(0)
+    source, target, uncond = encode("a red heart"), encode("a blue star"), encode("")
+    noise = torch.randn(clean.shape, generator=generator)
+    embeds = [uncond[0][0].clone() + 0.05 * torch.randn(uncond[0][0].shape, generator=generator) for _ in range(steps)]
+
+    def algorithm(p: Any, prompts: dict[str, Any]) -> Tensor:
+        guidance = Guidance([prompts["uncond"].with_context(e) for e in embeds], SCALE)
+        return sample(p.predict_eps, noise, lambda i: prompts["source" if i < 5 else "target"], guidance, DDIMSchedule(steps, offset), p.alpha_bar)
+
+    ours = in_host(demo_model[0], clean, {"source": source, "target": target, "uncond": uncond}, algorithm)
+    conds = [(source if i < 5 else target)[0][0].clone() for i in range(steps)]
+    assert relative(ours, oracle.sample(unet, noise, conds, embeds, SCALE, steps, offset)) <= 1e-4
+
+
+@pytest.mark.parametrize(("offset", "steps", "inner"), [(1, 50, 3), (0, 10, 10)])
+def test_null_text_follows_diffusers(demo_model, unet, encode, clean, offset: int, steps: int, inner: int) -> None:
+    source, uncond = encode("a red heart on a green background"), encode("")
+    schedule = DDIMSchedule(steps, offset)
+
+    def algorithm(p: Any, prompts: dict[str, Any]) -> Any:
+        trajectory = ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar)
+        return null_text(p.predict_eps, trajectory, prompts["source"], prompts["uncond"], schedule, p.alpha_bar, SCALE, NullTextSettings(inner_steps=inner), Room())
+
+    ours = in_host(demo_model[0], clean, {"source": source, "uncond": uncond}, algorithm, gradients=True)
+    cond, start = source[0][0].clone(), uncond[0][0].clone()
+    embeds, rebuilt = oracle.null_text(unet, oracle.invert(unet, clean, cond, steps, offset), cond, start, SCALE, steps, offset, inner=inner)
+    errors = [relative(a, b) for a, b in zip(ours.embeds, embeds, strict=True)]
+    assert max(errors) <= 1e-3, errors
+    moved = relative(embeds[-1], start)
+    assert moved > 1e-2, "nothing was optimised, so nothing was compared"
+    from single_image_studio.diffusion.quality import latent_psnr
+
+    assert latent_psnr(ours.latents, clean) == pytest.approx(latent_psnr(rebuilt, clean), abs=0.1)
+
+
+def test_text_optimisation_follows_diffusers(demo_model, unet, encode, clean) -> None:
+    target = encode("a small blue star on a red background")
+    settings = TextOptimizationSettings(steps=20, seed=3)
+
+    def algorithm(p: Any, prompts: dict[str, Any]) -> Any:
+        return optimize_text(p.predict_eps, clean, prompts["target"], p.alpha_bar, settings)
+
+    ours, losses = in_host(demo_model[0], clean, {"target": target}, algorithm, gradients=True)
+    theirs = oracle.imagic(unet, clean, target[0][0].clone(), 20, seed=3)
+    assert relative(ours, theirs) <= 1e-3 and [len(history) for history in losses] == [20]
+    assert relative(theirs - target[0][0], ours - target[0][0]) <= 0.01, "the way it moved, not only where it is"
