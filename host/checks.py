@@ -5,6 +5,7 @@ from typing import Any
 
 import comfy.latent_formats
 import comfy.model_base
+import comfy.model_sampling
 
 from ..support.errors import InputError
 
@@ -26,10 +27,18 @@ def _what_it_is(base: Any) -> str:
     return ""
 
 
+def _predicts_eps(model: Any) -> bool:
+    """Nodes such as ModelSamplingDiscrete may have changed it on the wire."""
+    sampling = model.get_model_object("model_sampling")
+    return getattr(type(sampling), "calculate_denoised", None) is comfy.model_sampling.EPS.calculate_denoised and len(getattr(sampling, "sigmas", ())) == 1000
+
+
 def require_sd1(model: Any) -> None:
     """Raises: InputError unless the MODEL is an epsilon-predicting Stable Diffusion 1.x UNet."""
     base = getattr(model, "model", None)
     kind = _what_it_is(base) if isinstance(base, comfy.model_base.BaseModel) else f"a {type(base).__name__}"
+    if not kind and not _predicts_eps(model):
+        kind = f"patched to another kind of prediction ({type(model.get_model_object('model_sampling')).__name__})"
     if kind:
         raise InputError(f"`model` is {kind}, and this works on Stable Diffusion 1.x: load an SD 1.4 or 1.5 checkpoint, or any finetune of one.")
 

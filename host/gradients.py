@@ -56,18 +56,30 @@ def static_memory(patcher: Any) -> Any:
 
 
 @contextlib.contextmanager
+def training_mode() -> Iterator[None]:
+    """Switches the executor's inference mode off and tells newer hosts that this is training, which keeps fused in-place code paths off.
+
+    Never await inside: switched-off inference mode would leak into other nodes.
+    """
+    in_training = getattr(comfy.model_management, "in_training", None)
+    try:
+        if in_training is not None:
+            comfy.model_management.in_training = True
+        with torch.inference_mode(False):
+            yield
+    finally:
+        if in_training is not None:
+            comfy.model_management.in_training = in_training
+
+
+@contextlib.contextmanager
 def gradients(*patchers: Any, memory_required: float = 0) -> Iterator[tuple[Any, ...]]:
     """Loads the patchers fully and lets autograd run through their models.
 
     patchers: ModelPatchers (`model`, `clip.patcher`). Yields them, or the clones to use in their place.
     memory_required: bytes that the work itself will need, for the host to make room.
-    Never await inside: switched-off inference mode would leak into other nodes.
     """
-    in_training = getattr(comfy.model_management, "in_training", None)
-    with torch.inference_mode(False), torch.enable_grad(), contextlib.ExitStack() as cleanup:
-        if in_training is not None:  # newer hosts: keeps fused in-place code paths off
-            cleanup.callback(setattr, comfy.model_management, "in_training", in_training)
-            comfy.model_management.in_training = True
+    with training_mode(), torch.enable_grad(), contextlib.ExitStack() as cleanup:
         loaded = tuple(static_memory(p) for p in patchers)
         comfy.model_management.load_models_gpu(list(loaded), memory_required=memory_required, force_full_load=True)
         for patcher in loaded:
