@@ -10,11 +10,11 @@ from comfy_api.v0_0_2 import io
 
 from ..concept.data import Concept
 from ..concept.file import check_width, load_concept
-from ..concept.names import check_name
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
 from ..host.apply import apply_concept
 from ..host.weights import fingerprint
+from ..support.names import check_name
 from .schema import CATEGORY, ConceptSocket, advanced, schema
 
 log = logging.getLogger("single_image_studio")

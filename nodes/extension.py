@@ -5,6 +5,8 @@ from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..host import folders
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
+from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
+from .inversions import LoadInversion, SaveInversion
 from .train import TrainStage1, TrainStage2
 
 
@@ -13,4 +15,7 @@ class SingleImageStudio(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         folders.register()
-        return [TrainStage1, TrainStage2, SaveConcept, LoadConcept, ApplyConcept]
+        return [
+            TrainStage1, TrainStage2, SaveConcept, LoadConcept, ApplyConcept,
+            ImagicTextOptimize, NullTextInvert, TimestepAwareKSampler, TimestepAwareConditioning, SaveInversion, LoadInversion, EditGrid,
+        ]

@@ -14,6 +14,9 @@ CATEGORY = "Single Image Studio"
 ConceptSocket = io.Custom("SIS_CONCEPT")
 """A `concept.data.Concept`: embedding, LoRA, picture, mask, class word and settings of one learned concept."""
 
+InversionSocket = io.Custom("SIS_INVERSION")
+"""An `inversion.data.Inversion`: noise latents, unconditional embeddings, schedule and guidance scale of one inverted batch."""
+
 LossSocket = io.Custom("LOSS_MAP")
 """The host's own type: {"loss": [float, …]}, one number a step; ours has each term beside it."""
 

@@ -1,0 +1,268 @@
+"""Ties the host's model to the inversion room's algorithms: what the editing nodes have in common."""
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..diffusion.ddim import DDIMSchedule
+from ..diffusion.quality import psnr
+from ..host import checks
+from ..host.denoiser import OutOfMemory, free_memory_after
+from ..host.latents import alpha_bar_of, decode, latent_of, latents_from
+from ..host.progress import Progress
+from ..host.prompts import HostPrompt, Predictor, aligned, context_of, picture_of, run, with_context, within
+from ..host.weights import fingerprint
+from ..inversion.data import Inversion
+from ..inversion.grid import Cell, sample_grid, steps_needed
+from ..inversion.methods import InversionSettings, Inverted, invert, units, way_back
+from ..inversion.ranges import split_range, step_ranges
+from ..inversion.sampling import Guidance, check_alpha, interpolate, sample, source_steps, timestep_aware
+from ..inversion.stepping import Room
+from ..inversion.text_optimization import TextOptimizationSettings, optimize_text
+from ..support.errors import InputError
+
+log = logging.getLogger("single_image_studio")
+OUT_OF_MEMORY = (OutOfMemory, MemoryError)
+Conditioning = Sequence[Any]
+PREVIEW_EVERY = 5
+
+
+def invert_pictures(model: Any, latent: Any, source: Conditioning, uncond: Conditioning, settings: InversionSettings, precision: str, vae: Any,
+                    node: str | None) -> Inversion:
+    """Inverts every picture of a batch on its own."""
+    checks.require_sd1(model)
+    latents = latents_from(latent)
+    if settings.method == "null_text" and not settings.optimises:
+        log.warning("Null-Text Invert: at `cfg` 1 the unconditional prompt has no say, so there is nothing to optimise; this is plain DDIM inversion.")
+    if 1000 % settings.schedule.steps:
+        log.info("Null-Text Invert: %d steps do not divide 1000; with stock samplers use ddim_uniform and start at the step that the docs tell.", settings.schedule.steps)
+    pictures = len(latents)
+    show = Progress(units(settings) * pictures, model, node)
+    began, found, evaluations = time.monotonic(), [], 0
+    for i in range(pictures):
+        one, count = _invert_one(model, latents[i:i + 1], picture_of(source, i, pictures), picture_of(uncond, i, pictures), settings, precision, show, i)
+        found.append(one)
+        evaluations += count
+    base = source if settings.method == "negative_prompt" else uncond
+    report = _report(latents, found, settings, evaluations, time.monotonic() - began, vae)
+    return Inversion(
+        method=settings.method, schedule=settings.schedule, guidance_scale=settings.sampling_scale,
+        noise_latents=torch.cat([one.noise_latents for one in found]).cpu(),
+        noise_alpha_bar=float(alpha_bar_of(model)[settings.schedule.timesteps[0]]), uncond_embeds=_joined([one.uncond_embeds for one in found]),
+        offsets=None if found[0].offsets is None else torch.cat([one.offsets for one in found if one.offsets is not None], dim=1).cpu(),
+        base_model=fingerprint(model), report=report, uncond=base)
+
+
+def _joined(embeds: list[Tensor]) -> Tensor:
+    """(steps or 1, B, n, width); one for all pictures where they agree."""
+    if all(e is embeds[0] or torch.equal(e, embeds[0]) for e in embeds):
+        return embeds[0].cpu()
+    return torch.cat(embeds, dim=1).cpu()
+
+
+def _invert_one(model: Any, latents: Tensor, source: Conditioning, uncond: Conditioning, settings: InversionSettings, precision: str, show: Progress,
+                index: int) -> tuple[Inverted, int]:
+    def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt]) -> tuple[Inverted, int]:
+        def on_phase(what: str, done: int, latents: Tensor) -> None:
+            step = done if done <= settings.schedule.steps else settings.schedule.steps + (done - settings.schedule.steps) // way_back(settings)
+            show.update(index * units(settings) + done, what, latents if step % PREVIEW_EVERY == 0 else None)
+
+        found = invert(predictor.predict_eps, latents.to(predictor.device), prompts["source"], prompts["uncond"], settings, predictor.alpha_bar,
+                       room_of(predictor), on_phase)
+        return found, predictor.evaluations
+
+    return run(model, {"source": source}, {"uncond": uncond}, latents, settings.schedule.timesteps, algorithm, precision, with_gradients=settings.optimises)
+
+
+def room_of(predictor: Predictor) -> Room:
+    """Where a backward does not fit: recompute blocks instead of keeping them, once."""
+
+    def make(error: BaseException) -> bool:
+        if predictor.checkpointing:
+            return False
+        log.info("Memory is short: going on with gradient checkpointing.")
+        free_memory_after(error)
+        predictor.checkpointing = True
+        return True
+
+    return Room(OUT_OF_MEMORY, make)
+
+
+def _report(latents: Tensor, found: list[Inverted], settings: InversionSettings, evaluations: int, seconds: float, vae: Any) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "method": settings.method, "steps": settings.schedule.steps, "cfg": settings.sampling_scale, "pictures": len(found),
+        "latent_psnr": [one.psnr[0] for one in found], "errors": [one.errors[0] for one in found], "inner_steps": [one.inner_steps[0] for one in found],
+        "unet_evaluations": evaluations, "seconds": seconds}
+    if vae is not None:
+        checks.require_vae(vae)
+        pairs = [(decode(vae, latent_of(one.reconstruction)), decode(vae, latent_of(latents[i:i + 1]))) for i, one in enumerate(found)]
+        report["pixel_psnr"] = [psnr(a, b, 1.0) for a, b in pairs]
+    return report
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """The report, for a person."""
+
+    def listed(values: list[float]) -> str:
+        return ", ".join("exact" if v == float("inf") else f"{v:.2f} dB" for v in values)
+
+    lines = [f"method: {report['method']}, {report['steps']} steps, cfg {report['cfg']:g}",
+             f"reconstruction PSNR, latents: {listed(report['latent_psnr'])}" + (" (by construction)" if report["method"] == "direct" else "")]
+    if "pixel_psnr" in report:
+        lines.append(f"reconstruction PSNR, pixels after the VAE: {listed(report['pixel_psnr'])}")
+    for number, (errors, inner) in enumerate(zip(report["errors"], report["inner_steps"], strict=True), start=1):
+        which = f" of picture {number}" if report["pictures"] > 1 else ""
+        lines.append(f"error after each step{which}: " + " ".join(f"{e:.1e}" for e in errors))
+        if inner:
+            lines.append(f"inner steps{which}: {sum(inner)} in all: " + " ".join(map(str, inner)))
+    lines.append(f"UNet evaluations: {report['unet_evaluations']}; seconds: {report['seconds']:.1f}")
+    return "\n".join(lines)
+
+
+def uncond_conditioning(inversion: Inversion) -> list[list[Any]]:
+    """The inversion's unconditional side as a plain CONDITIONING; null embeddings act in their own step's range each."""
+    base = plain_uncond(inversion)
+    if len(inversion.uncond_embeds) == 1:
+        return with_context(base, inversion.uncond_at(0))
+    out = []
+    for step, (start, end) in enumerate(step_ranges(inversion.schedule)):
+        out += within(with_context(base, inversion.uncond_at(step)), start, end)
+    return out
+
+
+def plain_uncond(inversion: Inversion) -> Conditioning:
+    """The conditioning that the embeddings belong in: the wire's own, or after a file a bare one."""
+    return inversion.uncond if inversion.uncond is not None else [[inversion.uncond_at(0), {}]]
+
+
+def optimize_prompt(model: Any, target: Conditioning, latent: Any, settings: TextOptimizationSettings, precision: str,
+                    node: str | None) -> tuple[list[list[Any]], dict[str, list[float]]]:
+    """Imagic's text optimisation for every picture of a batch on its own. Returns the target with the embeddings found, and the losses."""
+    checks.require_sd1(model)
+    latents = latents_from(latent)
+    pictures = len(latents)
+    show = Progress(max(1, settings.steps * pictures), model, node)
+    embeds, losses = [], []
+    for i in range(pictures):
+        def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt], i: int = i) -> tuple[Tensor, list[list[float]]]:
+            def on_step(done: int, loss: float) -> None:
+                show.update(i * settings.steps + done, f"step {done} of {settings.steps}: loss {loss:.4f}")
+
+            return optimize_text(predictor.predict_eps, latents[i:i + 1].to(predictor.device), prompts["target"], predictor.alpha_bar, settings,
+                                 room_of(predictor), on_step)
+
+        one = picture_of(target, i, pictures)
+        found, history = run(model, {"target": one}, {}, latents[i:i + 1], DDIMSchedule().timesteps, algorithm, precision, with_gradients=True)
+        embeds.append(found.cpu())
+        losses += history
+    mean = [sum(values) / pictures for values in zip(*losses, strict=True)]
+    with torch.inference_mode(False):
+        return with_context(target, torch.cat(embeds)), {"loss": mean}
+
+
+def edited_sides(source: Conditioning, target: Conditioning, optimized: Conditioning | None) -> tuple[Conditioning, Tensor]:
+    """The target, and the context that alpha 0 stands for: the optimised prompt's, or without one the source's.
+
+    Raises: InputError when they cannot be blended.
+    """
+    if not target:
+        raise InputError("`target` is empty: connect a CLIPTextEncode that says what the picture should become.")
+    if not source:
+        raise InputError("`source` is empty: connect a CLIPTextEncode that describes the picture as it is, or one with empty text.")
+    return aligned(target, source, "source") if optimized is None else aligned(target, optimized, "optimized")
+
+
+def timestep_aware_conditioning(source: Conditioning, target: Conditioning, optimized: Conditioning | None, alpha: float, source_ratio: float,
+                                steps: int) -> list[list[Any]]:
+    """The positive side as a plain CONDITIONING: the source in the first steps, the blend in the rest."""
+    schedule = DDIMSchedule(steps)
+    target, start = edited_sides(source, target, optimized)
+    blend = with_context(target, interpolate(context_of(target), start, check_alpha(alpha)))
+    first, rest = split_range(schedule, source_steps(steps, source_ratio))
+    return [*(within(source, *first) if first else []), *(within(blend, *rest) if rest else [])]
+
+
+def sample_edit(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None, alpha: float,
+                source_ratio: float, node: str | None) -> dict[str, Tensor]:
+    """One edit. Returns a LATENT."""
+    check_alpha(alpha)
+    source_steps(inversion.schedule.steps, source_ratio)
+    show = Progress(inversion.schedule.steps, model, node)
+
+    def edit(tools: Tools, on_step: Callable[[int, Tensor], None]) -> Tensor:
+        edited = tools.target.with_context(interpolate(tools.target.context, tools.start.context, alpha))
+        cond_at = timestep_aware(tools.source, edited, inversion.schedule.steps, source_ratio)
+        return sample(tools.predictor.predict_eps, tools.noise, cond_at, tools.guidance, inversion.schedule, tools.predictor.alpha_bar, on_step=on_step)
+
+    return latent_of(_sampling(model, inversion, source, target, optimized, edit, show))
+
+
+def sample_cells(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None, cells: list[Cell],
+                 node: str | None) -> list[dict[str, Tensor]]:
+    """Many edits, sharing their first steps. Returns a LATENT for each cell."""
+    show = Progress(steps_needed(cells, inversion.schedule.steps), model, node)
+
+    def edit(tools: Tools, on_step: Callable[[int, Tensor], None]) -> list[Tensor]:
+        return sample_grid(tools.predictor.predict_eps, tools.noise, tools.source, tools.target, tools.start, cells, tools.guidance,
+                           inversion.schedule, tools.predictor.alpha_bar, on_step)
+
+    return [latent_of(latents) for latents in _sampling(model, inversion, source, target, optimized, edit, show)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    """What an edit samples with. start: where alpha is 0."""
+
+    predictor: Predictor
+    source: HostPrompt
+    target: HostPrompt
+    start: HostPrompt
+    guidance: Guidance
+    noise: Tensor
+
+
+def _sampling(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None,
+              edit: Callable[[Tools, Callable[[int, Tensor], None]], Any], show: Progress) -> Any:
+    _check_model(model, inversion)
+    target, start = edited_sides(source, target, optimized)
+    _check_pictures(inversion, context_of(source), context_of(target), start)
+    schedule = inversion.schedule
+
+    def on_step(done: int, latents: Tensor) -> None:
+        show.update(done, f"step {done} of {show.total}", latents if done % PREVIEW_EVERY == 0 else None)
+
+    def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt]) -> Any:
+        uncond = [prompts["uncond"].with_context(e.to(predictor.device)) for e in inversion.uncond_embeds]
+        guidance = Guidance(uncond, inversion.guidance_scale, inversion.offsets)
+        began = prompts["target"].with_context(start.to(predictor.device))
+        tools = Tools(predictor, prompts["source"], prompts["target"], began, guidance, inversion.noise_latents.to(predictor.device))
+        out = edit(tools, on_step)
+        log.info("Sampled an edit in %d UNet evaluations.", predictor.evaluations)
+        return out
+
+    return run(model, {"source": source, "target": target}, {"uncond": plain_uncond(inversion)}, inversion.noise_latents, schedule.timesteps, algorithm)
+
+
+def _check_model(model: Any, inversion: Inversion) -> None:
+    checks.require_sd1(model)
+    warn_of_other_model(model, inversion)
+
+
+def warn_of_other_model(model: Any, inversion: Inversion) -> None:
+    """An inversion retraces its picture only on the model that it was made with."""
+    if inversion.base_model and inversion.base_model != fingerprint(model):
+        log.warning("`inversion` was made with another checkpoint than `model`: the picture will not come back as it was; invert it again with this one.")
+
+
+def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:
+    pictures = len(inversion.noise_latents)
+    for context in contexts:
+        if len(context) not in (1, pictures):
+            raise InputError(f"a prompt was made for {len(context)} pictures and `inversion` holds {pictures}: connect `optimized` and `inversion` made from the same latent.")
+

@@ -1,0 +1,91 @@
+"""Nodes that keep inversions."""
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from comfy_api.v0_0_2 import io
+
+from ..host import folders
+from ..inversion.data import Inversion
+from ..inversion.file import load_inversion, save_inversion
+from ..support.errors import InputError
+from .edit import plain_wires
+from .schema import CATEGORY, InversionSocket, schema
+
+log = logging.getLogger("single_image_studio")
+
+
+class SaveInversion(io.ComfyNode):
+    """Writes an inversion to one file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SIS_SaveInversion",
+            display_name="Save Inversion",
+            category=CATEGORY,
+            search_aliases=["save latent", "null-text inversion", "toli"],
+            is_output_node=True,
+            description="Saves an inversion in models/single_image_studio/inversions, so that the picture can be edited again without inverting it again. "
+                        "A name that is taken gets a number; nothing is overwritten.",
+            inputs=[
+                InversionSocket.Input("inversion", tooltip="From Null-Text Invert."),
+                io.String.Input("name", default="my_inversion", tooltip="The file's name. Letters, digits, - and _."),
+            ],
+            outputs=[
+                InversionSocket.Output("saved_inversion", display_name="inversion", tooltip="The same inversion, for nodes that follow."),
+                io.String.Output("saved_as", display_name="saved_as", tooltip="The name that it was saved under: as asked, or with a number if that was taken."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, inversion: Inversion, name: str) -> io.NodeOutput:
+        if inversion.uncond is not None and len(inversion.uncond) > 1:
+            raise InputError("`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file cannot keep: invert with a plain one to save it.")
+        extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"}) if inversion.uncond is not None else []
+        if extras:
+            log.warning("Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).", ", ".join(extras))
+        path = save_inversion(inversion, name, folders.inversion_folders())
+        log.info("Saved the inversion as %s.", path)
+        return io.NodeOutput(inversion, path.stem, ui={"text": [f"Saved as {path.stem}."]})
+
+
+class LoadInversion(io.ComfyNode):
+    """Loads a saved inversion."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="SIS_LoadInversion",
+            display_name="Load Inversion",
+            category=CATEGORY,
+            search_aliases=["load latent", "null-text inversion", "toli"],
+            description="Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint that it was made with.",
+            inputs=[io.Combo.Input("inversion_name", options=folders.inversion_names(), tooltip="An inversion from models/single_image_studio/inversions.")],
+            outputs=[
+                InversionSocket.Output("inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler or the Edit Grid."),
+                io.Latent.Output("noise_latent", display_name="noise_latent", tooltip="The noise that the picture comes from, for a stock sampler with its noise off."),
+                io.Conditioning.Output("uncond", display_name="uncond", tooltip="To a stock sampler's negative: the embeddings found, each for its own step."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, inversion_name: str | None = None, input_types: Any = None) -> bool | str:
+        """Checks the name when the graph runs, so that one saved by the same graph can be linked in; None means that it is linked."""
+        if inversion_name is None or inversion_name in folders.inversion_names():
+            return True
+        return f"there is no inversion {inversion_name!r} in models/single_image_studio/inversions: save one with Save Inversion, or choose another"
+
+    @classmethod
+    def fingerprint_inputs(cls, inversion_name: str | None = None, **_: Any) -> str:
+        """An inversion's content decides whether the node runs again."""
+        if not inversion_name or inversion_name not in folders.inversion_names():
+            return ""
+        status = folders.inversion_file(inversion_name).stat()
+        return f"{status.st_mtime_ns}-{status.st_size}"
+
+    @classmethod
+    def execute(cls, inversion_name: str) -> io.NodeOutput:
+        inversion = load_inversion(folders.inversion_file(inversion_name))
+        return io.NodeOutput(inversion, *plain_wires(inversion))

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from single_image_studio.evaluation.grid_picture import grid_picture
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (64, 40), (104, 168)])
+def test_every_cell_is_there_once_and_in_its_place(height: int, width: int) -> None:
+    """Each cell has a grey of its own; reading the grid row by row finds them in order."""
+    greys = torch.linspace(0.3, 0.9, 6).round(decimals=2)
+    cells = greys.view(6, 1, 1, 1).expand(6, height, width, 3)
+    grid = grid_picture(cells, ["alpha 0.1", "alpha 0.2", "alpha 0.3"], ["ratio 0", "ratio 0.5"])
+    assert grid.shape[0] == 1 and grid.dtype == torch.float32
+    places = []
+    for grey in greys:
+        level = (grey * 255).round() / 255
+        found = ((grid[0] - level).abs() < 1e-6).all(-1)
+        assert found.sum() >= height * width
+        rows, columns = torch.where(found)
+        places.append((rows.float().median().item(), columns.float().median().item()))
+    for row in (places[:3], places[3:]):
+        assert row[0][1] < row[1][1] < row[2][1] and abs(row[0][0] - row[2][0]) <= 1
+    assert places[0][0] < places[3][0]
