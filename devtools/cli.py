@@ -7,13 +7,13 @@ import pathlib
 import sys
 import time
 
-from . import ROOT, DevError, checks, learn, server
+from . import ROOT, DevError, checks, edit, learn, server
 from .base_folder import CHECKPOINT, furnish, need_demo_model
 from .client import HostError
 from .environment import Host, choose_host
 from .installation import say
 
-DEMOS = {"learn": learn.run}
+DEMOS = {"learn": learn.run, "edit": edit.run}
 DEFAULT_PORT = 8188
 
 
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
     demo = add("demo", "run a job of the pack on a real ComfyUI with the small demo model; results go to demo_output/")
     demo.add_argument("name", nargs="?", default="learn", choices=sorted(DEMOS),
-                      help="which job (default: learn a concept from one picture)")
+                      help="learn: learn a concept from one picture (the default); edit: invert a picture and edit it")
     add("test", "run ruff, mypy and pytest; further arguments go to pytest")
     serve = add("serve", "leave a ComfyUI with the pack and the demo model running for a browser")
     serve.add_argument("--port", type=int, help=f"default: {DEFAULT_PORT}, or any free one if that is taken")

@@ -1,0 +1,113 @@
+"""The tables and the picture of `demo.editing`."""
+from __future__ import annotations
+
+import datetime
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .sheets import contact_sheet, save_jpeg
+
+FULL, NO_INJECTION = "full method", "without injection"
+SHOWN = 6
+
+
+def curves(rows: Iterable[dict[str, Any]]) -> dict[str, dict[tuple[float, float], dict[str, float]]]:
+    """By variant and (alpha, ratio), the mean of every figure. Leaving injection out is the full method at ratio 0."""
+    groups: dict[str, dict[tuple[float, float], list[dict[str, Any]]]] = {}
+    for row in rows:
+        names = [row["variant"]]
+        if row["variant"] == FULL:
+            names = [NO_INJECTION] if row["ratio"] == 0 else [FULL]
+        for name in names:
+            groups.setdefault(name, {}).setdefault((row["alpha"], row["ratio"]), []).append(row)
+    fields = ("edit", "colors", "pattern", "background", "kept", "both")
+    return {name: {cell: {f: float(np.mean([r[f] for r in found])) for f in fields} for cell, found in cells.items()} for name, cells in groups.items()}
+
+
+def area(points: Iterable[tuple[float, float]]) -> float:
+    """Of the unit square, the part that some point (success, preservation) reaches or passes: what a trade-off offers as a whole."""
+    total, height = 0.0, 0.0
+    for success, kept in sorted(points, key=lambda p: (-p[1], -p[0])):
+        if success > height:
+            total += (success - height) * kept
+            height = success
+    return total
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(map(str, row)) + " |" for row in rows), ""]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def _inversion_table(figures: dict[str, Any]) -> list[str]:
+    base = figures["inversions"]["DDIM"]["seconds"]
+    rows = [(name, _decibel(one["latent_psnr"]), _decibel(one["pixel_psnr"]), one["evaluations"], f"{one['seconds'] / base:.1f}×")
+            for name, one in figures["inversions"].items()]
+    return _table(["inversion", "PSNR, latents", "PSNR, pixels", "UNet evaluations a picture", "time (plain DDIM = 1)"], rows)
+
+
+def _decibel(value: float) -> str:
+    return "exact" if value == float("inf") else f"{value:.1f} dB"
+
+
+def _variant_tables(found: dict[str, dict[tuple[float, float], dict[str, float]]]) -> list[str]:
+    lines = []
+    order = [FULL, NO_INJECTION, *(name for name in found if name not in (FULL, NO_INJECTION))]
+    summary = []
+    for name in order:
+        cells = found[name]
+        best, figures = max(cells.items(), key=lambda item: item[1]["both"])
+        summary.append((name, f"{area((c['edit'], c['kept']) for c in cells.values()):.3f}", _percent(figures["both"]), f"alpha {best[0]:g}, ratio {best[1]:g}",
+                        _percent(figures["edit"]), _percent(figures["colors"]), _percent(figures["pattern"]), _percent(figures["background"])))
+    lines += _table(["variant", "area under success × preservation", "edit done, colours and background kept (best cell)", "at", "edit done", "colours kept", "pattern kept",
+                     "background kept"], summary)
+    for name in order:
+        cells = found[name]
+        alphas, ratios = sorted({a for a, _ in cells}), sorted({r for _, r in cells})
+        rows = [[f"ratio {r:g}", *(f"{_percent(cells[a, r]['edit'])} / {_percent(cells[a, r]['kept'])}" for a in alphas)] for r in ratios]
+        lines += [f"**{name}**: edit done / kept (mean of colours, pattern, background)", "", *_table(["", *(f"alpha {a:g}" for a in alphas)], rows)]
+    return lines
+
+
+def _sheet(tasks: Sequence[Any], folder: pathlib.Path, found: dict[str, Any], alphas: Sequence[float], ratios: Sequence[float], out: pathlib.Path) -> None:
+    """For some tasks: the picture, and each variant at its own best cell."""
+    columns: list[tuple[str, np.ndarray]] = []
+    for name, cells in sorted(found.items(), key=lambda item: [FULL, NO_INJECTION].index(item[0]) if item[0] in (FULL, NO_INJECTION) else 9):
+        alpha, ratio = max(cells, key=lambda cell: cells[cell]["both"])
+        stored = np.load(folder / f"{(FULL if name == NO_INJECTION else name).replace(' ', '_')}.npz")
+        columns.append((f"{name}, alpha {alpha:g}, ratio {ratio:g}", stored["pictures"][ratios.index(ratio) * len(alphas) + alphas.index(alpha)]))
+        source = stored["source"]
+    pictures, captions = [], []
+    for i in range(min(2 * SHOWN, len(tasks))):
+        pictures += [source[i], *(drawn[i] for _, drawn in columns)]
+        captions += [tasks[i].source, *(f"{tasks[i].target}: {name}" for name, _ in columns)]
+    save_jpeg(contact_sheet(pictures, captions, columns=len(columns) + 1, lines=6), out)
+
+
+def write(figures: dict[str, Any], tasks: Sequence[Any], folder: pathlib.Path, out: pathlib.Path) -> None:
+    """Writes the report and, beside it, the sheet (`.jpg`)."""
+    found, settings = curves(figures["rows"]), figures["settings"]
+    kinds = {kind: sum(task.kind == kind for task in tasks) for kind in dict.fromkeys(task.kind for task in tasks)}
+    text = figures["text"]
+    lines = [
+        "# Editing on the demo model: five inversions, and what each part of the method does", "",
+        f"Measured {datetime.date.today()} with `python -m demo.editing` in {figures['minutes']:.0f} minutes on 2 CPU cores.", "",
+        f"- {settings['pictures']} pictures with an object whose second colour no word can tell (seed {settings['seed']}): "
+        + ", ".join(f"{count} to {kind}" if kind != "class" else f"{count} to change class" for kind, count in kinds.items()) + ".",
+        f"- {settings['steps']} DDIM steps, cfg {settings['cfg']:g}, at most {settings['inner_steps']} null-text updates a step.",
+        f"- {settings['text_steps']} steps of text optimisation: {text['evaluations']} UNet evaluations a picture, "
+        f"{text['seconds'] / figures['inversions']['DDIM']['seconds']:.1f} times the time of plain DDIM inversion with its reconstruction.",
+        "- Judged by `demo/oracle.py`. The source prompt tells the class, pattern, first colour and background.", "",
+        "## Inversions", "", "Each inverts the pictures and reconstructs them; against the pictures as the VAE gives them back.", "",
+        *_inversion_table(figures), "## Edits", "",
+        *_variant_tables(found),
+        f"Each variant at its own best cell:\n\n![edits]({out.with_suffix('.jpg').name})", ""]
+    out.write_text("\n".join(lines), encoding="utf-8")
+    alphas, ratios = sorted({row["alpha"] for row in figures["rows"]}), sorted({row["ratio"] for row in figures["rows"]})
+    _sheet(tasks, folder, found, alphas, ratios, out.with_suffix(".jpg"))
