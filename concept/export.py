@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .data import Concept
 from ..support.errors import InputError
 from ..support.names import EXTENSION, check_name
 from ..support.reading import read_header, read_tensors
 from ..support.writing import write_new
+from .data import Concept
 
 EMBEDDING_KEY = "emb_params"
 DOWN = ".lora_down.weight"

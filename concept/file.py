@@ -18,13 +18,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .data import Concept
 from ..support.errors import InputError
-from .export import DOWN, same_export
 from ..support.names import EXTENSION, LONGEST_NAME, check_name
-from .pixels import THUMBNAIL_SIZE, make_thumbnail, pack_pixels, unpack_pixels
 from ..support.reading import CHOOSE, Header, read_header, read_tensors
 from ..support.writing import write_new
+from .data import Concept
+from .export import DOWN, same_export
+from .pixels import THUMBNAIL_SIZE, make_thumbnail, pack_pixels, unpack_pixels
 
 FORMAT = "single_image_studio.concept"
 FORMAT_VERSION = 1

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..support.names import EXTENSION
+from ..support.writing import FileTaken
 from .data import Concept
 from .export import export_for_other_tools
 from .file import free_name, save_concept
-from ..support.names import EXTENSION
-from ..support.writing import FileTaken
 
 TRIES = 20
 

@@ -114,7 +114,7 @@ def _paint_layouts(seen: Seen) -> dict[str, list[np.ndarray]]:
     def layout(**changes: object) -> np.ndarray:
         return _second_color(replace(base, **changes))  # type: ignore[arg-type]
 
-    for angle in (0.0, math.pi / 2, math.pi / 4, -math.pi / 4):
+    for angle in world.PATTERN_ANGLES:
         layouts["split"].append(layout(pattern_angle=angle))
         for shift in (-4.0, 0.0, 4.0):
             x, y = seen.x + shift * math.cos(angle), seen.y + shift * math.sin(angle)

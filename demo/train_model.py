@@ -20,20 +20,22 @@ from . import hosting, world
 from .train_vae import LinearEncoder, fold_encoder, state_of
 
 ALPHA_BAR = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0).float()
+SIMPLE_UNTIL = 0.6  # of a run: from there on only the world's own scenes are shown
 
 
-def _render_many(job: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
-    seed, count = job
+def _render_many(job: tuple[int, int, bool]) -> tuple[np.ndarray, list[str]]:
+    seed, count, simple = job
     rng = random.Random(seed)
-    scenes = [world.sample_scene(rng) for _ in range(count)]
+    scenes = [world.sample_scene(rng, simple) for _ in range(count)]
     return np.stack([world.render(scene)[0] for scene in scenes]), [scene.caption for scene in scenes]
 
 
-def data_set(count: int, seed: int, folder: pathlib.Path) -> tuple[np.ndarray, list[str]]:
+def data_set(count: int, seed: int, folder: pathlib.Path, simple: bool = False) -> tuple[np.ndarray, list[str]]:
     """Pictures (count, 128, 128, 3) uint8 and their captions, rendered once and kept in `folder`."""
-    pictures, captions = folder / f"pictures_{seed}_{count}.npy", folder / f"captions_{seed}_{count}.txt"
+    name = f"{'simple' if simple else 'scenes'}_{seed}_{count}"
+    pictures, captions = folder / f"{name}.npy", folder / f"{name}.txt"
     if not captions.exists():
-        jobs = [(seed * 1_000_003 + i, 500) for i in range(count // 500)]
+        jobs = [(seed * 1_000_003 + i, 500, simple) for i in range(count // 500)]
         store = np.lib.format.open_memmap(pictures, mode="w+", dtype=np.uint8, shape=(len(jobs) * 500, world.SIZE, world.SIZE, 3))
         words: list[str] = []
         with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -162,8 +164,10 @@ def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=100, help="of this run; the learning rate's cosine ends with it")
+    parser.add_argument("--minutes", type=float, default=100, help="of this run, and of the learning rate's cosine; 0 only writes the checkpoint anew, with the VAE that is there now")
     parser.add_argument("--pictures", type=int, default=30000)
+    parser.add_argument("--simple-pictures", type=int, default=8000)
+    parser.add_argument("--simple", type=float, default=1.0, help="share of simple scenes at the start of the run, falling to 0 later in it")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=200)
@@ -181,11 +185,12 @@ def main() -> None:
     import safetensors.torch
 
     pictures, captions = data_set(args.pictures, args.seed + 1, args.folder)
+    simple_pictures, simple_captions = data_set(args.simple_pictures, args.seed + 2, args.folder, simple=True)
     vae_state = state_of(args.init) if args.init else torch.load(args.folder / "vae.pt", weights_only=True)
     encoder = LinearEncoder()
     encoder.load_state_dict(vae_state["encoder"])
-    latents = encode_all(encoder, pictures)
-    ids = token_ids([*captions, ""])
+    latents = torch.cat([encode_all(encoder, pictures), encode_all(encoder, simple_pictures)])
+    ids = token_ids([*captions, *simple_captions, ""])
     empty, used = ids[-1], torch.unique(ids)
     print(f"{len(latents)} pictures, latent mean {latents.mean((0, 2, 3)).tolist()}, deviation {latents.std((0, 2, 3)).tolist()}", flush=True)
 
@@ -216,11 +221,14 @@ def main() -> None:
             torch._foreach_copy_(parameters, live)
 
     began, first, losses = time.time(), step, []
-    while (done := (time.time() - began) / 60 / args.minutes) < 1:
+    while args.minutes and (done := (time.time() - began) / 60 / args.minutes) < 1:
         warm = min(1.0, (step - first + 1) / args.warm_up)
         for group in optimizer.param_groups:
             group["lr"] = group["faster"] * args.rate * warm * (0.51 + 0.49 * math.cos(math.pi * done))
-        which = torch.randint(len(latents), (args.batch,), generator=generator)
+        which = torch.randint(len(pictures), (args.batch,), generator=generator)
+        simple = len(pictures) + torch.randint(len(simple_pictures), (args.batch,), generator=generator)
+        share = args.simple * max(0.0, 1 - done / SIMPLE_UNTIL)
+        which = torch.where(torch.rand(args.batch, generator=generator) < share, simple, which)
         prompt = ids[which].clone()
         prompt[torch.rand(args.batch, generator=generator) < 0.1] = empty
         timesteps = draw_timesteps(args.batch, generator)
@@ -243,7 +251,7 @@ def main() -> None:
         if step % 500 == 0:
             save()
     save()
-    print(f"done: {step} steps, loss {np.mean(losses[-500:]):.4f}")
+    print(f"done: {step} steps" + (f", loss {np.mean(losses[-500:]):.4f}" if losses else ""))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ CLASSES = ("circle", "square", "triangle", "star", "heart", "cross")
 PATTERNS = ("plain", "split", "striped", "spotted")
 PLACES = ("left", "right", "top", "bottom")
 SIZES = ("small", "large")
+PATTERN_ANGLES = (0.0, math.pi / 2)
 
 RGB = tuple[int, int, int]
 
@@ -169,16 +170,17 @@ def free_color(rng: random.Random, *unlike: RGB, apart: float = 150.0) -> RGB:
 
 
 def _object(rng: random.Random, background: RGB, cls: str, color: str | None, pattern: str | None,
-            size: str | None, place: str | None, tilted: bool, seat: int | None) -> Object:
+            size: str | None, place: str | None, tilted: bool, seat: int | None, play: float) -> Object:
+    def about(middle: float, spread: float) -> float:
+        return middle + play * rng.uniform(-spread, spread)
+
     pattern = pattern or rng.choice(PATTERNS)
     if seat is not None:
-        x, y, radius = (37 if seat == 0 else 91) + rng.uniform(-4, 4), 64 + rng.uniform(-12, 12), rng.uniform(22, 26)
+        x, y, radius = about(37 if seat == 0 else 91, 3), about(64, 6), about(24, 2)
     else:
-        low, high = {"small": (17, 21), "large": (43, 48), None: (27, 37)}[size]
-        radius = rng.uniform(low, high)
-        play = max(4.0, 60 - radius) * 0.4
-        x, y = 64 + rng.uniform(-play, play), 64 + rng.uniform(-play, play)
-        edge = radius * 1.1 + rng.uniform(3, 8)
+        radius = {"small": about(19, 2), "large": about(45, 3), None: about(32, 4)}[size]
+        x, y = about(64, 6), about(64, 6)
+        edge = radius * 1.1 + about(5.5, 2.5)
         if place == "left":
             x = edge
         elif place == "right":
@@ -187,22 +189,28 @@ def _object(rng: random.Random, background: RGB, cls: str, color: str | None, pa
             y = edge
         elif place == "bottom":
             y = SIZE - edge
-    lean = rng.uniform(0.5, 0.75) * rng.choice((-1, 1)) if tilted else rng.uniform(-0.15, 0.15)
+    lean = about(0.62, 0.12) * rng.choice((-1, 1)) if tilted else about(0, 0.15)
     first = _near(color, rng) if color else free_color(rng, background)
     second = free_color(rng, background, first)
-    angle = rng.choice((0.0, math.pi / 2, math.pi / 4, -math.pi / 4))
-    return Object(cls, x, y, radius, lean, pattern, first, second, angle)
+    return Object(cls, x, y, radius, lean, pattern, first, second, rng.choice(PATTERN_ANGLES))
 
 
 def _words(*parts: str | None) -> str:
     return " ".join(p for p in parts if p)
 
 
-def sample_scene(rng: random.Random) -> Scene:
-    """A scene with a caption that tells some of it; `told` holds what the caption promises, for the oracle."""
+def sample_scene(rng: random.Random, simple: bool = False) -> Scene:
+    """A scene with a caption that tells some of it; `told` holds what the caption promises, for the oracle.
+
+    What is not told lies near the middle: an object without a place is near the centre, one without a size is of middling
+    size. A simple scene hides nothing: its colours are all told, and nothing plays around its middle. (A model that is
+    to learn what "star" means learns it there first, where nothing else explains the picture.)
+    """
     background_name = rng.choice(list(COLORS))
     background = _near(background_name, rng)
-    tell_background = rng.random() < 0.82
+    tell_background = simple or rng.random() < 0.82
+    play = 0.0 if simple else 1.0
+    tell_color = 1.0 if simple else 0.5
     if not tell_background:
         background = free_color(rng)
     article = "a" if rng.random() < 0.6 else None
@@ -214,23 +222,23 @@ def sample_scene(rng: random.Random) -> Scene:
 
     if rng.random() < 0.24:
         classes = [rng.choice(CLASSES) for _ in range(2)]
-        colors = [rng.choice(others) if rng.random() < 0.5 else None for _ in range(2)]
-        objects = tuple(_object(rng, background, classes[i], colors[i], "plain" if colors[i] else None, None, None, False, i) for i in range(2))
+        colors = [rng.choice(others) if rng.random() < tell_color else None for _ in range(2)]
+        objects = tuple(_object(rng, background, classes[i], colors[i], "plain" if colors[i] else None, None, None, False, i, play) for i in range(2))
         caption = _words(article, colors[0], classes[0], "and", "a", colors[1], classes[1], tail)
         told.update(classes=tuple(classes), colors=tuple(colors))
         return Scene(background, objects, caption, told)
 
     cls = rng.choice(CLASSES)
-    color = rng.choice(others) if rng.random() < 0.5 else None
+    color = rng.choice(others) if rng.random() < tell_color else None
     pattern: str | None
     if color:
-        pattern = rng.choice(PATTERNS) if rng.random() < 0.6 else "plain"
+        pattern = "plain" if simple or rng.random() < 0.4 else rng.choice(PATTERNS)
     else:
         pattern = rng.choice(PATTERNS[1:]) if rng.random() < 0.3 else None
     size = rng.choice(SIZES) if rng.random() < 0.25 else None
     place = rng.choice(PLACES) if rng.random() < 0.35 and size != "large" else None
     tilted = cls != "circle" and rng.random() < 0.2
-    obj = _object(rng, background, cls, color, pattern, size, place, tilted, None)
+    obj = _object(rng, background, cls, color, pattern, size, place, tilted, None, play)
     bare = not (color or pattern or size or place or tilted)
     caption = _words(None if bare and not tell_background else article, size, "tilted" if tilted else None,
                      pattern if pattern != "plain" else None, color, cls, f"at the {place}" if place else None, tail)
@@ -247,9 +255,8 @@ def sample_concept(rng: random.Random, cls: str | None = None) -> Scene:
     background = free_color(rng)
     first = free_color(rng, background, apart=200.0)
     second = free_color(rng, background, first, apart=200.0)
-    x, y = 64 + rng.uniform(-8, 8), 64 + rng.uniform(-8, 8)
-    obj = Object(cls, x, y, rng.uniform(33, 40), rng.uniform(-0.15, 0.15), rng.choice(PATTERNS[1:]), first, second,
-                 rng.choice((0.0, math.pi / 2, math.pi / 4, -math.pi / 4)))
+    x, y = 64 + rng.uniform(-6, 6), 64 + rng.uniform(-6, 6)
+    obj = Object(cls, x, y, rng.uniform(31, 36), rng.uniform(-0.15, 0.15), rng.choice(PATTERNS[1:]), first, second, rng.choice(PATTERN_ANGLES))
     return Scene(background, (obj,), cls, {"classes": (cls,)})
 
 

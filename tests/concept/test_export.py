@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from single_image_studio.concept.data import Concept
-from single_image_studio.support.errors import InputError
 from single_image_studio.concept.export import export_for_other_tools, lora_metadata, same_export
+from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken
 
 from .samples import files

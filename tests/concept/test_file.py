@@ -14,9 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from single_image_studio.concept.data import Concept
-from single_image_studio.support.errors import InputError
 from single_image_studio.concept.file import check_width, load_concept, read_info, read_thumbnail, save_concept
 from single_image_studio.concept.settings import Stage1Settings
+from single_image_studio.support.errors import InputError
 
 from .samples import assert_same, eight_bits, make_concept, random
 

@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from single_image_studio.concept import export, saving
 from single_image_studio.concept.data import Concept
-from single_image_studio.support.errors import InputError
-from single_image_studio.support import writing
 from single_image_studio.concept.file import free_name, load_concept, same_concept, save_concept
 from single_image_studio.concept.saving import Folders, save_everywhere
+from single_image_studio.support import writing
+from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken
 
 from .samples import files, make_concept

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from single_image_studio.support.errors import InputError
 from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
+from single_image_studio.support.errors import InputError
 
 
 def test_defaults_are_the_papers():

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from single_image_studio.concept.data import Concept
-from single_image_studio.support.errors import InputError
 from single_image_studio.concept.file import load_concept, read_info, read_thumbnail, save_concept
+from single_image_studio.support.errors import InputError
 
 from ..concept.samples import LAYER, assert_same, make_concept, rewrite
 

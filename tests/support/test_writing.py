@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from single_image_studio.support import writing
 from single_image_studio.concept.data import Concept
-from single_image_studio.support.errors import InputError
 from single_image_studio.concept.file import load_concept, save_concept
+from single_image_studio.support import writing
+from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken, write_new
 
 from ..concept.samples import assert_same, make_concept
