@@ -164,7 +164,7 @@ def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=100, help="of this run, and of the learning rate's cosine; 0 only writes the checkpoint anew, with the VAE that is there now")
+    parser.add_argument("--minutes", type=float, default=100, help="of this run and its learning rate's cosine; 0 only writes the checkpoint anew, with today's VAE")
     parser.add_argument("--pictures", type=int, default=30000)
     parser.add_argument("--simple-pictures", type=int, default=8000)
     parser.add_argument("--simple", type=float, default=1.0, help="share of simple scenes at the start of the run, falling to 0 later in it")

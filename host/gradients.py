@@ -14,6 +14,7 @@ import comfy.clip_model
 import comfy.model_management
 import torch
 import torch.utils.checkpoint
+from comfy.ldm.modules.diffusionmodules import openaimodel
 from torch import Tensor, nn
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -106,6 +107,21 @@ def out_of_place_text_encoder(text_encoder: nn.Module) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextlib.contextmanager
+def out_of_place_control() -> Iterator[None]:
+    """Lets gradients through a UNet with a ControlNet, whose residuals the host adds in place to activations saved for backward."""
+    original = openaimodel.apply_control
+
+    def apply_control(h: Tensor, control: Any, name: str) -> Tensor:
+        return original(h if control is None else h.clone(), control, name)  # type: ignore[no-any-return]
+
+    openaimodel.apply_control = apply_control
+    try:
+        yield
+    finally:
+        openaimodel.apply_control = original
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..support.errors import InputError
 from .denoiser import with_precision
-from .gradients import checkpointed_blocks, own_copy, static_memory, thaw, training_mode
+from .gradients import checkpointed_blocks, out_of_place_control, own_copy, static_memory, thaw, training_mode
 from .progress import throw_if_cancelled
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ Conditioning = Sequence[Any]
 Entry = dict[str, Any]
 log = logging.getLogger("single_image_studio")
 _CROSS = "c_crossattn"
+ACTIVATIONS = 6  # backward keeps what inference would drop; a guess, which only decides how much else the host unloads first
 _CFG_PATCHES = ("sampler_cfg_function", "sampler_post_cfg_function", "sampler_pre_cfg_function")
 
 
@@ -178,6 +179,7 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
     with contextlib.ExitStack() as stack:
         if with_gradients:
             stack.enter_context(training_mode())
+            stack.enter_context(out_of_place_control())
             positive, negative, latents = own_copy(dict(positive)), own_copy(dict(negative)), own_copy(latents)
         stack.enter_context(torch.no_grad())
         patcher = with_precision(static_memory(model) if with_gradients else model, precision)
@@ -197,7 +199,8 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
 
         if with_gradients:  # the host's own loading may leave part of a large model in CPU memory, where autograd cannot follow
             models, _ = comfy.sampler_helpers.get_additional_models(guider.original_conds, patcher.model_dtype())
-            comfy.model_management.load_models_gpu([patcher, *models], force_full_load=True)
+            room = patcher.model.memory_required([1, *latents.shape[1:]]) * ACTIVATIONS
+            comfy.model_management.load_models_gpu([patcher, *models], memory_required=room, force_full_load=True)
         sampler = _Algorithm(inside)
         sigmas = patcher.get_model_object("model_sampling").sigmas.detach().clone()[list(timesteps)]
         blank = torch.zeros(latents.shape)

@@ -12,7 +12,7 @@ from ..diffusion.guidance import guide
 from ..support.errors import InputError
 from .ddim import at
 from .prompts import PredictEps, Prompt
-from .stepping import NO_ROOM, Room, backward, per_picture
+from .stepping import NO_ROOM, Backward, Room, per_picture
 
 TOLERANCE_PER_STEP = 2e-5  # the reference asks less of later steps
 SLOWEST = 0.01
@@ -66,14 +66,14 @@ def null_text(predict_eps: PredictEps, trajectory: Tensor, cond: Prompt, uncond:
     Source: Mokady et al. 2022, arXiv:2211.09794, algorithm 1; the early stop after the update is the public code's.
     """
     levels = schedule.levels(alpha_bar)
-    latents = trajectory[0]
+    backward, latents = Backward(room), trajectory[0]
     embeds = uncond.context.detach().clone().expand(len(latents), -1, -1)
     kept: list[Tensor] = []
     errors: list[Tensor] = []
     updates: list[Tensor] = []
     for i, timestep in enumerate(schedule.timesteps):
         step = _Step(predict_eps, latents, at(timestep, latents), cond, uncond, levels[i], levels[i + 1], guidance_scale)
-        embeds, losses, used = _optimise(step, embeds, trajectory[i + 1], settings, i, room)
+        embeds, losses, used = _optimise(step, embeds, trajectory[i + 1], settings, i, backward)
         with torch.no_grad():
             latents = step.land(embeds)
         kept.append(embeds)
@@ -100,7 +100,7 @@ class _Step:
         return ddim_step(self.latents, guide(self.eps_cond, eps_uncond, self.guidance_scale), self.alpha_bar_from, self.alpha_bar_to)
 
 
-def _optimise(step: _Step, start: Tensor, pivot: Tensor, settings: NullTextSettings, number: int, room: Room) -> tuple[Tensor, Tensor, Tensor]:
+def _optimise(step: _Step, start: Tensor, pivot: Tensor, settings: NullTextSettings, number: int, backward: Backward) -> tuple[Tensor, Tensor, Tensor]:
     """One step's embeddings, last losses and numbers of updates: update first, then stop if the loss was low enough.
 
     Adam treats every number by itself, so that pictures optimised together get what each would get alone; one that has
@@ -113,8 +113,7 @@ def _optimise(step: _Step, start: Tensor, pivot: Tensor, settings: NullTextSetti
     losses, used = torch.zeros(len(leaf), device=leaf.device), torch.zeros(len(leaf), dtype=torch.int64, device=leaf.device)
     for _ in range(settings.inner_steps):
         before = leaf.detach().clone()
-        with torch.enable_grad():
-            found = backward(lambda: per_picture(step.land(leaf) - pivot), leaf, room)
+        found = backward(lambda: per_picture(step.land(leaf) - pivot), leaf)
         optimizer.step()
         with torch.no_grad():
             leaf.copy_(torch.where(going[:, None, None], leaf, before))

@@ -1,4 +1,4 @@
-"""One optimiser step's loss: finite, and tried again when memory ran out."""
+"""The gradient of one optimiser step: of finite numbers, in half precision too, and tried again when memory ran out."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+
+LARGEST_SCALE = 65536.0
 
 
 @dataclass(frozen=True)
@@ -21,27 +23,49 @@ class Room:
 NO_ROOM = Room()
 
 
-def backward(losses_of: Callable[[], Tensor], leaf: Tensor, room: Room) -> Tensor:
-    """Computes every picture's loss and the gradient of their sum at `leaf`, so that each picture has its own. Returns the losses, (B,).
+class Backward:
+    """Computes losses and their gradient at one leaf.
 
-    Raises: InputError when a loss is not a finite number.
+    Losses here are near 1e-5 and their gradients far smaller: half precision would round them to 0. So the loss is
+    scaled, and the gradient scaled back, by a power of two, which changes no bit in float32; where the scaled
+    gradient overflows, a smaller one is tried and kept.
     """
-    try:
-        losses = _attempt(losses_of, leaf)
-    except room.kinds as error:
-        if not room.make(error):
-            raise
-        losses = _attempt(losses_of, leaf)
-    if not torch.isfinite(losses).all():
-        raise InputError(f"the loss became {losses.max().item()}: set `precision` to fp32, or use a lower `learning_rate`.")
-    return losses
 
+    def __init__(self, room: Room = NO_ROOM) -> None:
+        self.room = room
+        self.scale = LARGEST_SCALE
 
-def _attempt(losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
-    leaf.grad = None
-    losses = losses_of()
-    losses.sum().backward()  # type: ignore[no-untyped-call]
-    return losses.detach()
+    def __call__(self, losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
+        """Every picture's loss, (B,); the gradient of their sum is then at `leaf`, so that each picture has its own.
+
+        Raises: InputError when a loss or the gradient is not finite.
+        """
+        while True:
+            losses = self._fitting(losses_of, leaf)
+            if not torch.isfinite(losses).all():
+                raise InputError(f"the loss became {losses.max().item()}: set `precision` to fp32, or use a lower `learning_rate`.")
+            assert leaf.grad is not None
+            if torch.isfinite(leaf.grad).all():
+                leaf.grad /= self.scale
+                return losses
+            if self.scale == 1:
+                raise InputError("the gradient is not finite: set `precision` to fp32, or use a lower `learning_rate`.")
+            self.scale = max(1.0, self.scale / 16)
+
+    def _fitting(self, losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
+        try:
+            return self._attempt(losses_of, leaf)
+        except self.room.kinds as error:
+            if not self.room.make(error):
+                raise
+        return self._attempt(losses_of, leaf)
+
+    def _attempt(self, losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
+        leaf.grad = None
+        with torch.enable_grad():
+            losses = losses_of()
+            (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
+        return losses.detach()
 
 
 def per_picture(error: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..diffusion.process import add_noise
 from ..support.errors import InputError
 from .prompts import PredictEps, Prompt
-from .stepping import NO_ROOM, Room, backward, per_picture
+from .stepping import NO_ROOM, Backward, Room, per_picture
 
 # The reference scales its loss by 65,536 and never back, which leaves Adam's updates alone but for its eps.
 ADAM_EPS = 1e-8 / 65536
@@ -45,7 +45,7 @@ def optimize_text(predict_eps: PredictEps, latents: Tensor, target: Prompt, alph
     Raises: InputError when the loss is not finite.
     Source: Kawar et al. 2022, Imagic, arXiv:2210.09276, eq. 2; learning rate and steps of the non-rigid editing paper.
     """
-    pictures, batch = len(latents), settings.batch_size
+    pictures, batch, backward = len(latents), settings.batch_size, Backward(room)
     generator = torch.Generator().manual_seed(settings.seed)
     leaf = target.context.detach().clone().expand(pictures, -1, -1).clone().requires_grad_()
     optimizer = torch.optim.Adam([leaf], lr=settings.learning_rate, eps=ADAM_EPS)
@@ -60,8 +60,7 @@ def optimize_text(predict_eps: PredictEps, latents: Tensor, target: Prompt, alph
             (eps,) = predict_eps(noisy, timesteps, [target.with_context(leaf.repeat_interleave(batch, 0))])
             return per_picture(eps - noise).view(pictures, batch).mean(1)
 
-        with torch.enable_grad():
-            history.append(backward(losses_of, leaf, room))
+        history.append(backward(losses_of, leaf))
         optimizer.step()
         if on_step is not None:
             on_step(step + 1, history[-1].mean().item())

@@ -229,7 +229,9 @@ class Tools:
 
 def _sampling(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None,
               edit: Callable[[Tools, Callable[[int, Tensor], None]], Any], show: Progress) -> Any:
-    _check_model(model, inversion)
+    checks.require_sd1(model)
+    if inversion.base_model and inversion.base_model != fingerprint(model):
+        log.warning("`inversion` was made with another checkpoint than `model`: the picture will not come back as it was; invert it again with this one.")
     target, start = edited_sides(source, target, optimized)
     _check_pictures(inversion, context_of(source), context_of(target), start)
     schedule = inversion.schedule
@@ -247,17 +249,6 @@ def _sampling(model: Any, inversion: Inversion, source: Conditioning, target: Co
         return out
 
     return run(model, {"source": source, "target": target}, {"uncond": plain_uncond(inversion)}, inversion.noise_latents, schedule.timesteps, algorithm)
-
-
-def _check_model(model: Any, inversion: Inversion) -> None:
-    checks.require_sd1(model)
-    warn_of_other_model(model, inversion)
-
-
-def warn_of_other_model(model: Any, inversion: Inversion) -> None:
-    """An inversion retraces its picture only on the model that it was made with."""
-    if inversion.base_model and inversion.base_model != fingerprint(model):
-        log.warning("`inversion` was made with another checkpoint than `model`: the picture will not come back as it was; invert it again with this one.")
 
 
 def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:

@@ -15,7 +15,22 @@ from typing import Any
 
 import pytest
 
-from devtools import DevError, base_folder, checks, cli, concept_file, environment, installation, learn, server, stamps, unpack, workflow
+from devtools import (
+    DevError,
+    base_folder,
+    checks,
+    cli,
+    concept_file,
+    edit,
+    environment,
+    installation,
+    learn,
+    server,
+    stamps,
+    unpack,
+    workflow,
+)
+from devtools.base_folder import CHECKPOINT
 from devtools.client import describe_failure, describe_rejection
 from devtools.environment import Host
 from devtools.progress import Progress, bar
@@ -433,8 +448,23 @@ def test_name_and_class_word_agree_in_all_prompts(prompt: dict[str, Any]) -> Non
     assert "<" not in next(text for text in texts if phrase not in text)
 
 
-def test_every_link_of_the_shipped_workflow_leads_somewhere() -> None:
-    prompt = workflow.load(learn.WORKFLOW)
+def test_the_editing_demo_fits_the_shipped_workflow() -> None:
+    changed = workflow.with_overrides(workflow.load(edit.WORKFLOW), edit.overrides())
+    assert changed["1"]["inputs"]["ckpt_name"] == CHECKPOINT
+    picture = next(node for node in changed.values() if node["class_type"] == "LoadImage")["inputs"]["image"]
+    assert (ROOT / "demo" / "concepts" / picture).is_file()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"overrides": 3}', '{"overrides": {"a": 3}}'])
+def test_broken_settings_of_the_editing_demo_are_named(tmp_path: pathlib.Path, content: str) -> None:
+    (tmp_path / "edit.json").write_text(content)
+    with pytest.raises(DevError, match="cannot be used as the demo's settings"):
+        edit.overrides(tmp_path / "edit.json")
+
+
+@pytest.mark.parametrize("path", [learn.WORKFLOW, edit.WORKFLOW], ids=lambda p: p.stem)
+def test_every_link_of_the_shipped_workflows_leads_somewhere(path: pathlib.Path) -> None:
+    prompt = workflow.load(path)
     links = [value for node in prompt.values() for value in node["inputs"].values() if isinstance(value, list)]
     assert links
     assert all(source in prompt for source, _ in links)

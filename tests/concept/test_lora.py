@@ -32,6 +32,14 @@ def test_starts_as_nothing_and_by_its_seed() -> None:
         assert not layer.up.any()
 
 
+def test_the_start_does_not_hang_on_the_order_of_the_layers() -> None:
+    """The host lists them in an order that differs from process to process."""
+    model, lora = make()
+    turned = LoraSet({"b": model[2], "a": model[0]}, 2, torch.Generator().manual_seed(0))
+    assert list(turned.kohya()) == list(lora.kohya())
+    assert all(torch.equal(a, b) for a, b in zip(lora.kohya().values(), turned.kohya().values(), strict=True))
+
+
 def test_down_has_the_published_spread() -> None:
     lora = LoraSet({"big": nn.Linear(4096, 8)}, 4, torch.Generator().manual_seed(0))
     assert lora.layers["big"].down.std().item() == pytest.approx(1 / 4, rel=0.05)

@@ -64,7 +64,8 @@ def controlnet(model: Any, seed: int = 0) -> Any:
     import comfy.ops
 
     torch.manual_seed(seed)
-    config = {k: v for k, v in model.model.model_config.unet_config.items() if k not in ("out_channels", "disable_unet_model_creation", "transformer_depth_output")}
+    not_its = ("out_channels", "disable_unet_model_creation", "transformer_depth_output", "dtype", "device")
+    config = {k: v for k, v in model.model.model_config.unet_config.items() if k not in not_its}
     with torch.inference_mode():
         net = comfy.cldm.cldm.ControlNet(**config, hint_channels=3, operations=comfy.ops.disable_weight_init, dtype=torch.float32, device="cpu")
         for parameter in net.parameters():

@@ -11,7 +11,7 @@ from single_image_studio.inversion.ddim import ddim_invert
 from single_image_studio.inversion.methods import InversionSettings, invert, units
 from single_image_studio.inversion.null_text import NullTextSettings, null_text
 from single_image_studio.inversion.sampling import Guidance, sample
-from single_image_studio.inversion.stepping import Room
+from single_image_studio.inversion.stepping import Backward, Room
 from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 from single_image_studio.support.errors import InputError
 
@@ -150,6 +150,22 @@ def test_a_backward_that_does_not_fit_is_tried_again_once() -> None:
     made.clear()
     with pytest.raises(Full):
         optimize_text(Tight().predict_eps, picture(), prompt(1), ALPHA_BAR, settings, Room((Full,), lambda _: False))
+
+
+@pytest.mark.parametrize(("size", "scale"), [(1e-9, 65536.0), (0.5, 65536.0), (1.0, 4096.0)])
+def test_half_precision_neither_rounds_a_gradient_to_nothing_nor_overflows(size: float, scale: float) -> None:
+    """The gradient passes through float16, whose smallest number is 6e-8 and whose largest is 65,504."""
+    leaf = torch.ones(1, 2, 2, requires_grad=True)
+    backward = Backward()
+    losses = backward(lambda: (leaf.half().float() * size).sum().view(1), leaf)
+    assert losses.item() == pytest.approx(4 * size) and backward.scale == scale
+    torch.testing.assert_close(leaf.grad, torch.full((1, 2, 2), size), rtol=2e-3, atol=0.0)
+
+
+def test_a_gradient_that_is_never_finite_is_refused() -> None:
+    leaf = torch.zeros(1, 2, 2, requires_grad=True)
+    with pytest.raises(InputError, match="gradient is not finite.*precision"):
+        Backward()(lambda: leaf.sqrt().sum().view(1), leaf)
 
 
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])

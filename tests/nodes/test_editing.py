@@ -148,8 +148,7 @@ def test_a_grid_of_a_batch_of_oblong_pictures(server: Client) -> None:
     graph = {**sources(), "wide": node("ImageScale", image=["image", 0], upscale_method="lanczos", width=168, height=104, crop="disabled"),
              "two": node("RepeatImageBatch", image=["wide", 0], amount=2), "latent": node("VAEEncode", pixels=["two", 0], vae=["ckpt", 2]),
              "inv": inversion(steps=5), "opt": imagic(),
-             "grid": node("SIS_EditGrid", model=["ckpt", 0], vae=["ckpt", 2], inversion=["inv", 0], source=["source", 0], target=["target", 0], alphas="0.2, 0.8",
-                          source_ratios="0.2", optimized=["opt", 0]),
+             "grid": grid(optimized=["opt", 0]),
              "images": node("SaveImage", images=["grid", 1], filename_prefix="cells"), "labels": node("PreviewAny", source=["grid", 2])}
     entry = server.run(graph)
     assert len(entry["outputs"]["images"]["images"]) == 4
@@ -157,9 +156,17 @@ def test_a_grid_of_a_batch_of_oblong_pictures(server: Client) -> None:
     assert "alpha 0.2, source ratio 0.2" in json.dumps(entry["outputs"]["labels"])
 
 
-def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(server: Client) -> None:
+def grid(**changes: Any) -> dict[str, Any]:
+    inputs = {"model": ["ckpt", 0], "vae": ["ckpt", 2], "inversion": ["inv", 0], "source": ["source", 0], "target": ["target", 0], "alphas": "0.2, 0.8", "source_ratios": "0.2"}
+    return node("SIS_EditGrid", **(inputs | changes))
+
+
+@pytest.mark.parametrize("slow", [
+    {"inv": inversion(method="null_text", steps=500, inner_steps=50, tolerance=0.0)}, {"opt": imagic(steps=9000), "edit": edit(optimized=["opt", 0])},
+    {"grid": grid(alphas=" ".join(str(i / 100) for i in range(100))), "images": node("PreviewImage", images=["grid", 0])}], ids=["inversion", "text", "grid"])
+def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(server: Client, slow: Graph) -> None:
     before = stock(server)
-    started = server.post({**sources(), "inv": inversion(method="null_text", steps=500, inner_steps=50, tolerance=0.0), "edit": edit(), **shown(["edit", 0])})
+    started = server.post({**sources(), "inv": inversion(), "edit": edit(), **shown(["edit", 0]), **slow})
     time.sleep(4)
     server.interrupt()
     began = time.monotonic()
@@ -189,6 +196,5 @@ def test_bad_and_odd_input(server: Client, change: Graph, sentence: str | None) 
 
 @pytest.mark.parametrize(("alphas", "ratios", "sentence"), [("a, b", "0.1", "`alphas`"), ("", "0.1", "`alphas`"), ("0.1", "0.1 2", "`source_ratio`"), ("nan", "0", "`alphas`")])
 def test_a_grid_without_numbers(server: Client, alphas: str, ratios: str, sentence: str) -> None:
-    graph = {**sources(), "inv": inversion(), "grid": node("SIS_EditGrid", model=["ckpt", 0], vae=["ckpt", 2], inversion=["inv", 0], source=["source", 0], target=["target", 0],
-                                                           alphas=alphas, source_ratios=ratios), "images": node("PreviewImage", images=["grid", 0])}
+    graph = {**sources(), "inv": inversion(), "grid": grid(alphas=alphas, source_ratios=ratios), "images": node("PreviewImage", images=["grid", 0])}
     assert sentence in failure(server, graph)
