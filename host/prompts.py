@@ -184,7 +184,7 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
         stack.enter_context(torch.no_grad())
         patcher = with_precision(static_memory(model) if with_gradients else model, precision)
         guider = comfy.samplers.CFGGuider(patcher)
-        sides = {"positive": positive, "negative": negative}
+        sides = {side: named for side, named in (("positive", positive), ("negative", negative)) if named}
         guider.inner_set_conds({side: [entry for conditioning in named.values() for entry in conditioning] for side, named in sides.items()})
         places = {name: place for side, named in sides.items() for name, place in _places(side, named).items()}
         contexts = {name: context_of(conditioning) for named in sides.values() for name, conditioning in named.items()}
