@@ -27,6 +27,7 @@ from .learning import VARIANTS, Learner, Training
 
 SEED = 4_200
 BACKGROUNDS = ("green", "white", "yellow", "blue", "pink", "black", "cyan", "red", "orange", "purple")  # in order of preference
+PAIRED = ("I background", "II semantic")  # variants that are tried two in a prompt
 APART = 150.0  # `world.distance` between a background and what should be told from it, as the world keeps it
 
 
@@ -70,7 +71,7 @@ class Ablation:
     def __init__(self, learner: Learner, images: int, seed: int, folder: pathlib.Path) -> None:
         self.learner, self.images, self.seed, self.folder = learner, images, seed, folder
         self._priors: dict[tuple[str, str], np.ndarray] = {}
-        self._full: dict[int, Any] = {}  # Stage I concepts with all its losses, for pairs
+        self._full: dict[int, dict[str, Any]] = {}  # concepts of both stages with all their losses, for pairs
 
     def seeds(self, cls: str) -> list[int]:
         """Starting noises, the same for every variant and for the class prior."""
@@ -103,26 +104,29 @@ class Ablation:
             learned[key], loss, seconds = self.learner.learn(scene, variant, index, learned.get(variant.starts_from))
             training[key] = {"loss": loss, "seconds": round(seconds, 2)}
             drawn[key] = self._draw([learned[key]], "{0}", background, cls)
-        self._full[index] = learned["I background"]
+        self._full[index] = {key: learned[key] for key in PAIRED}
         self._keep(f"concept_{index:03}", {"source": world.render(scene)[0], **drawn})
         rates = {key: {"alone": measure(both[0], scene, None), "asked": measure(both[1], scene, background)} for key, both in drawn.items()}
         return {"concept": index, "class": cls, "pattern": scene.objects[0].pattern, "background": background, "rates": rates, "training": training}
 
-    def _full_stage1(self, index: int) -> Any:
+    def _learned(self, index: int) -> dict[str, Any]:
         if index not in self._full:  # trained by an earlier run: the same seed gives the same concept
-            self._full[index] = self.learner.learn(concept_scene(self.seed, index), VARIANTS["I background"], index)[0]
+            found: dict[str, Any] = {}
+            for key in PAIRED:
+                found[key] = self.learner.learn(concept_scene(self.seed, index), VARIANTS[key], index, found.get(VARIANTS[key].starts_from))[0]
+            self._full[index] = found
         return self._full[index]
 
     def pair(self, index: int) -> dict[str, Any]:
-        """Concepts index - 1 and index in one prompt, learned apart in Stage I, against the class words alone."""
+        """Concepts index - 1 and index in one prompt, learned apart in Stage I and II, against the class words alone."""
         scenes = [concept_scene(self.seed, i) for i in (index - 1, index)]
         classes = [scene.objects[0].cls for scene in scenes]
         background = free_background(scenes, "white")
         seeds = self.seeds(classes[0])
         tail = f"on a {background} background"
-        concepts = [self._full_stage1(i) for i in (index - 1, index)]
-        drawn = {"prior": self.learner.draw([], [f"{classes[0]} and a {classes[1]} {tail}"] * len(seeds), seeds),
-                 "concepts": self.learner.draw(concepts, ["{0} and a {1} " + tail] * len(seeds), seeds)}
+        drawn = {"prior": self.learner.draw([], [f"{classes[0]} and a {classes[1]} {tail}"] * len(seeds), seeds)}
+        for key in PAIRED:
+            drawn[key] = self.learner.draw([self._learned(i)[key] for i in (index - 1, index)], ["{0} and a {1} " + tail] * len(seeds), seeds)
         self._keep(f"pair_{index:03}", drawn)
         rates = {}
         for key, pictures in drawn.items():

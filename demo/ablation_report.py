@@ -52,7 +52,7 @@ def variant_table(concepts: list[Row]) -> list[str]:
 def pair_table(pairs: list[Row]) -> list[str]:
     names = ("each", "both", "patterns", "asked_background")
     rows = ["| | a concept's colours | both concepts' colours | a concept's colours and pattern | background as asked |", "|---|---|---|---|---|"]
-    for key, label in (("prior", "class words alone"), ("concepts", "two concepts, Stage I")):
+    for key, label in (("prior", "class words alone"), (FULL1, "two concepts, Stage I"), (FULL2, "two concepts, Stage II")):
         rows.append(f"| {label} | " + " | ".join(_cell([row["rates"][key][name] for row in pairs]) for name in names) + " |")
     return rows
 
@@ -79,8 +79,8 @@ def goals(concepts: list[Row], pairs: list[Row]) -> list[str]:
         gain, half = interval(differences.tolist())
         lines.append(f"- {stage}, plain reconstruction does worse at that, concept by concept: by {gain:+.1%} ± {half:.1%}: {_mark(gain - half > 0)}")
     if pairs:
-        both, prior = (float(np.mean([row["rates"][key]["both"] for row in pairs])) for key in ("concepts", "prior"))
-        lines.append(f"- Two concepts in one prompt, both colours of both: {both:.1%} of pictures (class words alone: {prior:.1%})")
+        one, two, prior = (float(np.mean([row["rates"][key]["both"] for row in pairs])) for key in (FULL1, FULL2, "prior"))
+        lines.append(f"- Two concepts in one prompt, both colours of both: Stage I {one:.1%}, Stage II {two:.1%} of pictures (class words alone: {prior:.1%})")
     return lines
 
 

@@ -25,8 +25,8 @@ from .learning import load_pack
 
 SEED = 91_000
 EDITS = ("move", "resize", "turn", "class")
-ALPHAS = (0.2, 0.4, 0.6, 0.8, 1.0)
-RATIOS = (0.0, 0.1, 0.2, 0.4)
+ALPHAS = (0.25, 0.5, 0.75, 1.0)
+RATIOS = (0.0, 0.2, 0.4)
 
 
 @dataclass(frozen=True)

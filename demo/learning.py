@@ -23,12 +23,12 @@ PACKAGE = "single_image_studio"
 class Training:
     """Steps, samples a step and learning rates of the two stages on the demo model."""
 
-    steps1: int = 60
+    steps1: int = 40
     batch1: int = 8
     rate1: float = 2e-2
-    steps2: int = 60
-    batch2: int = 4
-    rate2: float = 1e-3
+    steps2: int = 40
+    batch2: int = 6
+    rate2: float = 7e-3
     encoder: str = "none"
     rank: int = 4
 

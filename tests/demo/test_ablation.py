@@ -72,7 +72,7 @@ def test_rates_of_a_perfect_learner(painted: tuple[pathlib.Path, Painter]) -> No
         assert full["alone"]["colors"] == full["alone"]["pattern"] == full["alone"]["class"] == full["asked"]["success"] == 1.0
         assert full["asked"]["source_background"] == 0.0 and plain["asked"]["source_background"] == 1.0 and plain["asked"]["asked_background"] == 0.0
         assert prior["alone"]["colors"] == 0.0
-    assert rows[2]["rates"]["concepts"] == {"each": 1.0, "both": 1.0, "patterns": 1.0, "asked_background": 1.0}
+    assert rows[2]["rates"]["I background"] == rows[2]["rates"]["II semantic"] == {"each": 1.0, "both": 1.0, "patterns": 1.0, "asked_background": 1.0}
     assert rows[2]["rates"]["prior"]["both"] == 0.0
 
 
@@ -85,7 +85,7 @@ def test_a_run_goes_on_where_it_stopped(painted: tuple[pathlib.Path, Painter]) -
     path = folder / "ablation.jsonl"
     path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:2]))  # the pair is missing
     _run(folder, 2)
-    assert [label for label, _ in painter.trained[first:]] == ["+ background"] * 2  # only what the pair needs is trained again
+    assert [label for label, _ in painter.trained[first:]] == ["+ background", "+ semantic"] * 2  # only what the pair needs is trained again
     assert "pair" in json.loads(path.read_text().splitlines()[-1])
 
 
