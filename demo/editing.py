@@ -25,7 +25,7 @@ from .learning import load_pack
 
 SEED = 91_000
 EDITS = ("move", "resize", "turn", "class")
-ALPHAS = (0.25, 0.5, 0.75, 1.0)
+ALPHAS = (0.3, 0.6, 1.0)
 RATIOS = (0.0, 0.2, 0.4)
 
 
