@@ -93,7 +93,13 @@ class Bench:
         with torch.inference_mode():
             encoded = self.vae.encode(torch.from_numpy(pictures).float() / 255)
         self.latents = latents.latents_from({"samples": encoded})
-        self.decode = lambda z: (latents.decode(self.vae, latents.latent_of(z)).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """(N, 128, 128, 3) uint8, as VAEDecode and SaveImage give them."""
+        from single_image_studio.host.latents import decode, latent_of
+
+        with torch.inference_mode():
+            return (decode(self.vae, latent_of(latents)).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
     def prompts(self, which: str) -> list[list[Any]]:
         """source, target or empty, one row a picture."""

@@ -95,9 +95,10 @@ def write(figures: dict[str, Any], tasks: Sequence[Any], folder: pathlib.Path, o
     found, settings = curves(figures["rows"]), figures["settings"]
     kinds = {kind: sum(task.kind == kind for task in tasks) for kind in dict.fromkeys(task.kind for task in tasks)}
     text = figures["text"]
+    options = " ".join(f"--{name.replace('_', '-')} {settings[name]}" for name in ("steps", "inner_steps", "text_steps"))
     lines = [
         "# Editing on the demo model: five inversions, and what each part of the method does", "",
-        f"Measured {datetime.date.today()} with `python -m demo.editing` in {figures['minutes']:.0f} minutes on 2 CPU cores.", "",
+        f"Measured {datetime.date.today()} with `python -m demo.editing {options}` in {figures['minutes']:.0f} minutes on 2 CPU cores.", "",
         f"- {settings['pictures']} pictures with an object whose second colour no word can tell (seed {settings['seed']}): "
         + ", ".join(f"{count} to {kind}" if kind != "class" else f"{count} to change class" for kind, count in kinds.items()) + ".",
         f"- {settings['steps']} DDIM steps, cfg {settings['cfg']:g}, at most {settings['inner_steps']} null-text updates a step.",
