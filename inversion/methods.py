@@ -92,7 +92,8 @@ def invert(predict_eps: PredictEps, latents: Tensor, source: Prompt, uncond: Pro
     if not torch.isfinite(trajectory[0]).all():
         raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
     uncond = source if settings.method == "negative_prompt" else uncond
-    embeds, offsets, inner = uncond.context[None], None, [[] for _ in latents]
+    embeds, offsets = uncond.context[None], None
+    inner: list[list[int]] = [[] for _ in latents]
     if settings.optimises:
         found = null_text(predict_eps, trajectory, source, uncond, schedule, alpha_bar, settings.guidance_scale, settings.null_text, room,
                           lambda done, z, loss: on_phase(f"optimising the null text, loss {loss:.1e}", steps + done * way_back(settings), z))

@@ -6,7 +6,7 @@ is the business of who made it, and survives `with_context`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -24,8 +24,8 @@ class Prompt(Protocol):
         ...
 
 
-PredictEps = Callable[[Tensor, Tensor, Sequence["Prompt"]], "list[Tensor]"]
-"""predict_eps(latents, timesteps, prompts): one (B, 4, h, w) prediction for each prompt, float32, with gradients where grad is on.
+PredictEps = Callable[[Tensor, Tensor, Sequence[Any]], "list[Tensor]"]
+"""predict_eps(latents, timesteps, prompts), of prompts that its own maker gave: one (B, 4, h, w) prediction for each prompt, float32, with gradients where grad is on.
 
 latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest.
 """

@@ -72,7 +72,8 @@ def sample(predict_eps: PredictEps, latents: Tensor, cond_at: Callable[[int], Pr
         if guidance.scale == 1 or cond is uncond:  # nothing to guide away from: one evaluation
             (eps,) = predict_eps(latents, t, [cond])
         else:
-            eps = guide(*predict_eps(latents, t, [cond, uncond]), guidance.scale)
+            eps_cond, eps_uncond = predict_eps(latents, t, [cond, uncond])
+            eps = guide(eps_cond, eps_uncond, guidance.scale)
         latents = ddim_step(latents, eps, levels[i], levels[i + 1])
         if guidance.offsets is not None:
             latents = latents + guidance.offsets[i].to(latents)
