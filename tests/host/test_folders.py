@@ -34,7 +34,7 @@ def test_default_folder_and_extra_paths_are_searched(folders, host, tmp_path) ->
     folder_paths.add_model_folder_path("single_image_studio_concepts", str(tmp_path / "elsewhere"))  # what an extra path does
     folders.register()
     folders.register()  # a second time changes nothing
-    assert folders.save_folder() == host / "models" / "single_image_studio" / "concepts"
+    assert folders.save_folders()[0][0] == host / "models" / "single_image_studio" / "concepts"
     path = make(tmp_path / "elsewhere", "far_one")
     (tmp_path / "elsewhere" / "notes.txt").write_text("not a concept")
     assert "far_one" in folders.concept_names() and "notes" not in " ".join(folders.concept_names())

@@ -20,7 +20,7 @@ def sd15(host):  # type: ignore[no-untyped-def]
     with torch.device("meta"):
         base = config.get_model({}, "", device=torch.device("meta"))
         text = comfy.sd1_clip.SD1ClipModel(device="meta", dtype=torch.float16)
-    return types.SimpleNamespace(model=base), types.SimpleNamespace(cond_stage_model=text)
+    return types.SimpleNamespace(model=base, get_model_object=lambda name: getattr(base, name)), types.SimpleNamespace(cond_stage_model=text)
 
 
 def test_sizes_are_the_published_ones(sd15) -> None:
