@@ -107,7 +107,7 @@ def test_a_concept_is_found_in_its_own_picture(sigma: float) -> None:
     scores = [oracle.concept_match(soften(picture, sigma), scene) for scene, picture in concepts()]
     assert np.mean([score.both_colors for score in scores]) >= LEAST[sigma]
     assert np.mean([score.pattern for score in scores]) >= LEAST[sigma]
-    assert np.mean([score.score for score in scores]) >= (0.95 if not sigma else 0.85)
+    assert np.mean([score.score for score in scores]) >= (0.94 if not sigma else 0.85)  # an edge of mixed pixels lowers it, the more the smaller the object
 
 
 @pytest.mark.parametrize("shift", (-12, 12))
