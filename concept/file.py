@@ -7,10 +7,9 @@ Metadata, all strings: `format`, `format_version`, `class_word`, `stage`, `setti
 """
 from __future__ import annotations
 
-import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
-from ..support.names import EXTENSION, LONGEST_NAME, check_name
+from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, Header, read_header, read_tensors
 from ..support.writing import write_new
 from .data import Concept
@@ -138,7 +137,7 @@ def free_name(folders: Sequence[Path], name: str, concept: Concept, include_pict
         taken = (path for folder in folders for path in _rivals(folder, candidate))
         return all(path.suffix == EXTENSION and _stays(concept, path, include_picture) for path in taken)
 
-    return next(filter(usable, _candidates(check_name(name))))
+    return next(filter(usable, numbered(check_name(name))))
 
 
 def check_width(concept: Concept, width: int) -> None:
@@ -223,13 +222,6 @@ def _has(header: Header, name: str) -> bool:
 
 def _stays(concept: Concept, path: Path, include_picture: bool) -> bool:
     return same_concept(concept, path, include_picture) or same_export(concept, path)
-
-
-def _candidates(name: str) -> Iterator[str]:
-    yield name
-    for number in itertools.count(2):
-        ending = f"_{number}"
-        yield name[: LONGEST_NAME - len(ending)] + ending
 
 
 def _rivals(folder: Path, name: str) -> list[Path]:

@@ -99,7 +99,7 @@ class Bench:
         from single_image_studio.host.latents import decode, latent_of
 
         with torch.inference_mode():
-            return (decode(self.vae, latent_of(latents)).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+            return sampling.levels(decode(self.vae, latent_of(latents)))
 
     def prompts(self, which: str) -> list[list[Any]]:
         """source, target or empty, one row a picture."""
@@ -122,13 +122,18 @@ class Bench:
             out = run(self.model, positive, {"uncond": self.prompts("empty")}, self.latents, self.schedule.timesteps, inside, "fp32", with_gradients=gradients)
         return out, count // len(self.tasks), (time.perf_counter() - began) / len(self.tasks)
 
+    def settings(self, method: str) -> Any:
+        from single_image_studio.inversion.methods import InversionSettings
+        from single_image_studio.inversion.null_text import NullTextSettings
+
+        return InversionSettings(method, self.schedule, self.cfg, NullTextSettings(self.inner_steps))
+
     def invert(self, method: str, source: str) -> tuple[Any, int, float]:
         """source: which prompt to invert with, `source` or `empty`."""
-        from single_image_studio.inversion.methods import InversionSettings, invert
-        from single_image_studio.inversion.null_text import NullTextSettings
+        from single_image_studio.inversion.methods import invert
         from single_image_studio.inversion.stepping import NO_ROOM
 
-        settings = InversionSettings(method, self.schedule, self.cfg, NullTextSettings(self.inner_steps))
+        settings = self.settings(method)
 
         def algorithm(predictor: Any, prompts: dict[str, Any]) -> Any:
             return invert(predictor.predict_eps, self.latents, prompts["source"], prompts["uncond"], settings, predictor.alpha_bar, NO_ROOM, lambda *_: None)
@@ -152,7 +157,7 @@ class Bench:
         def algorithm(predictor: Any, prompts: dict[str, Any]) -> list[Tensor]:
             start = prompts["source"] if optimized is None else prompts["target"].with_context(optimized)
             uncond = [prompts["uncond"].with_context(e) for e in inverted.uncond_embeds]
-            guidance = Guidance(uncond, 1.0 if method == "ddim" else self.cfg, inverted.offsets)
+            guidance = Guidance(uncond, self.settings(method).sampling_scale, inverted.offsets)
             noise = inverted.noise_latents
             return sample_grid(predictor.predict_eps, noise, prompts["source"], prompts["target"], start, cells, guidance, self.schedule, predictor.alpha_bar)
 

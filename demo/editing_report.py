@@ -11,20 +11,24 @@ import numpy as np
 from .sheets import contact_sheet, save_jpeg
 
 FULL, NO_INJECTION = "full method", "without injection"
-SHOWN = 6
+SHOWN = 12
+Place = tuple[float, float]  # alpha, source ratio
+Cells = dict[Place, dict[str, float]]
 
 
-def curves(rows: Iterable[dict[str, Any]]) -> dict[str, dict[tuple[float, float], dict[str, float]]]:
+def curves(rows: Iterable[dict[str, Any]]) -> dict[str, Cells]:
     """By variant and (alpha, ratio), the mean of every figure. Leaving injection out is the full method at ratio 0."""
-    groups: dict[str, dict[tuple[float, float], list[dict[str, Any]]]] = {}
+    groups: dict[str, dict[Place, list[dict[str, Any]]]] = {FULL: {}, NO_INJECTION: {}}  # these two first
     for row in rows:
-        names = [row["variant"]]
-        if row["variant"] == FULL:
-            names = [NO_INJECTION] if row["ratio"] == 0 else [FULL]
-        for name in names:
-            groups.setdefault(name, {}).setdefault((row["alpha"], row["ratio"]), []).append(row)
+        name = NO_INJECTION if row["variant"] == FULL and row["ratio"] == 0 else row["variant"]
+        groups.setdefault(name, {}).setdefault((row["alpha"], row["ratio"]), []).append(row)
     fields = ("edit", "colors", "pattern", "background", "kept", "both")
     return {name: {cell: {f: float(np.mean([r[f] for r in found])) for f in fields} for cell, found in cells.items()} for name, cells in groups.items()}
+
+
+def best_cell(cells: Cells) -> Place:
+    """Where most edits were done with colours and background kept; the first of equals."""
+    return max(cells, key=lambda cell: cells[cell]["both"])
 
 
 def area(points: Iterable[tuple[float, float]]) -> float:
@@ -56,35 +60,33 @@ def _decibel(value: float) -> str:
     return "exact" if value == float("inf") else f"{value:.1f} dB"
 
 
-def _variant_tables(found: dict[str, dict[tuple[float, float], dict[str, float]]]) -> list[str]:
+def _variant_tables(found: dict[str, Cells]) -> list[str]:
     lines = []
-    order = [FULL, NO_INJECTION, *(name for name in found if name not in (FULL, NO_INJECTION))]
     summary = []
-    for name in order:
-        cells = found[name]
-        best, figures = max(cells.items(), key=lambda item: item[1]["both"])
+    for name, cells in found.items():
+        best = best_cell(cells)
+        figures = cells[best]
         summary.append((name, f"{area((c['edit'], c['kept']) for c in cells.values()):.3f}", _percent(figures["both"]), f"alpha {best[0]:g}, ratio {best[1]:g}",
                         _percent(figures["edit"]), _percent(figures["colors"]), _percent(figures["pattern"]), _percent(figures["background"])))
     lines += _table(["variant", "area under success × preservation", "edit done, colours and background kept (best cell)", "at", "edit done", "colours kept", "pattern kept",
                      "background kept"], summary)
-    for name in order:
-        cells = found[name]
+    for name, cells in found.items():
         alphas, ratios = sorted({a for a, _ in cells}), sorted({r for _, r in cells})
         rows = [[f"ratio {r:g}", *(f"{_percent(cells[a, r]['edit'])} / {_percent(cells[a, r]['kept'])}" for a in alphas)] for r in ratios]
         lines += [f"**{name}**: edit done / kept (mean of colours, pattern, background)", "", *_table(["", *(f"alpha {a:g}" for a in alphas)], rows)]
     return lines
 
 
-def _sheet(tasks: Sequence[Any], folder: pathlib.Path, found: dict[str, Any], alphas: Sequence[float], ratios: Sequence[float], out: pathlib.Path) -> None:
+def _sheet(tasks: Sequence[Any], folder: pathlib.Path, found: dict[str, Cells], alphas: Sequence[float], ratios: Sequence[float], out: pathlib.Path) -> None:
     """For some tasks: the picture, and each variant at its own best cell."""
     columns: list[tuple[str, np.ndarray]] = []
-    for name, cells in sorted(found.items(), key=lambda item: [FULL, NO_INJECTION].index(item[0]) if item[0] in (FULL, NO_INJECTION) else 9):
-        alpha, ratio = max(cells, key=lambda cell: cells[cell]["both"])
+    for name, cells in found.items():
+        alpha, ratio = best_cell(cells)
         stored = np.load(folder / f"{(FULL if name == NO_INJECTION else name).replace(' ', '_')}.npz")
         columns.append((f"{name}, alpha {alpha:g}, ratio {ratio:g}", stored["pictures"][ratios.index(ratio) * len(alphas) + alphas.index(alpha)]))
         source = stored["source"]
     pictures, captions = [], []
-    for i in range(min(2 * SHOWN, len(tasks))):
+    for i in range(min(SHOWN, len(tasks))):
         pictures += [source[i], *(drawn[i] for _, drawn in columns)]
         captions += [tasks[i].source, *(f"{tasks[i].target}: {name}" for name, _ in columns)]
     save_jpeg(contact_sheet(pictures, captions, columns=len(columns) + 1, lines=6), out)

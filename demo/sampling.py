@@ -57,6 +57,11 @@ def noise(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:
     return torch.cat([torch.randn((1, *shape), generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
 
 
+def levels(pixels: Tensor) -> np.ndarray:
+    """Decoded pictures (N, H, W, 3 or more) in [0, 1] as SaveImage writes them: (N, H, W, 3) uint8."""
+    return (pixels[..., :3].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
 def pictures(model: Any, clip: Any, vae: Any, prompts: Sequence[str], seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
              negative: str = "", batch: int = 16, size: int = 128, sampler: str = "ddim", scheduler: str = "ddim_uniform") -> np.ndarray:
     """One picture a prompt: (N, size, size, 3) uint8.
@@ -72,7 +77,7 @@ def pictures(model: Any, clip: Any, vae: Any, prompts: Sequence[str], seeds: Seq
         for start in range(0, len(prompts), batch):
             cond = encode_many(clip, prompts[start:start + batch])
             latents = _sample(model, cond, uncond, seeds[start:start + batch], steps, cfg, size // DOWNSCALE, sampler, scheduler)
-            parts.append((vae.decode(latents)[..., :3].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
+            parts.append(levels(vae.decode(latents)))
     return np.concatenate(parts) if parts else np.empty((0, size, size, 3), np.uint8)
 
 
@@ -90,6 +95,5 @@ def reconstructions(vae: Any, originals: np.ndarray, batch: int = 16) -> np.ndar
     with torch.inference_mode():
         for start in range(0, len(originals), batch):
             pixels = torch.from_numpy(np.ascontiguousarray(originals[start:start + batch])).float() / 255
-            drawn = vae.decode(vae.encode(pixels))[..., :3]
-            parts.append((drawn.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
+            parts.append(levels(vae.decode(vae.encode(pixels))))
     return np.concatenate(parts)

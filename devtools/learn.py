@@ -3,24 +3,19 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import ROOT, DevError, workflow
+from . import ROOT, DevError, jobs, workflow
 from .client import Client, Prompt
 from .concept_file import loss_curves
 from .environment import Host
 from .installation import say
-from .progress import Progress
-from .server import serving, temporary_base
 
 WORKFLOW = ROOT / "workflows" / "api" / "learn_a_concept.json"
 SETTINGS = ROOT / "demo" / "learn.json"
-OUTPUT = ROOT / "demo_output"
-TIME_LIMIT = 3600  # seconds; the demo takes minutes, a very busy machine longer
 
 
 @dataclass(frozen=True)
@@ -31,20 +26,17 @@ class Settings:
     mask: str
     class_word: str
     name: str
-    overrides: dict[str, dict[str, Any]]
+    overrides: jobs.Overrides
 
 
 def settings(path: pathlib.Path = SETTINGS) -> Settings:
     """Raises: DevError when the file does not say all it must."""
-    try:
-        overrides = json.loads(path.read_text(encoding="utf-8"))["overrides"]
+    with jobs.settings_of(path) as overrides:
         return Settings(overrides["Picture"]["image"], overrides["Mask"]["image"], overrides["Stage I"]["class_word"],
                         overrides["Save Concept"]["name"], overrides)
-    except (OSError, ValueError, KeyError) as error:
-        raise DevError(f"{path} cannot be used as the demo's settings: {error!r}") from error
 
 
-def run(host: Host, output: pathlib.Path = OUTPUT) -> int:
+def run(host: Host, output: pathlib.Path = jobs.OUTPUT) -> int:
     """Runs the whole demo. Returns the exit code.
 
     Raises: DevError, HostError, with the server's log kept in `output`.
@@ -53,17 +45,8 @@ def run(host: Host, output: pathlib.Path = OUTPUT) -> int:
     prompt = workflow.with_overrides(workflow.load(WORKFLOW), chosen.overrides)
     began = time.monotonic()
     make_room(output)
-    say("starting ComfyUI …")
-    with temporary_base() as base:
-        try:
-            with serving(host, base) as client:
-                say(f"ComfyUI runs at {client.url}")
-                client.on_event = Progress(prompt)
-                entry = client.run(prompt, TIME_LIMIT)
-                report = collect(prompt, entry, client, base, output)
-        finally:
-            for log in base.glob("server-*.log"):
-                shutil.copyfile(log, output / "server.log")
+    with jobs.finished(host, prompt, output) as (entry, client, base):
+        report = collect(prompt, entry, client, base, output)
     report["seconds"] = round(time.monotonic() - began, 1)
     draw(host, report, base_pictures(chosen), output)
     (output / "learn.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
@@ -88,19 +71,12 @@ def collect(prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib
     Raises: DevError when something that the workflow should have made is missing.
     """
     rows = []
-    for number, node_id in enumerate(workflow.nodes_of(prompt, "SaveImage"), 1):
-        images = entry["outputs"].get(node_id, {}).get("images", [])
-        if not images:
-            raise DevError(f"the workflow ended without pictures from node {workflow.title(prompt[node_id])!r}")
+    for number, (node_id, images) in enumerate(jobs.pictures(prompt, entry), 1):
         names = [f"prompt_{number}_{i}.png" for i in range(1, len(images) + 1)]
         for name, image in zip(names, images, strict=True):
             (output / name).write_bytes(client.view(image))
         rows.append({"prompt": workflow.prompt_behind(prompt, node_id), "files": names})
-    concepts = sorted((base / "models" / "single_image_studio" / "concepts").glob("*.safetensors"))
-    if len(concepts) != 1:
-        raise DevError(f"the workflow should have saved one concept and saved {len(concepts)}")
-    shutil.copyfile(concepts[0], output / concepts[0].name)
-    return {"concept": concepts[0].name, "images": rows}
+    return {"concept": jobs.take_saved(base, "concepts", "concept", output), "images": rows}
 
 
 def base_pictures(chosen: Settings) -> list[dict[str, str]]:

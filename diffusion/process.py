@@ -44,3 +44,12 @@ def x0_from_eps(latents: Tensor, eps: Tensor, alpha_bar: Tensor) -> Tensor:
     """
     a = _per_sample(alpha_bar, latents)
     return (latents - (1 - a).sqrt() * eps) / a.sqrt()
+
+
+def eps_from_x0(latents: Tensor, x0: Tensor, alpha_bar: Tensor) -> Tensor:
+    """The noise that predicted clean latents imply: `add_noise` solved for the noise.
+
+    latents, x0: (B, C, h, w), float32. alpha_bar: (B,) or scalar, in (0, 1).
+    """
+    a = _per_sample(alpha_bar, latents)
+    return (latents - a.sqrt() * x0) / (1 - a).sqrt()

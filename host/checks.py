@@ -7,6 +7,7 @@ import comfy.latent_formats
 import comfy.model_base
 import comfy.model_sampling
 
+from ..diffusion.ddim import TRAIN_STEPS
 from ..support.errors import InputError
 
 
@@ -30,7 +31,7 @@ def _what_it_is(base: Any) -> str:
 def _predicts_eps(model: Any) -> bool:
     """Nodes such as ModelSamplingDiscrete may have changed it on the wire."""
     sampling = model.get_model_object("model_sampling")
-    return getattr(type(sampling), "calculate_denoised", None) is comfy.model_sampling.EPS.calculate_denoised and len(getattr(sampling, "sigmas", ())) == 1000
+    return getattr(type(sampling), "calculate_denoised", None) is comfy.model_sampling.EPS.calculate_denoised and len(getattr(sampling, "sigmas", ())) == TRAIN_STEPS
 
 
 def require_sd1(model: Any) -> None:

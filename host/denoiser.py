@@ -10,11 +10,13 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
+from ..diffusion.process import eps_from_x0
 from . import text
 from .gradients import PRECISIONS, checkpointed_blocks, gradients, out_of_place_text_encoder
+from .scale import alpha_bar_of, sigmas_of, x_of
 from .vae import Posterior
 
-OutOfMemory = comfy.model_management.OOM_EXCEPTION
+OUT_OF_MEMORY: tuple[type[BaseException], ...] = (comfy.model_management.OOM_EXCEPTION, MemoryError)
 
 
 class Denoiser:
@@ -28,8 +30,8 @@ class Denoiser:
         self.base = patcher.model
         self.clip = clip
         self.device: torch.device = patcher.load_device
-        self.sigmas: Tensor = self.base.model_sampling.sigmas.detach().clone().float().to(self.device)
-        self.alpha_bar: Tensor = 1 / (1 + self.sigmas**2)
+        self.sigmas = sigmas_of(self.base.model_sampling, self.device)
+        self.alpha_bar = alpha_bar_of(self.sigmas)
         self.checkpointing = False
         self._posterior = posterior
         self._class = text.class_tokens(clip, class_word) if clip is not None else []
@@ -44,7 +46,7 @@ class Denoiser:
         latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest. context: (1 or B, n, width).
         """
         sigma = self.sigmas[timesteps]
-        x = latents * (1 + sigma**2).sqrt().view(-1, 1, 1, 1)  # the host's scale: x = latents / sqrt(alpha_bar)
+        x = x_of(latents, sigma)
         options = dict(self.patcher.model_options.get("transformer_options", {}))
         options |= {"sigmas": sigma, "cond_or_uncond": [0]}
         context = context.to(self.device).expand(len(latents), -1, -1)
@@ -52,9 +54,7 @@ class Denoiser:
 
     def predict_eps(self, latents: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
         """The noise that the model sees; arguments as in `predict_x0`."""
-        alpha_bar = self.alpha_bar[timesteps].view(-1, 1, 1, 1)
-        x0 = self.predict_x0(latents, timesteps, context)
-        return (latents - alpha_bar.sqrt() * x0) / (1 - alpha_bar).sqrt()
+        return eps_from_x0(latents, self.predict_x0(latents, timesteps, context), self.alpha_bar[timesteps])
 
     def encode(self, embedding: Tensor | None) -> Tensor:
         """Encodes "* class" with the embedding in the place of "*", or the class word alone: (1, 77, width).

@@ -4,64 +4,78 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+from dataclasses import dataclass
 
 import folder_paths
 
 from ..support.errors import InputError
 
-CONCEPTS = "single_image_studio_concepts"
-INVERSIONS = "single_image_studio_inversions"
+
+@dataclass(frozen=True)
+class Shelf:
+    """One kind of the pack's files, in models/single_image_studio/… and wherever extra model paths add to it.
+
+    kind: the host's name of the model folder. folder: its own. widget, saver: the input that chooses a file, and the node that writes one.
+    """
+
+    kind: str
+    folder: str
+    thing: str
+    widget: str
+    saver: str
+
+    def register(self) -> None:
+        default = os.path.join(folder_paths.models_dir, "single_image_studio", self.folder)
+        folder_paths.add_model_folder_path(self.kind, default, is_default=True)
+        paths, _ = folder_paths.folder_names_and_paths[self.kind]
+        folder_paths.folder_names_and_paths[self.kind] = (paths, {".safetensors"})
+
+    def folders(self) -> list[pathlib.Path]:
+        """All registered folders; files are saved to the first."""
+        return [pathlib.Path(p) for p in folder_paths.get_folder_paths(self.kind)]
+
+    def names(self) -> list[str]:
+        """Files in all registered folders, without their ending."""
+        with contextlib.suppress(OSError):  # a read-only disk must not take the host's whole list of nodes down
+            os.makedirs(self.folders()[0], exist_ok=True)
+        return [name.removesuffix(".safetensors") for name in folder_paths.get_filename_list(self.kind)]
+
+    def file(self, name: str) -> pathlib.Path:
+        """Raises: InputError when no registered folder has it."""
+        found = folder_paths.get_full_path(self.kind, f"{name}.safetensors")
+        if found is None:
+            folders = ", ".join(str(folder) for folder in self.folders())
+            raise InputError(f"`{self.widget}`: there is no {self.thing} {name!r} in {folders}; save one with {self.saver}, or choose another.")
+        return pathlib.Path(found)
+
+    def accepts(self, name: str | None) -> bool | str:
+        """For a node's validate_inputs: True, or what is wrong.
+
+        None means that the input is linked: then the name, perhaps of a file that the same graph saves, is looked up when the node runs.
+        """
+        if name is None or name in self.names():
+            return True
+        return f"there is no {self.thing} {name!r} in models/single_image_studio/{self.folder}: save one with {self.saver}, or choose another"
+
+    def stamp(self, name: str | None) -> str:
+        """For a node's fingerprint_inputs: changes with the file's content."""
+        if not name or name not in self.names():
+            return ""
+        status = self.file(name).stat()
+        return f"{status.st_mtime_ns}-{status.st_size}"
+
+
+CONCEPTS = Shelf("single_image_studio_concepts", "concepts", "concept", "concept_name", "Save Concept")
+INVERSIONS = Shelf("single_image_studio_inversions", "inversions", "inversion", "inversion_name", "Save Inversion")
 
 
 def register() -> None:
-    """Registers models/single_image_studio/concepts and …/inversions as model folders."""
-    for kind, name in ((CONCEPTS, "concepts"), (INVERSIONS, "inversions")):
-        default = os.path.join(folder_paths.models_dir, "single_image_studio", name)
-        folder_paths.add_model_folder_path(kind, default, is_default=True)
-        paths, _ = folder_paths.folder_names_and_paths[kind]
-        folder_paths.folder_names_and_paths[kind] = (paths, {".safetensors"})
-
-
-def concept_names() -> list[str]:
-    """Concept files in all registered folders, without their ending."""
-    return _names(CONCEPTS)
-
-
-def inversion_names() -> list[str]:
-    """Inversion files in all registered folders, without their ending."""
-    return _names(INVERSIONS)
-
-
-def concept_file(name: str) -> pathlib.Path:
-    """Raises: InputError when no registered folder has it."""
-    return _file(CONCEPTS, name, "`concept_name`: there is no concept", "Save Concept")
-
-
-def inversion_file(name: str) -> pathlib.Path:
-    """Raises: InputError when no registered folder has it."""
-    return _file(INVERSIONS, name, "`inversion_name`: there is no inversion", "Save Inversion")
-
-
-def inversion_folders() -> list[pathlib.Path]:
-    """All folders of inversions; they are saved to the first."""
-    return [pathlib.Path(p) for p in folder_paths.get_folder_paths(INVERSIONS)]
-
-
-def _names(kind: str) -> list[str]:
-    with contextlib.suppress(OSError):  # a read-only disk must not take the host's whole list of nodes down
-        os.makedirs(folder_paths.get_folder_paths(kind)[0], exist_ok=True)
-    return [name.removesuffix(".safetensors") for name in folder_paths.get_filename_list(kind)]
-
-
-def _file(kind: str, name: str, problem: str, saver: str) -> pathlib.Path:
-    found = folder_paths.get_full_path(kind, f"{name}.safetensors")
-    if found is None:
-        folders = ", ".join(folder_paths.get_folder_paths(kind))
-        raise InputError(f"{problem} {name!r} in {folders}; save one with {saver}, or choose another.")
-    return pathlib.Path(found)
+    """Registers the pack's model folders."""
+    for shelf in (CONCEPTS, INVERSIONS):
+        shelf.register()
 
 
 def save_folders() -> tuple[list[pathlib.Path], list[pathlib.Path], list[pathlib.Path]]:
     """All folders of concepts, embeddings and LoRAs. Each kind is saved to its first; a new name must be free in all of them."""
-    concepts, embeddings, loras = ([pathlib.Path(p) for p in folder_paths.get_folder_paths(kind)] for kind in (CONCEPTS, "embeddings", "loras"))
-    return concepts, embeddings, loras
+    embeddings, loras = ([pathlib.Path(p) for p in folder_paths.get_folder_paths(kind)] for kind in ("embeddings", "loras"))
+    return CONCEPTS.folders(), embeddings, loras

@@ -44,12 +44,6 @@ def noise_latent_of(latents: Tensor, alpha_bar: float) -> dict[str, Tensor]:
     return {"samples": _FORMAT.process_out(latents.float().cpu() / alpha_bar**0.5)}
 
 
-def alpha_bar_of(model: Any) -> Tensor:
-    """(1000,) float32, on the CPU."""
-    sigmas = model.get_model_object("model_sampling").sigmas.detach().float().cpu()
-    return 1 / (1 + sigmas**2)
-
-
 def decode(vae: Any, latent: dict[str, Tensor]) -> Tensor:
     """(B, H, W, 3), by the host's own path."""
     pictures = vae.decode(latent["samples"])

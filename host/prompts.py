@@ -20,10 +20,12 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
+from ..diffusion.process import eps_from_x0
 from ..support.errors import InputError
 from .denoiser import with_precision
 from .gradients import checkpointed_blocks, out_of_place_control, own_copy, static_memory, thaw, training_mode
 from .progress import throw_if_cancelled
+from .scale import alpha_bar_of, sigmas_of, x_of
 
 T = TypeVar("T")
 Conditioning = Sequence[Any]
@@ -108,8 +110,8 @@ class Predictor:
     def __init__(self, guider: comfy.samplers.CFGGuider, model_options: dict[str, Any], places: Mapping[str, _Place], device: torch.device) -> None:
         self.base = guider.inner_model
         self.device = device
-        self.sigmas: Tensor = self.base.model_sampling.sigmas.detach().clone().float().to(device)
-        self.alpha_bar: Tensor = 1 / (1 + self.sigmas**2)
+        self.sigmas = sigmas_of(self.base.model_sampling, device)
+        self.alpha_bar = alpha_bar_of(self.sigmas)
         self.evaluations = 0
         self.checkpointing = False
         self._model_options = model_options
@@ -123,13 +125,11 @@ class Predictor:
         if self._ranged and len(timesteps) > 1 and len(timesteps.unique()) > 1:  # the host reads a batch's ranges off its first timestep
             parts = [self.predict_eps(latents[i:i + 1], timesteps[i:i + 1], prompts) for i in range(len(latents))]
             return [torch.cat(list(predictions)) for predictions in zip(*parts, strict=True)]
-        sigma = self.sigmas[timesteps]
-        alpha_bar = self.alpha_bar[timesteps].view(-1, 1, 1, 1)
-        x = latents * (1 + sigma**2).sqrt().view(-1, 1, 1, 1)  # the host's scale: x = latents / sqrt(alpha_bar)
+        sigma, alpha_bar = self.sigmas[timesteps], self.alpha_bar[timesteps]
         entries = [self._with_context(p.name, p.context) for p in prompts]
         self.evaluations += len(prompts) * len(latents)
-        x0s = self._calculate(entries, x, sigma)
-        return [(latents - alpha_bar.sqrt() * x0.float()) / (1 - alpha_bar).sqrt() for x0 in x0s]
+        x0s = self._calculate(entries, x_of(latents, sigma), sigma)
+        return [eps_from_x0(latents, x0.float(), alpha_bar) for x0 in x0s]
 
     def _calculate(self, entries: list[list[Entry]], x: Tensor, sigma: Tensor) -> list[Tensor]:
         other = self._model_options.get("sampler_calc_cond_batch_function")
@@ -202,7 +202,7 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
             room = patcher.model.memory_required([1, *latents.shape[1:]]) * ACTIVATIONS
             comfy.model_management.load_models_gpu([patcher, *models], memory_required=room, force_full_load=True)
         sampler = _Algorithm(inside)
-        sigmas = patcher.get_model_object("model_sampling").sigmas.detach().clone()[list(timesteps)]
+        sigmas = sigmas_of(patcher.get_model_object("model_sampling"))[list(timesteps)]
         blank = torch.zeros(latents.shape)
         guider.sample(blank, blank, sampler, torch.cat([sigmas, sigmas.new_zeros(1)]), disable_pbar=True)
         return sampler.result  # type: ignore[no-any-return]

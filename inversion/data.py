@@ -47,7 +47,3 @@ class Inversion:
             raise InputError(f"the inversion holds embeddings of shape {tuple(self.uncond_embeds.shape)}; expected (1 or {steps}, pictures, tokens, width).")
         if self.offsets is not None and tuple(self.offsets.shape) != (steps, *shape):
             raise InputError(f"the inversion's offsets have shape {tuple(self.offsets.shape)}; expected {(steps, *shape)}.")
-
-    def uncond_at(self, step: int) -> Tensor:
-        """(1 or B, n, width)."""
-        return self.uncond_embeds[min(step, len(self.uncond_embeds) - 1)]

@@ -23,10 +23,10 @@ def ddim_invert(predict_eps: PredictEps, latents: Tensor, prompt: Prompt, schedu
     Returns the trajectory, (steps + 1, B, 4, h, w), noisiest first, so that entry i is where sampling's step i starts.
     Source: Mokady et al. 2022, arXiv:2211.09794, section 3.
     """
-    levels = schedule.levels(alpha_bar)
+    timesteps, levels = schedule.timesteps, schedule.levels(alpha_bar)
     trajectory = [latents]
     for done, i in enumerate(reversed(range(schedule.steps)), start=1):
-        (eps,) = predict_eps(latents, at(schedule.timesteps[i], latents), [prompt])
+        (eps,) = predict_eps(latents, at(timesteps[i], latents), [prompt])
         latents = ddim_step(latents, eps, levels[i + 1], levels[i])
         trajectory.append(latents)
         on_step(done, latents)

@@ -17,7 +17,7 @@ import torch
 
 from ..diffusion.ddim import DDIMSchedule
 from ..support.errors import InputError
-from ..support.names import EXTENSION, LONGEST_NAME, check_name
+from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.writing import FileTaken, write_new
 from .data import Inversion
@@ -33,9 +33,8 @@ def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path]) -> 
     Raises: InputError when the name cannot be used, the disk is full or the folder cannot be written; nothing is left then.
     """
     bare = check_name(name)
-    for number in itertools.islice(itertools.count(1), TRIES):
-        ending = f"_{number}" if number > 1 else ""
-        file = bare[: LONGEST_NAME - len(ending)] + ending + EXTENSION
+    for candidate in itertools.islice(numbered(bare), TRIES):
+        file = candidate + EXTENSION
         there = [folder / file for folder in folders if os.path.lexists(folder / file)]
         if there and _same(inversion, there[0]):
             return there[0]

@@ -25,9 +25,3 @@ def split_range(schedule: DDIMSchedule, step: int) -> tuple[Range | None, Range 
         return (0.0, 1.0), None
     edge = step_ranges(schedule)[step][0]
     return (0.0, edge), (edge, 1.0)
-
-
-def overlap(a: Range, b: Range) -> Range | None:
-    """What two ranges share, or None."""
-    start, end = max(a[0], b[0]), min(a[1], b[1])
-    return (start, end) if start < end else None

@@ -65,10 +65,10 @@ def sample(predict_eps: PredictEps, latents: Tensor, cond_at: Callable[[int], Pr
     Returns latents at the level where step `last` would begin; after all steps, clean ones.
     Source: the non-rigid editing paper's algorithm 1, sampling part.
     """
-    levels = schedule.levels(alpha_bar)
+    timesteps, levels = schedule.timesteps, schedule.levels(alpha_bar)
     for i in range(first, schedule.steps if last is None else last):
         cond, uncond = cond_at(i), guidance.uncond_at(i)
-        t = at(schedule.timesteps[i], latents)
+        t = at(timesteps[i], latents)
         if guidance.scale == 1 or cond is uncond:  # nothing to guide away from: one evaluation
             (eps,) = predict_eps(latents, t, [cond])
         else:
@@ -79,9 +79,3 @@ def sample(predict_eps: PredictEps, latents: Tensor, cond_at: Callable[[int], Pr
             latents = latents + guidance.offsets[i].to(latents)
         on_step(i + 1, latents)
     return latents
-
-
-def timestep_aware(source: Prompt, edited: Prompt, steps: int, source_ratio: float) -> Callable[[int], Prompt]:
-    """The prompt of every step: the source in the first `source_ratio` of them, the edited one in the rest."""
-    injected = source_steps(steps, source_ratio)
-    return lambda step: source if step < injected else edited

@@ -98,7 +98,8 @@ class LoadConcept(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The checkpoint to make pictures with: the one that the concept was trained on, or a relative."),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
-                io.Combo.Input("concept_name", options=folders.concept_names(), tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts."),
+                io.Combo.Input("concept_name", options=folders.CONCEPTS.names(),
+                               tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts."),
                 *_strengths(),
             ],
             outputs=[*_applied_outputs(), ConceptSocket.Output("concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further.")],
@@ -110,21 +111,16 @@ class LoadConcept(io.ComfyNode):
 
         None means that the input is linked; the host skips its own check of an argument that is named here.
         """
-        if concept_name is None or concept_name in folders.concept_names():
-            return True
-        return f"there is no concept {concept_name!r} in models/single_image_studio/concepts: save one with Save Concept, or choose another"
+        return folders.CONCEPTS.accepts(concept_name)
 
     @classmethod
     def fingerprint_inputs(cls, concept_name: str | None = None, **_: Any) -> str:
         """A concept's content decides whether the node runs again."""
-        if not concept_name or concept_name not in folders.concept_names():
-            return ""
-        status = folders.concept_file(concept_name).stat()
-        return f"{status.st_mtime_ns}-{status.st_size}"
+        return folders.CONCEPTS.stamp(concept_name)
 
     @classmethod
     def execute(cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float) -> io.NodeOutput:
-        concept = load_concept(folders.concept_file(concept_name))
+        concept = load_concept(folders.CONCEPTS.file(concept_name))
         name = concept_name.replace("\\", "/").rsplit("/", 1)[-1]
         concept = dataclasses.replace(concept, name=name)
         return io.NodeOutput(*_apply(model, clip, concept, name, strength_model, strength_clip), concept)

@@ -14,17 +14,16 @@ from ..evaluation.grid_picture import grid_picture
 from ..host.checks import require_vae
 from ..host.latents import decode, noise_latent_of
 from ..inversion.data import METHODS, Inversion
-from ..inversion.grid import cells_of
+from ..inversion.grid import Cell, cells_of
 from ..inversion.methods import InversionSettings
 from ..inversion.null_text import NullTextSettings
 from ..inversion.sampling import check_alpha, source_steps
 from ..inversion.text_optimization import TextOptimizationSettings
 from ..support.errors import InputError
 from . import editing
-from .schema import CATEGORY, InversionSocket, LossSocket, advanced, node_id, schema
+from .schema import CATEGORY, PRECISIONS, InversionSocket, LossSocket, advanced, node_id, schema
 
 log = logging.getLogger("single_image_studio")
-PRECISIONS = ["auto", "fp32", "bf16", "fp16"]
 LARGEST_GRID = 400
 
 
@@ -168,7 +167,8 @@ class TimestepAwareKSampler(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, inversion: Inversion, source: Any, target: Any, alpha: float, source_ratio: float, optimized: Any = None) -> io.NodeOutput:
-        return io.NodeOutput(editing.sample_edit(model, inversion, source, target, optimized, alpha, source_ratio, node_id(cls)))
+        cell = Cell(check_alpha(alpha), source_ratio)
+        return io.NodeOutput(*editing.sample_cells(model, inversion, source, target, optimized, [cell], node_id(cls)))
 
 
 class TimestepAwareConditioning(io.ComfyNode):

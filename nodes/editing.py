@@ -1,34 +1,33 @@
 """Ties the host's model to the inversion room's algorithms: what the editing nodes have in common."""
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import DDIMSchedule
+from ..diffusion.ddim import TRAIN_STEPS, DDIMSchedule
 from ..diffusion.quality import psnr
 from ..host import checks
-from ..host.denoiser import OutOfMemory, free_memory_after
-from ..host.latents import alpha_bar_of, decode, latent_of, latents_from
+from ..host.denoiser import OUT_OF_MEMORY, free_memory_after
+from ..host.latents import decode, latent_of, latents_from
 from ..host.progress import Progress
 from ..host.prompts import HostPrompt, Predictor, aligned, context_of, picture_of, run, with_context, within
+from ..host.scale import alpha_bar_of, sigmas_of
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, sample_grid, steps_needed
 from ..inversion.methods import InversionSettings, Inverted, invert, units, way_back
 from ..inversion.ranges import split_range, step_ranges
-from ..inversion.sampling import Guidance, check_alpha, interpolate, sample, source_steps, timestep_aware
+from ..inversion.sampling import Guidance, check_alpha, interpolate, source_steps
 from ..inversion.stepping import Room
 from ..inversion.text_optimization import TextOptimizationSettings, optimize_text
 from ..support.errors import InputError
 
 log = logging.getLogger("single_image_studio")
-OUT_OF_MEMORY = (OutOfMemory, MemoryError)
 Conditioning = Sequence[Any]
 PREVIEW_EVERY = 5
 
@@ -40,7 +39,7 @@ def invert_pictures(model: Any, latent: Any, source: Conditioning, uncond: Condi
     latents = latents_from(latent)
     if settings.method == "null_text" and not settings.optimises:
         log.warning("Null-Text Invert: at `cfg` 1 the unconditional prompt has no say, so there is nothing to optimise; this is plain DDIM inversion.")
-    if 1000 % settings.schedule.steps:
+    if TRAIN_STEPS % settings.schedule.steps:
         log.info("Null-Text Invert: %d steps do not divide 1000; with stock samplers use ddim_uniform and start at the step that the docs tell.", settings.schedule.steps)
     pictures = len(latents)
     show = Progress(units(settings) * pictures, model, node)
@@ -49,12 +48,13 @@ def invert_pictures(model: Any, latent: Any, source: Conditioning, uncond: Condi
         one, count = _invert_one(model, latents[i:i + 1], picture_of(source, i, pictures), picture_of(uncond, i, pictures), settings, precision, show, i)
         found.append(one)
         evaluations += count
+    alpha_bar = alpha_bar_of(sigmas_of(model.get_model_object("model_sampling")))
     base = source if settings.method == "negative_prompt" else uncond
     report = _report(latents, found, settings, evaluations, time.monotonic() - began, vae)
     return Inversion(
         method=settings.method, schedule=settings.schedule, guidance_scale=settings.sampling_scale,
         noise_latents=torch.cat([one.noise_latents for one in found]).cpu(),
-        noise_alpha_bar=float(alpha_bar_of(model)[settings.schedule.timesteps[0]]), uncond_embeds=_joined([one.uncond_embeds for one in found]),
+        noise_alpha_bar=float(alpha_bar[settings.schedule.timesteps[0]]), uncond_embeds=_joined([one.uncond_embeds for one in found]),
         offsets=None if found[0].offsets is None else torch.cat([one.offsets for one in found if one.offsets is not None], dim=1).cpu(),
         base_model=fingerprint(model), report=report, uncond=base)
 
@@ -129,16 +129,16 @@ def uncond_conditioning(inversion: Inversion) -> list[list[Any]]:
     """The inversion's unconditional side as a plain CONDITIONING; null embeddings act in their own step's range each."""
     base = plain_uncond(inversion)
     if len(inversion.uncond_embeds) == 1:
-        return with_context(base, inversion.uncond_at(0))
+        return with_context(base, inversion.uncond_embeds[0])
     out = []
-    for step, (start, end) in enumerate(step_ranges(inversion.schedule)):
-        out += within(with_context(base, inversion.uncond_at(step)), start, end)
+    for embeds, (start, end) in zip(inversion.uncond_embeds, step_ranges(inversion.schedule), strict=True):
+        out += within(with_context(base, embeds), start, end)
     return out
 
 
 def plain_uncond(inversion: Inversion) -> Conditioning:
     """The conditioning that the embeddings belong in: the wire's own, or after a file a bare one."""
-    return inversion.uncond if inversion.uncond is not None else [[inversion.uncond_at(0), {}]]
+    return inversion.uncond if inversion.uncond is not None else [[inversion.uncond_embeds[0], {}]]
 
 
 def optimize_prompt(model: Any, target: Conditioning, latent: Any, settings: TextOptimizationSettings, precision: str,
@@ -188,67 +188,31 @@ def timestep_aware_conditioning(source: Conditioning, target: Conditioning, opti
     return [*(within(source, *first) if first else []), *(within(blend, *rest) if rest else [])]
 
 
-def sample_edit(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None, alpha: float,
-                source_ratio: float, node: str | None) -> dict[str, Tensor]:
-    """One edit. Returns a LATENT."""
-    check_alpha(alpha)
-    source_steps(inversion.schedule.steps, source_ratio)
-    show = Progress(inversion.schedule.steps, model, node)
-
-    def edit(tools: Tools, on_step: Callable[[int, Tensor], None]) -> Tensor:
-        edited = tools.target.with_context(interpolate(tools.target.context, tools.start.context, alpha))
-        cond_at = timestep_aware(tools.source, edited, inversion.schedule.steps, source_ratio)
-        return sample(tools.predictor.predict_eps, tools.noise, cond_at, tools.guidance, inversion.schedule, tools.predictor.alpha_bar, on_step=on_step)
-
-    return latent_of(_sampling(model, inversion, source, target, optimized, edit, show))
-
-
 def sample_cells(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None, cells: list[Cell],
                  node: str | None) -> list[dict[str, Tensor]]:
-    """Many edits, sharing their first steps. Returns a LATENT for each cell."""
-    show = Progress(steps_needed(cells, inversion.schedule.steps), model, node)
-
-    def edit(tools: Tools, on_step: Callable[[int, Tensor], None]) -> list[Tensor]:
-        return sample_grid(tools.predictor.predict_eps, tools.noise, tools.source, tools.target, tools.start, cells, tools.guidance,
-                           inversion.schedule, tools.predictor.alpha_bar, on_step)
-
-    return [latent_of(latents) for latents in _sampling(model, inversion, source, target, optimized, edit, show)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Tools:
-    """What an edit samples with. start: where alpha is 0."""
-
-    predictor: Predictor
-    source: HostPrompt
-    target: HostPrompt
-    start: HostPrompt
-    guidance: Guidance
-    noise: Tensor
-
-
-def _sampling(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None,
-              edit: Callable[[Tools, Callable[[int, Tensor], None]], Any], show: Progress) -> Any:
+    """Edits of one inversion, sharing their first steps. Returns a LATENT for each cell."""
     checks.require_sd1(model)
     if inversion.base_model and inversion.base_model != fingerprint(model):
         log.warning("`inversion` was made with another checkpoint than `model`: the picture will not come back as it was; invert it again with this one.")
     target, start = edited_sides(source, target, optimized)
     _check_pictures(inversion, context_of(source), context_of(target), start)
     schedule = inversion.schedule
+    show = Progress(steps_needed(cells, schedule.steps), model, node)
 
     def on_step(done: int, latents: Tensor) -> None:
         show.update(done, f"step {done} of {show.total}", latents if done % PREVIEW_EVERY == 0 else None)
 
-    def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt]) -> Any:
+    def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt]) -> list[Tensor]:
         uncond = [prompts["uncond"].with_context(e.to(predictor.device)) for e in inversion.uncond_embeds]
         guidance = Guidance(uncond, inversion.guidance_scale, inversion.offsets)
         began = prompts["target"].with_context(start.to(predictor.device))
-        tools = Tools(predictor, prompts["source"], prompts["target"], began, guidance, inversion.noise_latents.to(predictor.device))
-        out = edit(tools, on_step)
-        log.info("Sampled an edit in %d UNet evaluations.", predictor.evaluations)
+        out = sample_grid(predictor.predict_eps, inversion.noise_latents.to(predictor.device), prompts["source"], prompts["target"], began, cells, guidance,
+                          schedule, predictor.alpha_bar, on_step)
+        log.info("Sampled %d edits in %d UNet evaluations.", len(cells), predictor.evaluations)
         return out
 
-    return run(model, {"source": source, "target": target}, {"uncond": plain_uncond(inversion)}, inversion.noise_latents, schedule.timesteps, algorithm)
+    found = run(model, {"source": source, "target": target}, {"uncond": plain_uncond(inversion)}, inversion.noise_latents, schedule.timesteps, algorithm)
+    return [latent_of(latents) for latents in found]
 
 
 def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:
@@ -256,4 +220,3 @@ def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:
     for context in contexts:
         if len(context) not in (1, pictures):
             raise InputError(f"a prompt was made for {len(context)} pictures and `inversion` holds {pictures}: connect `optimized` and `inversion` made from the same latent.")
-

@@ -46,7 +46,7 @@ class SaveInversion(io.ComfyNode):
         extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"}) if inversion.uncond is not None else []
         if extras:
             log.warning("Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).", ", ".join(extras))
-        path = save_inversion(inversion, name, folders.inversion_folders())
+        path = save_inversion(inversion, name, folders.INVERSIONS.folders())
         log.info("Saved the inversion as %s.", path)
         return io.NodeOutput(inversion, path.stem, ui={"text": [f"Saved as {path.stem}."]})
 
@@ -62,7 +62,7 @@ class LoadInversion(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["load latent", "null-text inversion", "toli"],
             description="Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint that it was made with.",
-            inputs=[io.Combo.Input("inversion_name", options=folders.inversion_names(), tooltip="An inversion from models/single_image_studio/inversions.")],
+            inputs=[io.Combo.Input("inversion_name", options=folders.INVERSIONS.names(), tooltip="An inversion from models/single_image_studio/inversions.")],
             outputs=[
                 InversionSocket.Output("inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler or the Edit Grid."),
                 io.Latent.Output("noise_latent", display_name="noise_latent", tooltip="The noise that the picture comes from, for a stock sampler with its noise off."),
@@ -73,19 +73,14 @@ class LoadInversion(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, inversion_name: str | None = None, input_types: Any = None) -> bool | str:
         """Checks the name when the graph runs, so that one saved by the same graph can be linked in; None means that it is linked."""
-        if inversion_name is None or inversion_name in folders.inversion_names():
-            return True
-        return f"there is no inversion {inversion_name!r} in models/single_image_studio/inversions: save one with Save Inversion, or choose another"
+        return folders.INVERSIONS.accepts(inversion_name)
 
     @classmethod
     def fingerprint_inputs(cls, inversion_name: str | None = None, **_: Any) -> str:
         """An inversion's content decides whether the node runs again."""
-        if not inversion_name or inversion_name not in folders.inversion_names():
-            return ""
-        status = folders.inversion_file(inversion_name).stat()
-        return f"{status.st_mtime_ns}-{status.st_size}"
+        return folders.INVERSIONS.stamp(inversion_name)
 
     @classmethod
     def execute(cls, inversion_name: str) -> io.NodeOutput:
-        inversion = load_inversion(folders.inversion_file(inversion_name))
+        inversion = load_inversion(folders.INVERSIONS.file(inversion_name))
         return io.NodeOutput(inversion, *plain_wires(inversion))

@@ -19,7 +19,7 @@ from ..concept.picture import Prepared, prepare
 from ..concept.settings import Stage1Settings, Stage2Settings
 from ..concept.training import Result, StepReport, train_stage1, train_stage2
 from ..host import checks, text
-from ..host.denoiser import Denoiser, OutOfMemory, PeakMemory, free_memory_after, open_denoiser
+from ..host.denoiser import OUT_OF_MEMORY, Denoiser, PeakMemory, free_memory_after, open_denoiser
 from ..host.gradients import own_copy
 from ..host.progress import Progress
 from ..host.vae import posterior
@@ -27,7 +27,6 @@ from ..host.weights import attention_projections, fingerprint
 from ..support.errors import InputError
 
 log = logging.getLogger("single_image_studio")
-OUT_OF_MEMORY = (OutOfMemory, MemoryError)
 
 
 def stage1(model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, settings: Stage1Settings, node: str | None) -> tuple[Prepared, Result]:

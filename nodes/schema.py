@@ -10,6 +10,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 CATEGORY = "Single Image Studio"
+PRECISIONS = ["auto", "fp32", "bf16", "fp16"]
 
 ConceptSocket = io.Custom("SIS_CONCEPT")
 """A `concept.data.Concept`: embedding, LoRA, picture, mask, class word and settings of one learned concept."""

@@ -9,9 +9,8 @@ from ..concept.data import Concept
 from ..concept.settings import Stage1Settings, Stage2Settings
 from ..host.weights import fingerprint
 from . import learning
-from .schema import CATEGORY, ConceptSocket, LoraSocket, LossSocket, advanced, node_id, schema
+from .schema import CATEGORY, PRECISIONS, ConceptSocket, LoraSocket, LossSocket, advanced, node_id, schema
 
-PRECISIONS = ["auto", "fp32", "bf16", "fp16"]
 CHECKPOINTING = ["auto", "on", "off"]
 
 

@@ -1,8 +1,10 @@
 """Names of concepts and inversions. A name is a file name and a word in prompts, so it must be safe as both."""
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from .errors import InputError
 
@@ -27,6 +29,14 @@ def check_name(name: str) -> str:
     if problem:
         raise InputError(f"`name` is {name!r}, which {problem}: use letters, digits, _ and -, as in my_concept.")
     return bare
+
+
+def numbered(name: str) -> Iterator[str]:
+    """NAME, NAME_2, NAME_3 …, none longer than a name may be."""
+    yield name
+    for number in itertools.count(2):
+        ending = f"_{number}"
+        yield name[: LONGEST_NAME - len(ending)] + ending
 
 
 def _drop_extension(name: str) -> str:

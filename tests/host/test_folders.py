@@ -37,12 +37,12 @@ def test_default_folder_and_extra_paths_are_searched(folders, host, tmp_path) ->
     assert folders.save_folders()[0][0] == host / "models" / "single_image_studio" / "concepts"
     path = make(tmp_path / "elsewhere", "far_one")
     (tmp_path / "elsewhere" / "notes.txt").write_text("not a concept")
-    assert "far_one" in folders.concept_names() and "notes" not in " ".join(folders.concept_names())
-    assert folders.concept_file("far_one") == path
+    assert "far_one" in folders.CONCEPTS.names() and "notes" not in " ".join(folders.CONCEPTS.names())
+    assert folders.CONCEPTS.file("far_one") == path
     assert len(folders.save_folders()[0]) == 2
 
 
 def test_a_missing_concept_names_the_folders(folders, host) -> None:
     folders.register()
     with pytest.raises(InputError, match=r"no concept 'nobody' in .*concepts"):
-        folders.concept_file("nobody")
+        folders.CONCEPTS.file("nobody")

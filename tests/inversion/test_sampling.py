@@ -7,12 +7,18 @@ import torch
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
 from single_image_studio.inversion.grid import Cell, cells_of, sample_grid, steps_needed
-from single_image_studio.inversion.sampling import Guidance, check_alpha, interpolate, sample, source_steps, timestep_aware
+from single_image_studio.inversion.sampling import Guidance, check_alpha, interpolate, sample, source_steps
 from single_image_studio.support.errors import InputError
 
 from .toy import ALPHA_BAR, ToyModel, picture, prompt
 
 SCHEDULE = DDIMSchedule(10)
+
+
+def timestep_aware(source, edited, steps: int, ratio: float):  # type: ignore[no-untyped-def]
+    """The prompt of every step, as the paper has it: what the grid's shared walk must come to."""
+    injected = source_steps(steps, ratio)
+    return lambda step: source if step < injected else edited
 
 
 def test_interpolation_ends_and_beyond() -> None:
