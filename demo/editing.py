@@ -26,7 +26,8 @@ from .learning import load_pack
 SEED = 91_000
 EDITS = ("move", "resize", "turn", "class")
 ALPHAS = (0.3, 0.6, 1.0)
-RATIOS = (0.0, 0.2, 0.4)
+RATIOS = (0.2, 0.4)
+ALPHAS_WITHOUT = (0.15, 0.3, 0.45, 0.6, 0.8, 1.0)  # without injection there is no ratio to choose: as many cells all the same
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,13 @@ class Bench:
 
 INVERSIONS = {"null-text": ("null_text", "source"), "null-text, no source": ("null_text", "empty"), "negative-prompt": ("negative_prompt", "source"),
               "direct": ("direct", "source"), "DDIM": ("ddim", "source")}
-VARIANTS = {"full method": ("null-text", True), "without text optimisation": ("null-text", False), "plain DDIM inversion": ("DDIM", True)}
+# inversion, whether with text optimisation, alphas, source ratios
+VARIANTS = {
+    "full method": ("null-text", True, ALPHAS, RATIOS),
+    "without injection": ("null-text", True, ALPHAS_WITHOUT, (0.0,)),
+    "without text optimisation": ("null-text", False, ALPHAS, RATIOS),
+    "plain DDIM inversion": ("DDIM", True, ALPHAS, RATIOS),
+}
 
 
 def measure(bench: Bench, folder: pathlib.Path) -> dict[str, Any]:
@@ -185,11 +192,12 @@ def measure(bench: Bench, folder: pathlib.Path) -> dict[str, Any]:
         print(name, inversions[name], flush=True)
     optimized, evaluations, seconds = bench.optimize()
     print(f"text optimisation {evaluations} evaluations, {seconds:.2f} s a picture", flush=True)
-    cells = cells_of(ALPHAS, RATIOS)
     rows = []
-    for name, (inversion, with_text) in VARIANTS.items():
+    for name, (inversion, with_text, alphas, ratios) in VARIANTS.items():
+        cells = cells_of(alphas, ratios)
         drawn = bench.edit(found[inversion], INVERSIONS[inversion][0], optimized if with_text else None, cells)
-        np.savez_compressed(folder / f"{name.replace(' ', '_')}.npz", pictures=np.stack(drawn), source=truth)
+        places = np.array([(cell.alpha, cell.source_ratio) for cell in cells])
+        np.savez_compressed(folder / f"{name.replace(' ', '_')}.npz", pictures=np.stack(drawn), places=places, source=truth)
         for cell, pictures in zip(cells, drawn):
             where = {"variant": name, "alpha": cell.alpha, "ratio": cell.source_ratio}
             rows += [{**where, "kind": task.kind, **verdict(picture, task)} for picture, task in zip(pictures, bench.tasks)]

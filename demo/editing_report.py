@@ -10,18 +10,16 @@ import numpy as np
 
 from .sheets import contact_sheet, save_jpeg
 
-FULL, NO_INJECTION = "full method", "without injection"
 SHOWN = 12
 Place = tuple[float, float]  # alpha, source ratio
 Cells = dict[Place, dict[str, float]]
 
 
 def curves(rows: Iterable[dict[str, Any]]) -> dict[str, Cells]:
-    """By variant and (alpha, ratio), the mean of every figure. Leaving injection out is the full method at ratio 0."""
-    groups: dict[str, dict[Place, list[dict[str, Any]]]] = {FULL: {}, NO_INJECTION: {}}  # these two first
+    """By variant and (alpha, ratio), the mean of every figure."""
+    groups: dict[str, dict[Place, list[dict[str, Any]]]] = {}
     for row in rows:
-        name = NO_INJECTION if row["variant"] == FULL and row["ratio"] == 0 else row["variant"]
-        groups.setdefault(name, {}).setdefault((row["alpha"], row["ratio"]), []).append(row)
+        groups.setdefault(row["variant"], {}).setdefault((row["alpha"], row["ratio"]), []).append(row)
     fields = ("edit", "colors", "pattern", "background", "kept", "both")
     return {name: {cell: {f: float(np.mean([r[f] for r in found])) for f in fields} for cell, found in cells.items()} for name, cells in groups.items()}
 
@@ -77,13 +75,14 @@ def _variant_tables(found: dict[str, Cells]) -> list[str]:
     return lines
 
 
-def _sheet(tasks: Sequence[Any], folder: pathlib.Path, found: dict[str, Cells], alphas: Sequence[float], ratios: Sequence[float], out: pathlib.Path) -> None:
+def _sheet(tasks: Sequence[Any], folder: pathlib.Path, found: dict[str, Cells], out: pathlib.Path) -> None:
     """For some tasks: the picture, and each variant at its own best cell."""
     columns: list[tuple[str, np.ndarray]] = []
     for name, cells in found.items():
         alpha, ratio = best_cell(cells)
-        stored = np.load(folder / f"{(FULL if name == NO_INJECTION else name).replace(' ', '_')}.npz")
-        columns.append((f"{name}, alpha {alpha:g}, ratio {ratio:g}", stored["pictures"][ratios.index(ratio) * len(alphas) + alphas.index(alpha)]))
+        stored = np.load(folder / f"{name.replace(' ', '_')}.npz")
+        place = [tuple(place) for place in stored["places"].tolist()].index((alpha, ratio))
+        columns.append((f"{name}, alpha {alpha:g}, ratio {ratio:g}", stored["pictures"][place]))
         source = stored["source"]
     pictures, captions = [], []
     for i in range(min(SHOWN, len(tasks))):
@@ -109,8 +108,8 @@ def write(figures: dict[str, Any], tasks: Sequence[Any], folder: pathlib.Path, o
         "- Judged by `demo/oracle.py`. The source prompt tells the class, pattern, first colour and background.", "",
         "## Inversions", "", "Each inverts the pictures and reconstructs them; against the pictures as the VAE gives them back.", "",
         *_inversion_table(figures), "## Edits", "",
+        f"Each variant is judged over {len(next(iter(found.values())))} cells of alpha and source ratio; without injection, which has no ratio, over as many alphas.", "",
         *_variant_tables(found),
         f"Each variant at its own best cell:\n\n![edits]({out.with_suffix('.jpg').name})", ""]
     out.write_text("\n".join(lines), encoding="utf-8")
-    alphas, ratios = sorted({row["alpha"] for row in figures["rows"]}), sorted({row["ratio"] for row in figures["rows"]})
-    _sheet(tasks, folder, found, alphas, ratios, out.with_suffix(".jpg"))
+    _sheet(tasks, folder, found, out.with_suffix(".jpg"))

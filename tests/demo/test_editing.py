@@ -55,10 +55,13 @@ def test_area_by_hand() -> None:
     assert editing_report.area([]) == 0
 
 
-def test_leaving_injection_out_is_ratio_zero_of_the_full_method() -> None:
+def test_curves_keep_variants_and_cells_apart() -> None:
     row = {"alpha": 0.5, "edit": 1.0, "colors": 1.0, "pattern": 0.0, "background": 1.0, "kept": 2 / 3, "both": 1.0}
-    full = {**row, "variant": "full method"}
-    found = editing_report.curves([{**full, "ratio": 0.0}, {**full, "ratio": 0.2, "edit": 0.0}, {**row, "variant": "x", "ratio": 0.0}])
-    assert set(found) == {"full method", "without injection", "x"}
-    assert list(found["full method"]) == [(0.5, 0.2)] and found["without injection"][0.5, 0.0]["edit"] == 1
-    assert math.isclose(found["x"][0.5, 0.0]["kept"], 2 / 3)
+    full = {**row, "variant": "full method", "ratio": 0.2}
+    found = editing_report.curves([full, {**full, "edit": 0.0}, {**full, "alpha": 1.0}, {**row, "variant": "x", "ratio": 0.0}])
+    assert {name: list(cells) for name, cells in found.items()} == {"full method": [(0.5, 0.2), (1.0, 0.2)], "x": [(0.5, 0.0)]}
+    assert found["full method"][0.5, 0.2]["edit"] == 0.5 and math.isclose(found["x"][0.5, 0.0]["kept"], 2 / 3)
+
+
+def test_every_variant_has_as_many_cells() -> None:
+    assert len({len(alphas) * len(ratios) for _, _, alphas, ratios in editing.VARIANTS.values()}) == 1
