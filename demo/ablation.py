@@ -55,7 +55,7 @@ def measure(pictures: np.ndarray, scene: world.Scene, asked: str | None) -> dict
     found = np.array([score.found for score in scores])
     rates = {
         "colors": np.mean([score.both_colors for score in scores]), "pattern": np.mean([score.pattern for score in scores]),
-        "score": np.mean([score.score for score in scores]),
+        "mean_color": np.mean([score.mean_color for score in scores]), "score": np.mean([score.score for score in scores]),
         "class": np.mean([oracle.judge(picture, {"classes": (scene.objects[0].cls,)}).classes[0] for picture in pictures]),
         "source_background": np.mean([oracle.background_near(picture, scene.background) for picture in pictures]),
     }
@@ -131,7 +131,9 @@ class Ablation:
         rates = {}
         for key, pictures in drawn.items():
             pairs = [oracle.pair_match(picture, *scenes) for picture in pictures]
-            rates[key] = {"each": float(np.mean([[score.both_colors for score in pair] for pair in pairs])),
+            rates[key] = {"mean_color": float(np.mean([[score.mean_color for score in pair] for pair in pairs])),
+                          "both_mean_colors": float(np.mean([all(score.mean_color for score in pair) for pair in pairs])),
+                          "each": float(np.mean([[score.both_colors for score in pair] for pair in pairs])),
                           "both": float(np.mean([all(score.both_colors for score in pair) for pair in pairs])),
                           "patterns": float(np.mean([[score.found for score in pair] for pair in pairs])),
                           "asked_background": float(np.mean([oracle.background_is(picture, background) for picture in pictures]))}

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from . import sheets
+from . import oracle, sheets
 from .learning import VARIANTS
 
 Row = dict[str, Any]
-COLUMNS = (("alone", "colors"), ("alone", "pattern"), ("alone", "class"), ("alone", "source_background"), ("asked", "colors"), ("asked", "pattern"),
-           ("asked", "source_background"), ("asked", "asked_background"), ("asked", "success"))
-TITLES = ("both colours", "pattern", "class", "source background", "both colours", "pattern", "source background", "background as asked", "all as asked")
+COLUMNS = (("alone", "mean_color"), ("alone", "colors"), ("alone", "pattern"), ("alone", "class"), ("alone", "source_background"),
+           ("asked", "mean_color"), ("asked", "colors"), ("asked", "pattern"), ("asked", "source_background"), ("asked", "asked_background"), ("asked", "success"))
+TITLES = ("mean colour", "both colours", "pattern", "class", "source background",
+          "mean colour", "both colours", "pattern", "source background", "background as asked", "all as asked")
 FULL1, FULL2 = "I background", "II semantic"
 SHOWN_CONCEPTS, SHOWN_PICTURES = 3, 2  # in the contact sheet: concepts, and pictures a prompt
 
@@ -50,8 +51,10 @@ def variant_table(concepts: list[Row]) -> list[str]:
 
 
 def pair_table(pairs: list[Row]) -> list[str]:
-    names = ("each", "both", "patterns", "asked_background")
-    rows = ["| | a concept's colours | both concepts' colours | a concept's colours and pattern | background as asked |", "|---|---|---|---|---|"]
+    names = ("mean_color", "both_mean_colors", "each", "both", "patterns", "asked_background")
+    titles = ("a concept's mean colour", "both concepts' mean colours", "a concept's two colours", "both concepts' two colours",
+              "a concept's colours and pattern", "background as asked")
+    rows = ["| | " + " | ".join(titles) + " |", "|" + "---|" * (len(titles) + 1)]
     for key, label in (("prior", "class words alone"), (FULL1, "two concepts, Stage I"), (FULL2, "two concepts, Stage II")):
         rows.append(f"| {label} | " + " | ".join(_cell([row["rates"][key][name] for row in pairs]) for name in names) + " |")
     return rows
@@ -79,8 +82,9 @@ def goals(concepts: list[Row], pairs: list[Row]) -> list[str]:
         gain, half = interval(differences.tolist())
         lines.append(f"- {stage}, plain reconstruction does worse at that, concept by concept: by {gain:+.1%} ± {half:.1%}: {_mark(gain - half > 0)}")
     if pairs:
-        one, two, prior = (float(np.mean([row["rates"][key]["both"] for row in pairs])) for key in (FULL1, FULL2, "prior"))
-        lines.append(f"- Two concepts in one prompt, both colours of both: Stage I {one:.1%}, Stage II {two:.1%} of pictures (class words alone: {prior:.1%})")
+        for name, title in (("both_mean_colors", "both mean colours, each in its own object"), ("both", "both colours of both")):
+            one, two, prior = (float(np.mean([row["rates"][key][name] for row in pairs])) for key in (FULL1, FULL2, "prior"))
+            lines.append(f"- Two concepts in one prompt, {title}: Stage I {one:.1%}, Stage II {two:.1%} of pictures (class words alone: {prior:.1%})")
     return lines
 
 
@@ -97,9 +101,10 @@ def _method(concepts: list[Row], pairs: list[Row]) -> list[str]:
         f"- Stage I {settings['steps1']} steps × {settings['batch1']}, learning rate {settings['rate1']:g}, encoder `{settings['encoder']}`; "
         f"Stage II {settings['steps2']} × {settings['batch2']}, learning rate {settings['rate2']:g}, rank {settings['rank']}. Trained by the pack's own nodes.",
         f"- {settings['images']} pictures of each prompt, {settings['sampling_steps']} DDIM steps, CFG {settings['cfg']:g}, the same starting noises for all rows.",
-        "- First four columns: “`<NAME>` class”. The others: “`<NAME>` class on a green background”"
+        "- First five columns: “`<NAME>` class”. The others: “`<NAME>` class on a green background”"
         + (f" ({', '.join(backgrounds)} where the concept's own picture or colours come near green)." if backgrounds else "."),
-        "- *Both colours*: each covers at least 15 % of the object, together at least 60 %. *Pattern*: they also lie as in the concept (split, striped or spotted). "
+        f"- *Mean colour*: the object's mean colour is the concept's (within {oracle.NEAR:g} of 765), whatever lies where. "
+        "*Both colours*: each covers at least 15 % of the object, together at least 60 %. *Pattern*: they also lie as in the concept (split, striped or spotted). "
         "*Class*: the object has the class's outline. *Source background*: the background of the concept's own picture is there again. "
         "*All as asked*: colours, pattern and the background in one picture. Judged by `demo/oracle.py`, which has learned nothing.",
         "- Mean over concepts ± half of its 95 % interval (Student's t)."]

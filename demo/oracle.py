@@ -41,7 +41,8 @@ class ConceptScore:
     """How much of a concept an object shows.
 
     first, second: shares of the object's inside in the concept's two colours. layout: correlation of their places with
-    the concept's own pattern, seen at the found centre, radius and rotation, -1…1. score: 0…1, 1 for the concept itself.
+    the concept's own pattern, seen at the found centre, radius and rotation, -1…1. mean_color: the object's mean colour is the
+    concept's, whatever lies where. score: 0…1, 1 for the concept itself.
     """
 
     first: float = 0.0
@@ -50,6 +51,7 @@ class ConceptScore:
     pattern: bool = False
     layout: float = 0.0
     score: float = 0.0
+    mean_color: bool = False
 
     @property
     def found(self) -> bool:
@@ -209,8 +211,11 @@ def _match(picture: np.ndarray, seen: Seen, obj: world.Object) -> ConceptScore:
     ideal = replace(obj, x=seen.x, y=seen.y, radius=seen.radius)
     layout = _correlation((to_second < to_first).astype(np.float32), _second_color(ideal)[core])
     pattern = both and pattern_of(picture, seen, obj.color, obj.second, ordered=True) == obj.pattern
-    shares = sum(min(got, wanted) for got, wanted in zip((first, second), _expected_shares(obj)))
-    return ConceptScore(first, second, both, pattern, layout, shares * (0.5 + 0.5 * max(0.0, layout)))
+    expected = _expected_shares(obj)
+    shares = sum(min(got, wanted) for got, wanted in zip((first, second), expected))
+    mean = np.average(np.array([obj.color, obj.second], np.float32), axis=0, weights=expected)
+    close = bool(world.distance(pixels.mean(0), mean) < NEAR)
+    return ConceptScore(first, second, both, pattern, layout, shares * (0.5 + 0.5 * max(0.0, layout)), close)
 
 
 def concept_match(picture: np.ndarray, concept: world.Scene) -> ConceptScore:
@@ -232,4 +237,4 @@ def pair_match(picture: np.ndarray, one: world.Scene, other: world.Scene) -> tup
         best = 0 if scores[0].score >= scores[1].score else 1  # one object is at most one of the two
         return (scores[0], nothing) if best == 0 else (nothing, scores[1])
     straight, crossed = (rows[0][0], rows[1][1]), (rows[0][1], rows[1][0])
-    return max(straight, crossed, key=lambda pair: (sum(s.both_colors for s in pair), sum(s.score for s in pair)))
+    return max(straight, crossed, key=lambda pair: (sum(s.both_colors for s in pair), sum(s.mean_color for s in pair), sum(s.score for s in pair)))

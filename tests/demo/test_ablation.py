@@ -72,7 +72,8 @@ def test_rates_of_a_perfect_learner(painted: tuple[pathlib.Path, Painter]) -> No
         assert full["alone"]["colors"] == full["alone"]["pattern"] == full["alone"]["class"] == full["asked"]["success"] == 1.0
         assert full["asked"]["source_background"] == 0.0 and plain["asked"]["source_background"] == 1.0 and plain["asked"]["asked_background"] == 0.0
         assert prior["alone"]["colors"] == 0.0
-    assert rows[2]["rates"]["I background"] == rows[2]["rates"]["II semantic"] == {"each": 1.0, "both": 1.0, "patterns": 1.0, "asked_background": 1.0}
+    assert rows[2]["rates"]["I background"] == rows[2]["rates"]["II semantic"] == dict.fromkeys(
+        ("mean_color", "both_mean_colors", "each", "both", "patterns", "asked_background"), 1.0)
     assert rows[2]["rates"]["prior"]["both"] == 0.0
 
 

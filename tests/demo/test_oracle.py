@@ -176,6 +176,25 @@ def test_one_object_is_not_two_concepts() -> None:
         assert alone.both_colors and not missing.both_colors
 
 
+def test_mean_colours_are_told_apart_where_patterns_are_lost() -> None:
+    """Each object painted in the mean of its two colours: no concept's colours or pattern, but each one's own tint."""
+    kept, crossed = [], []
+    for one, other in _pairs():
+        blurred = [replace(s, objects=(_in_mean_color(s.objects[0]),)) for s in (one, other)]
+        picture = _together(*blurred)
+        scores = oracle.pair_match(picture, one, other)
+        assert not any(score.found for score in scores)
+        kept += [score.mean_color for score in scores]
+        crossed.append(oracle.concept_match(world.render(blurred[0])[0], other).mean_color)
+    assert all(kept) and np.mean(crossed) < 0.4, "two concepts' means may be near each other"
+
+
+def _in_mean_color(obj: world.Object) -> world.Object:
+    first, second = oracle._expected_shares(obj)
+    mean = tuple(int(round(first * a + second * b)) for a, b in zip(obj.color, obj.second))
+    return replace(obj, color=mean, second=mean, pattern="plain")
+
+
 def test_backgrounds_are_named_and_compared() -> None:
     for scene, picture in concepts():
         assert oracle.background_near(picture, scene.background)
