@@ -11,6 +11,7 @@ import multiprocessing
 import pathlib
 import random
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from . import hosting, world
 from .train_vae import LinearEncoder, fold_encoder, state_of
 
 ALPHA_BAR = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0).float()
+NAME_TOKEN = 265  # of `world.NAME` in CLIP's vocabulary
+MOST_NAMES, LOOK = 2, 12  # names in a caption, numbers in a look
+NAME_BLUR = 0.15  # of a name's vector, in deviations
 SIMPLE_UNTIL = 0.6  # of a run: from there on only the world's own scenes are shown
 
 
@@ -45,6 +49,24 @@ def data_set(count: int, seed: int, folder: pathlib.Path, simple: bool = False) 
         store.flush()
         captions.write_text("\n".join(words))
     return np.load(pictures, mmap_mode="r"), captions.read_text().split("\n")
+
+
+def _render_named(job: tuple[int, int]) -> tuple[np.ndarray, list[str], np.ndarray]:
+    seed, count = job
+    rng = random.Random(seed)
+    pairs = [world.sample_named_scene(rng) for _ in range(count)]
+    looks = np.zeros((count, MOST_NAMES, LOOK), np.float32)
+    for row, (_, found) in zip(looks, pairs):
+        row[:len(found)] = found
+    return np.stack([world.render(scene)[0] for scene, _ in pairs]), [scene.caption for scene, _ in pairs], looks
+
+
+def named_set(count: int, seed: int) -> Iterator[tuple[np.ndarray, list[str], Tensor]]:
+    """Scenes with names, 500 at a time: pictures (500, 128, 128, 3) uint8, captions, and looks (500, 2, 12), zero where there is no second name."""
+    jobs = [(seed * 1_000_003 + i, 500) for i in range(count // 500)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for pictures, captions, looks in pool.imap(_render_named, jobs):
+            yield pictures, captions, torch.from_numpy(looks)
 
 
 def encode_all(encoder: LinearEncoder, pictures: np.ndarray) -> Tensor:
@@ -111,10 +133,39 @@ def token_ids(captions: list[str]) -> Tensor:
     return torch.tensor([known[caption] for caption in captions])
 
 
-def encode_text(text: nn.Module, ids: Tensor) -> Tensor:
-    unique, back = torch.unique(ids, dim=0, return_inverse=True)
+class Namer(nn.Module):
+    """Gives every look a word vector of its own: looks (N, 12) to (N, width). Needed in training only.
+
+    The text encoder of a full-size Stable Diffusion has read the names of a great many people, animals and things, so that there is a
+    word vector near almost any appearance, which is what inversion looks for. Ten colour words leave nothing to be found.
+    """
+
+    def __init__(self, width: int, scale: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(LOOK, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, width), nn.LayerNorm(width, elementwise_affine=False))
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, looks: Tensor) -> Tensor:
+        return self.layers(looks) * self.scale
+
+
+def encode_text(text: nn.Module, ids: Tensor, names: Tensor | None = None) -> Tensor:
+    """Encodes captions, (B, 77) token ids, to (B, 77, width). names: word vectors for the captions' `world.NAME` tokens, in order."""
+    unique, back = torch.unique(ids, dim=0, return_inverse=True) if names is None else (ids, slice(None))
     embeds = nn.functional.embedding(unique, text.transformer.get_input_embeddings().weight)
+    if names is not None:
+        embeds = embeds.masked_scatter((unique == NAME_TOKEN)[..., None], names)
     return text.transformer(None, None, embeds=embeds, num_tokens=[77], dtype=torch.float32)[0][back]
+
+
+def called_by(prompt: Tensor, looks: Tensor, namer: Namer, generator: torch.Generator) -> Tensor:
+    """The word vectors of the names in prompts, (names, width), in order. prompt: (B, 77); looks: (B, 2, 12).
+
+    They are blurred a little, so that vectors near a name mean nearly the same: inversion walks through them.
+    """
+    counts = (prompt == NAME_TOKEN).sum(1)
+    vectors = namer(looks[torch.arange(looks.shape[1]) < counts[:, None]])
+    return vectors + NAME_BLUR * namer.scale.detach() * torch.randn(vectors.shape, generator=generator)
 
 
 def checkpoint(unet: nn.Module, text: nn.Module, used: Tensor, vae_state: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -168,10 +219,14 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=30000)
     parser.add_argument("--simple-pictures", type=int, default=8000)
     parser.add_argument("--simple", type=float, default=1.0, help="share of simple scenes at the start of the run, falling to 0 later in it")
+    parser.add_argument("--named-pictures", type=int, default=20000)
+    parser.add_argument("--named", type=float, default=0.0, help="share of scenes in which objects go by names")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=200)
     parser.add_argument("--offset", type=float, default=0.5, help="offset noise at the start of the run, falling to 0 at its middle")
+    parser.add_argument("--bf16", action="store_true", help="compute in bfloat16; weights and loss stay float32")
+    parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's own choice. One is fastest on a machine that does other work too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
     parser.add_argument("--resume", action="store_true", help="go on from FOLDER/model.pt")
@@ -179,26 +234,41 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/sis_demo_sd15.safetensors"))
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
     hosting.import_host()
     import safetensors.torch
 
     pictures, captions = data_set(args.pictures, args.seed + 1, args.folder)
-    simple_pictures, simple_captions = data_set(args.simple_pictures, args.seed + 2, args.folder, simple=True)
+    simple_captions: list[str] = []
     vae_state = state_of(args.init) if args.init else torch.load(args.folder / "vae.pt", weights_only=True)
     encoder = LinearEncoder()
     encoder.load_state_dict(vae_state["encoder"])
-    latents = torch.cat([encode_all(encoder, pictures), encode_all(encoder, simple_pictures)])
-    ids = token_ids([*captions, *simple_captions, ""])
-    empty, used = ids[-1], torch.unique(ids)
+    parts = [encode_all(encoder, pictures)]
+    if args.simple:
+        simple_pictures, simple_captions = data_set(args.simple_pictures, args.seed + 2, args.folder, simple=True)
+        parts.append(encode_all(encoder, simple_pictures))
+    named_captions: list[str] = []
+    looks = [torch.zeros(0, MOST_NAMES, LOOK)]
+    for stack, texts, found in named_set(args.named_pictures if args.named else 0, args.seed + 3):
+        parts.append(encode_all(encoder, stack))
+        named_captions += texts
+        looks.append(found)
+    latents, names = torch.cat(parts), torch.cat(looks)
+    first_named = len(latents) - len(names)
+    ids = token_ids([*captions, *simple_captions, *named_captions, ""])
+    empty = ids[-1]
+    used = torch.unique(ids[ids != NAME_TOKEN])
     print(f"{len(latents)} pictures, latent mean {latents.mean((0, 2, 3)).tolist()}, deviation {latents.std((0, 2, 3)).tolist()}", flush=True)
 
     unet, text = new_unet(), new_text_encoder()
     if args.init:
         load_parts(safetensors.torch.load_file(args.init), unet, text)
+    namer = Namer(text.transformer.get_input_embeddings().weight.shape[1], text.transformer.get_input_embeddings().weight.detach()[used].std().item())
     parameters = [*unet.parameters(), *text.transformer.parameters()]
-    groups = [{"params": list(unet.parameters()), "faster": 1.0}, {"params": list(text.transformer.parameters()), "faster": 2.0}]
+    groups = [{"params": list(unet.parameters()), "faster": 1.0}, {"params": [*text.transformer.parameters(), *namer.parameters()], "faster": 2.0}]
     optimizer = torch.optim.AdamW(groups, lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
     average = [p.detach().clone() for p in parameters]
     step = 0
@@ -206,13 +276,15 @@ def main() -> None:
         state = torch.load(args.folder / "model.pt", weights_only=True)
         unet.load_state_dict(state["unet"])
         text.transformer.load_state_dict(state["text"])
+        namer.load_state_dict(state["namer"])
         if len(state["optimizer"]["param_groups"]) == len(groups):  # an older state had one group: its moments build up again
             optimizer.load_state_dict(state["optimizer"])
         average, step = state["average"], state["step"]
     print(f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M, from step {step}", flush=True)
 
     def save() -> None:
-        state = {"unet": unet.state_dict(), "text": text.transformer.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step}
+        state = {"unet": unet.state_dict(), "text": text.transformer.state_dict(), "namer": namer.state_dict(),
+                 "optimizer": optimizer.state_dict(), "average": average, "step": step}
         torch.save(state, args.folder / "model.pt")
         live = [p.detach().clone() for p in parameters]
         with torch.no_grad():
@@ -226,18 +298,24 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = group["faster"] * args.rate * warm * (0.51 + 0.49 * math.cos(math.pi * done))
         which = torch.randint(len(pictures), (args.batch,), generator=generator)
-        simple = len(pictures) + torch.randint(len(simple_pictures), (args.batch,), generator=generator)
+        simple = len(pictures) + torch.randint(max(1, len(simple_captions)), (args.batch,), generator=generator)
         share = args.simple * max(0.0, 1 - done / SIMPLE_UNTIL)
         which = torch.where(torch.rand(args.batch, generator=generator) < share, simple, which)
+        if args.named:
+            others = first_named + torch.randint(len(names), (args.batch,), generator=generator)
+            which = torch.where(torch.rand(args.batch, generator=generator) < args.named, others, which)
         prompt = ids[which].clone()
         prompt[torch.rand(args.batch, generator=generator) < 0.1] = empty
+        called = called_by(prompt, names[(which - first_named).clamp(min=0)], namer, generator) if args.named else None
         timesteps = draw_timesteps(args.batch, generator)
         x0, noise = latents[which], torch.randn(args.batch, *latents.shape[1:], generator=generator)
         # Hides the mean colour, so that it has to be read in the text; gone by the middle of the run (see draw_timesteps).
         noise = noise + args.offset * max(0.0, 1 - 2 * done) * torch.randn(args.batch, latents.shape[1], 1, 1, generator=generator)
         alpha_bar = ALPHA_BAR[timesteps].view(-1, 1, 1, 1)
         noisy = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
-        error = unet(noisy, timesteps.float(), context=encode_text(text, prompt)) - noise
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):  # twice as fast where the processor has it
+            eps = unet(noisy, timesteps.float(), context=encode_text(text, prompt, called))
+        error = eps.float() - noise
         loss = (((1 - alpha_bar) / alpha_bar).sqrt() * error.square()).mean()
         optimizer.zero_grad()
         loss.backward()

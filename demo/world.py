@@ -246,6 +246,58 @@ def sample_scene(rng: random.Random, simple: bool = False) -> Scene:
     return Scene(background, (obj,), caption, told)
 
 
+NAME = "*"  # in captions: the place of a name
+
+
+def look_of(obj: Object) -> tuple[float, ...]:
+    """What a name stands for: an object's two colours, its pattern and how that lies, as 12 numbers in -1…1."""
+    colors = [c / 127.5 - 1 for c in (*obj.color, *obj.second)]
+    pattern = [float(obj.pattern == name) for name in PATTERNS]
+    turned = obj.pattern in ("split", "striped")  # a spot lies the same at every angle
+    return (*colors, *pattern, *(float(turned and obj.pattern_angle == angle) for angle in PATTERN_ANGLES))
+
+
+def _dress(rng: random.Random, obj: Object, background: RGB) -> Object:
+    """The object with two colours and a pattern of its own, none of which has to have a name."""
+    first = free_color(rng, background)
+    return replace(obj, color=first, second=free_color(rng, background, first), pattern=rng.choice(PATTERNS[1:]))
+
+
+def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[tuple[float, ...], ...]]:
+    """A scene in which objects go by names, as people and brands do in captions of photographs, and the looks behind the names.
+
+    A name (`NAME` in the caption, one for each look, in order) stands for an appearance that no words of the caption tell.
+    Looks are drawn anew for every picture: there are as many names as appearances.
+    """
+    background_name = rng.choice(list(COLORS))
+    tell_background = rng.random() < 0.82
+    background = _near(background_name, rng) if tell_background else free_color(rng)
+    tail = f"on a {background_name} background" if tell_background else None
+    article = "a" if rng.random() < 0.6 else None
+    others = [c for c in COLORS if distance(COLORS[c], background) > 150]
+    objects: list[Object] = []
+    words: list[str | None] = []
+    if rng.random() < 0.45:
+        named = rng.choice(((True, True), (True, True), (True, False), (False, True)))
+        for seat in range(2):
+            cls, color = rng.choice(CLASSES), rng.choice(others) if rng.random() < 0.5 else None
+            color = None if named[seat] else color
+            objects.append(_object(rng, background, cls, color, "plain" if color else None, None, None, False, seat, 1.0))
+            words += [("a" if seat else article), NAME if named[seat] else color, cls, None if seat else "and"]
+    else:
+        named = (True,)
+        cls = rng.choice(CLASSES)
+        size = rng.choice(SIZES) if rng.random() < 0.25 else None
+        place = rng.choice(PLACES) if rng.random() < 0.3 and size != "large" else None
+        tilted = cls != "circle" and rng.random() < 0.2
+        objects.append(_object(rng, background, cls, None, None, size, place, tilted, None, 1.0))
+        words += [article, size, "tilted" if tilted else None, NAME, cls, f"at the {place}" if place else None]
+    objects = [_dress(rng, obj, background) if name else obj for obj, name in zip(objects, named)]
+    told = {"classes": tuple(obj.cls for obj in objects), "background": background_name if tell_background else None}
+    looks = tuple(look_of(obj) for obj, name in zip(objects, named) if name)
+    return Scene(background, tuple(objects), _words(*words, tail), told), looks
+
+
 def sample_concept(rng: random.Random, cls: str | None = None) -> Scene:
     """A scene that holds one concept: two colours of its own in a pattern, on a background that is not named either.
 

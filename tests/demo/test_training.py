@@ -1,10 +1,14 @@
 """The demo's training scripts: what they write is what the host reads, and what they read back."""
 from __future__ import annotations
 
+import math
+import random
+from dataclasses import replace
+
 import pytest
 import torch
 
-from demo import train_model, train_vae
+from demo import train_model, train_vae, world
 
 
 def test_the_folded_encoder_is_the_linear_one(host) -> None:
@@ -50,3 +54,56 @@ def test_half_the_timesteps_are_early() -> None:
     drawn = train_model.draw_timesteps(4000, torch.Generator().manual_seed(0))
     assert int(drawn.min()) >= 0 and int(drawn.max()) < 1000
     assert (drawn >= 600).float().mean().item() == pytest.approx(0.7, abs=0.03)
+
+
+def test_a_named_scene_shows_what_its_looks_say() -> None:
+    rng = random.Random(5)
+    counts = set()
+    for _ in range(200):
+        scene, looks = world.sample_named_scene(rng)
+        words = scene.caption.split()
+        counts.add(len(looks))
+        assert words.count(world.NAME) == len(looks) and not set(words) & set(world.PATTERNS)
+        named = [obj for obj, after in zip(scene.objects, _words_before_classes(words)) if after == world.NAME]
+        assert [world.look_of(obj) for obj in named] == list(looks)
+        assert all(world.distance(obj.color, obj.second) > 150 and world.distance(obj.color, scene.background) > 150 for obj in named)
+    assert counts == {1, 2}
+
+
+def _words_before_classes(words: list[str]) -> list[str]:
+    return [words[i - 1] if i else "" for i, word in enumerate(words) if word in world.CLASSES]
+
+
+def test_a_look_tells_every_appearance_apart() -> None:
+    scene = world.sample_concept(random.Random(1), "star")
+    obj = replace(scene.objects[0], pattern="striped", pattern_angle=0.0)
+    looks = {world.look_of(replace(obj, **change)) for change in ({}, {"color": obj.second, "second": obj.color}, {"pattern": "split"}, {"pattern_angle": math.pi / 2})}
+    assert len(looks) == 4 and {len(look) for look in looks} == {train_model.LOOK}
+    spot = replace(obj, pattern="spotted")
+    assert world.look_of(spot) == world.look_of(replace(spot, pattern_angle=math.pi / 2)), "a spot has no angle"
+
+
+def test_names_take_their_places_in_order(host) -> None:
+    """Against the same vectors put into the token table as words of their own."""
+    text = train_model.new_text_encoder()
+    table = text.transformer.get_input_embeddings().weight
+    vectors = torch.randn(3, table.shape[1], generator=torch.Generator().manual_seed(0))
+    ids = train_model.token_ids(["a * heart and a * star", "large * cross on a red background"])
+    assert (ids == train_model.NAME_TOKEN).sum(1).tolist() == [2, 1]
+    words = ids.clone()
+    with torch.no_grad():
+        table[1000:1003] = vectors
+        words[ids == train_model.NAME_TOKEN] = torch.tensor([1000, 1001, 1002])
+        assert torch.equal(train_model.encode_text(text, ids, vectors), train_model.encode_text(text, words)[:2])
+
+
+def test_names_are_found_by_their_looks_and_learned(host) -> None:
+    generator = torch.Generator().manual_seed(0)
+    namer = train_model.Namer(96, 0.1)
+    prompt = train_model.token_ids(["a * heart and a * star", "a red heart", "* cross"])
+    looks = torch.randn(3, 2, train_model.LOOK, generator=generator)
+    called = train_model.called_by(prompt, looks, namer, generator)
+    exact = namer(torch.stack([looks[0, 0], looks[0, 1], looks[2, 0]]))
+    assert torch.nn.functional.cosine_similarity(called, exact).min() > 0.95 and not torch.equal(called, exact)
+    called.square().sum().backward()
+    assert all(p.grad is not None for p in namer.parameters())
