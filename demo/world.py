@@ -293,7 +293,7 @@ def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[tuple[float, ..
         objects.append(_object(rng, background, cls, None, None, size, place, tilted, None, 1.0))
         words += [article, size, "tilted" if tilted else None, NAME, cls, f"at the {place}" if place else None]
     objects = [_dress(rng, obj, background) if name else obj for obj, name in zip(objects, named)]
-    told = {"classes": tuple(obj.cls for obj in objects), "background": background_name if tell_background else None}
+    told: dict[str, object] = {"classes": tuple(obj.cls for obj in objects), "background": background_name if tell_background else None}
     looks = tuple(look_of(obj) for obj, name in zip(objects, named) if name)
     return Scene(background, tuple(objects), _words(*words, tail), told), looks
 
