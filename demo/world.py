@@ -277,6 +277,7 @@ def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[tuple[float, ..
     others = [c for c in COLORS if distance(COLORS[c], background) > 150]
     objects: list[Object] = []
     words: list[str | None] = []
+    named: tuple[bool, ...]
     if rng.random() < 0.45:
         named = rng.choice(((True, True), (True, True), (True, False), (False, True)))
         for seat in range(2):
