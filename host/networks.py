@@ -1,0 +1,69 @@
+"""Puts networks that are not the host's own under its memory manager: it makes room for them, and takes them off again."""
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import comfy.model_management
+import comfy.model_patcher
+import torch
+from torch import nn
+
+from .progress import throw_if_cancelled
+
+log = logging.getLogger("single_image_studio")
+
+
+class _Holder(nn.Module):
+    """The host writes `device` and other marks on the module it manages; some networks have those names as properties of their own."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+
+class Placed:
+    """A network that the host places. Build it on the CPU, `load` it before each use, drop every reference to free it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        manager = comfy.model_management
+        self.patcher: Any = comfy.model_patcher.ModelPatcher(_Holder(net), load_device=manager.get_torch_device(), offload_device=manager.unet_offload_device())
+
+    def load(self) -> None:
+        """Onto the host's device, whole; other models make room if they must."""
+        comfy.model_management.load_models_gpu([self.patcher], force_full_load=True)
+
+
+def half_precision() -> torch.dtype | None:
+    """float16 or bfloat16 where the host's device is better off with it; None for float32 (CPUs, and old cards)."""
+    manager = comfy.model_management
+    device = manager.get_torch_device()
+    if device.type not in ("cuda", "xpu"):
+        return None
+    if manager.should_use_fp16(device):
+        return torch.float16
+    return torch.bfloat16 if manager.should_use_bf16(device) else None
+
+
+def freed() -> None:
+    """Gives back what nobody refers to any more."""
+    gc.collect()
+    comfy.model_management.soft_empty_cache()
+
+
+@contextlib.contextmanager
+def cancellable(net: nn.Module) -> Iterator[None]:
+    """Lets the user's cancel take effect within one layer of the network.
+
+    Raises (inside): the host's InterruptProcessingException.
+    """
+    layers = [layer for modules in net.modules() if isinstance(modules, nn.ModuleList) for layer in modules]
+    hooks = [layer.register_forward_pre_hook(lambda *_: throw_if_cancelled()) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

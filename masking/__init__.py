@@ -1,0 +1,1 @@
+"""Masks from words: detectors (GroundingDINO) and segmenters (SAM) behind two small interfaces. Knows nothing of ComfyUI."""

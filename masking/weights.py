@@ -1,0 +1,112 @@
+"""Reads weight files of unknown origin. Nothing here runs a file's content: pickles are read by torch's weights-only reader."""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import pathlib
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..support.errors import InputError
+
+Weights = dict[str, Tensor]
+AGAIN = "download it again"
+_WRAPPERS = ("model", "state_dict", "model_state_dict")
+_NOT_WEIGHTS = {b"version https://git-lfs": "a pointer that Git LFS left in place of the file", b"<": "a web page, not the file that was to be downloaded"}
+
+
+def read_weights(path: pathlib.Path) -> Weights:
+    """All tensors of a .safetensors, .pth, .pt or .bin file, by name, on the CPU in float32; `module.` in front of names is removed.
+
+    Raises: InputError when there is no file, when it is damaged or something else, or when it holds code.
+    """
+    _check_start(path)
+    with torch.inference_mode(False):
+        found = _read_safetensors(path) if path.suffix == ".safetensors" else _unwrap(_read_torch(path))
+    tensors = {str(k).removeprefix("module."): v for k, v in found.items() if isinstance(v, Tensor)}
+    if not tensors:
+        raise InputError(f"{path.name} holds no weights: {AGAIN}, or choose another.")
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+
+
+def read_folder_weights(folder: pathlib.Path) -> Weights:
+    """The weights of a Hugging Face folder, whole or in parts.
+
+    Raises: InputError when there are none, or as read_weights.
+    """
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return read_weights(folder / name)
+        if (folder / f"{name}.index.json").is_file():
+            parts = sorted(set(read_json(folder / f"{name}.index.json").get("weight_map", {}).values()))
+            if any(pathlib.PurePath(part).name != part for part in parts):
+                raise InputError(f"{folder / name}.index.json names files outside its folder: {AGAIN}.")
+            return {k: v for part in parts for k, v in read_weights(folder / part).items()}
+    raise InputError(f"{folder} holds no model.safetensors (nor pytorch_model.bin): download it into that folder.")
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Raises: InputError when it is not there or not a JSON object."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error}): {AGAIN}.") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is not a settings file: {AGAIN}.")
+    return found
+
+
+def _check_start(path: pathlib.Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): choose another in the list.") from error
+    if not start:
+        raise InputError(f"{path.name} is empty: {AGAIN}.")
+    for sign, description in _NOT_WEIGHTS.items():
+        if start.lstrip().startswith(sign):
+            raise InputError(f"{path.name} is {description}: {AGAIN}.")
+
+
+def _read_safetensors(path: pathlib.Path) -> Mapping[str, Any]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{path.name} is cut short, damaged or not a safetensors file ({error}): {AGAIN}.") from error
+
+
+def _read_torch(path: pathlib.Path) -> Any:
+    whole = zipfile.is_zipfile(path)
+    try:
+        with _namespaces_allowed():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True if whole else None)
+    except pickle.UnpicklingError as error:
+        if whole or "Unsupported" in str(error):
+            raise InputError(f"{path.name} holds more than weights and could run code when opened, so it was not loaded: {AGAIN} from its makers' page.") from error
+        raise InputError(f"{path.name} is cut short, damaged or not a weight file: {AGAIN}.") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path.name} is cut short, damaged or not a weight file ({str(error).splitlines()[0] if str(error) else 'it ends too early'}): {AGAIN}.") from error
+
+
+@contextlib.contextmanager
+def _namespaces_allowed() -> Iterator[None]:
+    """Training programs leave their command line (an argparse.Namespace) beside the weights: plain data, safe to read."""
+    allow = getattr(torch.serialization, "safe_globals", None)  # torch 2.5
+    with allow([argparse.Namespace]) if allow else contextlib.nullcontext():
+        yield
+
+
+def _unwrap(found: Any) -> Mapping[str, Any]:
+    for name in _WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            return found[name]
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,59 @@
+"""The overlay picture, and remembered pictures."""
+from __future__ import annotations
+
+import pytest
+import torch
+
+from single_image_studio.masking.embeddings import Embeddings, picture_key
+from single_image_studio.masking.interfaces import Detection, Embedding
+from single_image_studio.masking.overlay import CHOSEN, OTHER, TINT, overlay
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_overlay_tints_the_mask_and_draws_chosen_and_others(channels: int) -> None:
+    mask = torch.zeros(200, 300)
+    mask[150:, 250:] = 1
+    chosen, other = Detection((20.0, 40.0, 120.0, 140.0), 0.9, "dog", "dog"), Detection((150.0, 60.0, 299.0, 190.0), 0.4, "dog", "")
+    out = overlay(torch.zeros(200, 300, channels), mask, [chosen, other], [chosen])
+    assert out.shape == (200, 300, 3)
+    levels = (out * 255).round().int()
+    assert levels[100, 20].tolist() == list(CHOSEN) and levels[100, 150].tolist() == list(OTHER)
+    assert levels[170, 270].tolist() == [round(0.45 * v) for v in TINT]
+    assert levels[10, 250].tolist() == [0, 0, 0]
+
+
+def test_overlay_of_one_pixel() -> None:
+    assert overlay(torch.rand(1, 1, 3), torch.ones(1, 1), [Detection((0.0, 0.0, 1.0, 1.0), 1.0, "dot", "dot")], []).shape == (1, 1, 3)
+
+
+class Counting:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def encode(self, picture):
+        self.count += 1
+        return Embedding(torch.full((1, 2, 2, 2), float(self.count)), picture.shape[:2], (2, 2))
+
+
+def test_a_picture_is_encoded_once_per_segmenter() -> None:
+    kept, segmenter, picture = Embeddings(), Counting(), torch.rand(4, 5, 3)
+    first = kept.get(segmenter, "b", picture)
+    assert kept.get(segmenter, "b", picture.clone()) is first and segmenter.count == 1
+    kept.get(segmenter, "h", picture)
+    changed = picture.clone()
+    changed[0, 0, 0] += 1e-3
+    kept.get(segmenter, "b", changed)
+    assert segmenter.count == 3 and len(kept) == 3
+    assert picture_key(torch.zeros(2, 3, 3)) != picture_key(torch.zeros(3, 2, 3))
+
+
+def test_the_oldest_are_forgotten_first() -> None:
+    size = 2 * 2 * 2 * 4
+    kept, segmenter = Embeddings(most_bytes=2 * size), Counting()
+    a, b, c = (torch.full((2, 2, 3), v) for v in (0.1, 0.2, 0.3))
+    for picture in (a, b, a, c):  # a was used again: b is the oldest
+        kept.get(segmenter, "x", picture)
+    assert len(kept) == 2 and ("x", picture_key(a)) in kept and ("x", picture_key(b)) not in kept
+    tiny = Embeddings(most_bytes=1)
+    tiny.get(segmenter, "x", a)
+    assert len(tiny) == 1  # the one in use stays, however large
