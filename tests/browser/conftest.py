@@ -1,0 +1,128 @@
+"""The real frontend in a real browser: one browser and one server for all tests, one page a renderer.
+
+Mark such tests with `@pytest.mark.browser`. They skip, with the reason, where there is no browser or no Playwright;
+in CI that is a failure.
+"""
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from devtools import browser as browsers
+from devtools.client import Client
+
+from .frontend import RENDERERS, Frontend, launch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ARTIFACTS = pathlib.Path(__file__).resolve().parents[2] / "test_artifacts"
+OUTCOME = pytest.StashKey[bool]()
+
+
+def _cannot(reason: str) -> NoReturn:
+    if browsers.is_ci():
+        pytest.fail(f"CI must run the browser tests, and {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+# package, not session: while Playwright runs, its event loop would be in the way of tests that start one of their own
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The one browser."""
+    program = browsers.find()
+    if program is None:
+        _cannot(browsers.REASON)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _cannot("this Python has no Playwright: install requirements-dev.txt")
+    with sync_playwright() as playwright:
+        running = launch(playwright, program)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="package")
+def artifacts() -> pathlib.Path:
+    """A folder for screenshots, emptied once a run, ignored by git. Tests keep pictures there for people to look at."""
+    shutil.rmtree(ARTIFACTS, ignore_errors=True)
+    ARTIFACTS.mkdir()
+    return ARTIFACTS
+
+
+@pytest.fixture(scope="package", params=RENDERERS)
+def shared_frontend(request: pytest.FixtureRequest, browser: Browser, session_server: Client) -> Iterator[Frontend]:
+    """The renderer's one page; use `frontend`. pytest runs all tests of one renderer before the other's."""
+    page = Frontend(browser, session_server, request.param)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def frontend(shared_frontend: Frontend, server: Client, artifacts: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Frontend]:
+    """A page with an empty graph; the test runs once in each renderer. What the page complains about fails the test.
+
+    `frontend.renderer` tells which; `load`, `load_api`, `run`, `boxes`, `workflow` … are in frontend.py.
+    """
+    shared_frontend.forget()
+    yield shared_frontend
+    _finish(shared_frontend, request, artifacts)
+
+
+@pytest.fixture
+def open_frontend(browser: Browser, server: Client, artifacts: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Frontend]]:
+    """`open_frontend("vue", locale="ja", palette="light")`: a fresh page, for what the shared one cannot show (about 5 s each)."""
+    opened: list[Frontend] = []
+
+    def open_one(renderer: str = "classic", **options: Any) -> Frontend:
+        opened.append(Frontend(browser, server, renderer, **options))
+        return opened[-1]
+
+    yield open_one
+    try:
+        for page in opened:
+            _finish(page, request, artifacts)
+    finally:
+        for page in opened:
+            page.close()
+
+
+@pytest.fixture
+def snap(artifacts: pathlib.Path, request: pytest.FixtureRequest) -> Callable[..., pathlib.Path]:
+    """`snap(frontend, "after the run")`: a screenshot among the artifacts, named after the test."""
+
+    def take(page: Frontend, what: str = "") -> pathlib.Path:
+        return page.screenshot(artifacts / f"{_file_name(request, what)}.png")
+
+    return take
+
+
+def _file_name(request: pytest.FixtureRequest, what: str) -> str:
+    return re.sub(r"[^\w.]+", "_", f"{request.node.name} {what}").strip("_")
+
+
+def _finish(page: Frontend, request: pytest.FixtureRequest, artifacts: pathlib.Path) -> None:
+    if request.node.stash.get(OUTCOME, False):
+        page.screenshot(artifacts / f"{_file_name(request, 'failed')}.png")
+    elif page.errors:
+        page.screenshot(artifacts / f"{_file_name(request, 'complained')}.png")
+        pytest.fail("the page complained:\n" + "\n".join(page.errors), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    report = yield
+    if report.when == "call":
+        item.stash[OUTCOME] = report.failed
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if ARTIFACTS.is_dir() and any(ARTIFACTS.iterdir()):
+        terminalreporter.write_line(f"screenshots of the browser tests: {ARTIFACTS}")

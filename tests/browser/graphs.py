@@ -1,0 +1,47 @@
+"""What this folder's tests share: graphs in the page's form, and a measure of legibility."""
+from __future__ import annotations
+
+from typing import Any
+
+Graph = dict[str, dict[str, Any]]
+
+
+def numbered(graph: Graph) -> tuple[Graph, dict[str, str]]:
+    """The same graph with numbers for ids, which the page wants, and the number of each old id; titles keep the old ids."""
+    ids = {old: str(number) for number, old in enumerate(graph, start=1)}
+
+    def moved(value: Any) -> Any:
+        return [ids[value[0]], value[1]] if isinstance(value, list) else value
+
+    made = {ids[old]: entry | {"inputs": {name: moved(value) for name, value in entry["inputs"].items()}, "_meta": {"title": old}} for old, entry in graph.items()}
+    return made, ids
+
+
+# Texts below `where` with less contrast than 4.5 to 1 (WCAG 2.2 AA) against the nearest opaque ground, as sentences.
+FAINT = """(where) => {
+  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    return [...context.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const luminance = (colour) => colour.slice(0, 3).reduce((sum, value, index) => sum + linear(value / 255) * [0.2126, 0.7152, 0.0722][index], 0);
+  const ground = (element) => {
+    for (; element; element = element.parentElement) {
+      const colour = rgba(getComputedStyle(element).backgroundColor);
+      if (colour[3] > 250) return colour;
+    }
+    return [255, 255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelector(where).querySelectorAll("*")) {
+    const ownText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!ownText || element.closest("[aria-hidden=true], .sis-unseen")) continue;
+    const [light, dark] = [luminance(rgba(getComputedStyle(element).color)), luminance(ground(element))].sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05);
+    if (ratio < 4.5) faint.push(`${element.textContent.slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}"""
