@@ -65,8 +65,24 @@ class Inverted:
     psnr: list[float]
 
 
-OnPhase = Callable[[str, int, Tensor], None]
-"""on_phase(what is going on, how many of `units` are done, latents to show). May raise to cancel."""
+@dataclass(frozen=True)
+class Phase:
+    """What is going on after a step.
+
+    name: inverting, optimising, measuring or reconstructing. step: how many of the schedule's steps this phase has done.
+    done: how many of `units` are done in all. latents: to show. distance: the mean squared distance from the inversion's
+    own latents of this step (the largest of a batch), where it is known.
+    """
+
+    name: str
+    step: int
+    done: int
+    latents: Tensor
+    distance: float | None = None
+
+
+OnPhase = Callable[[Phase], None]
+"""May raise to cancel."""
 
 
 def way_back(settings: InversionSettings) -> int:
@@ -88,7 +104,7 @@ def invert(predict_eps: PredictEps, latents: Tensor, source: Prompt, uncond: Pro
     Source: null_text, direct and ddim: see their modules. negative_prompt: Miyake et al. 2023, arXiv:2305.16807.
     """
     schedule, steps = settings.schedule, settings.schedule.steps
-    trajectory = ddim_invert(predict_eps, latents, source, schedule, alpha_bar, lambda done, z: on_phase("inverting", done, z))
+    trajectory = ddim_invert(predict_eps, latents, source, schedule, alpha_bar, lambda done, z: on_phase(Phase("inverting", done, done, z)))
     if not torch.isfinite(trajectory[0]).all():
         raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
     uncond = source if settings.method == "negative_prompt" else uncond
@@ -96,11 +112,11 @@ def invert(predict_eps: PredictEps, latents: Tensor, source: Prompt, uncond: Pro
     inner: list[list[int]] = [[] for _ in latents]
     if settings.optimises:
         found = null_text(predict_eps, trajectory, source, uncond, schedule, alpha_bar, settings.guidance_scale, settings.null_text, room,
-                          lambda done, z, loss: on_phase(f"optimising the null text, loss {loss:.1e}", steps + done * way_back(settings), z))
+                          lambda done, z, loss: on_phase(Phase("optimising", done, steps + done * way_back(settings), z, loss)))
         embeds, back, errors, inner = found.embeds, found.latents, found.errors, found.inner_steps
     elif settings.method == "direct":
         offsets = direct_offsets(predict_eps, trajectory, source, uncond, schedule, alpha_bar, settings.guidance_scale,
-                                 lambda done, z: on_phase("measuring offsets", steps + done, z))
+                                 lambda done, z: on_phase(Phase("measuring", done, steps + done, z)))
         back, errors = trajectory[-1], [[0.0] * steps for _ in latents]  # where the offsets lead by definition
     else:
         back, errors = _retrace(predict_eps, trajectory, source, uncond, settings, alpha_bar, on_phase)
@@ -113,7 +129,7 @@ def _retrace(predict_eps: PredictEps, trajectory: Tensor, source: Prompt, uncond
 
     def on_step(done: int, latents: Tensor) -> None:
         errors.append(per_picture(latents - trajectory[done]))
-        on_phase("reconstructing", settings.schedule.steps + done, latents)
+        on_phase(Phase("reconstructing", done, settings.schedule.steps + done, latents, errors[-1].max().item()))
 
     guidance = Guidance([uncond], settings.sampling_scale)
     back = sample(predict_eps, trajectory[0], lambda _: source, guidance, settings.schedule, alpha_bar, on_step=on_step)

@@ -23,7 +23,7 @@ SCHEDULE = DDIMSchedule(20)
 def run(method: str, scale: float = 3.0, model: ToyModel | None = None, **null: float):  # type: ignore[no-untyped-def]
     settings = InversionSettings(method, SCHEDULE, scale, NullTextSettings(**null))  # type: ignore[arg-type]
     seen: list[int] = []
-    found = invert((model or ToyModel()).predict_eps, picture(), prompt(1), prompt(2), settings, ALPHA_BAR, Room(), lambda _w, done, _z: seen.append(done))
+    found = invert((model or ToyModel()).predict_eps, picture(), prompt(1), prompt(2), settings, ALPHA_BAR, Room(), lambda phase: seen.append(phase.done))
     assert seen[-1] == units(settings) and seen == sorted(seen)
     return found, settings
 

@@ -1,0 +1,260 @@
+"""The live view of training and inversion, in both renderers: it moves, survives a reload, and leaves no trace."""
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from devtools.client import Client
+
+from .frontend import Frontend
+
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+Graph = dict[str, dict[str, Any]]
+SEEDS = itertools.count(9000)  # nothing may come from the host's cache unasked
+
+# What a node's live view shows, as a person or a screen reader meets it. Node ids as the executor has them.
+SHOWN = """(path) => {
+  const steps = path.split(":"), { app } = window;
+  const node = steps.reduce((graph, id, i) => {
+    const found = graph.getNodeById(Number(id)) ?? graph.getNodeById(id);
+    return i === steps.length - 1 ? found : found.subgraph;
+  }, app.rootGraph ?? app.graph);
+  const view = node.widgets.find((widget) => widget.name === "live_view").element, chart = view.querySelector("[role=slider]");
+  const text = (selector) => view.querySelector(selector).textContent;
+  const idle = view.querySelector(".sis-live-idle").hidden ? "" : text(".sis-live-idle");
+  return {
+    status: text(".sis-live-status span"), time: text(".sis-live-time"), idle,
+    label: chart.ariaLabel, told: chart.getAttribute("aria-valuetext"), first: Number(chart.ariaValueMin), last: Number(chart.ariaValueMax),
+    now: Number(chart.ariaValueNow), legend: [...view.querySelectorAll(".sis-live-legend > span")].map((entry) => entry.textContent),
+    curves: Object.fromEntries([...view.querySelectorAll("path[data-term]")].map((path) => [path.dataset.term, path.getAttribute("d")])),
+    previews: [...view.querySelectorAll(".sis-live-previews img")].map((image) => image.alt), spoken: text("[role=status]"),
+    height: view.getBoundingClientRect().height, connected: view.isConnected,
+  };
+}"""
+
+CONTRASTS = """() => {
+  const view = document.querySelector("[data-term=semantic]").closest(".sis-live"), probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const pixel = (color) => {
+    probe.clearRect(0, 0, 1, 1);
+    probe.fillStyle = color;
+    probe.fillRect(0, 0, 1, 1);
+    return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  };
+  const light = (color) => { const [r, g, b] = pixel(color); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const style = getComputedStyle(view), paper = light(style.backgroundColor);
+  const ratio = (color) => { const ink = light(color); return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05); };
+  const lines = [...view.querySelectorAll("path[data-term]")].map((path) => [path.dataset.term, ratio(getComputedStyle(path).stroke)]);
+  return { text: ratio(style.color), ...Object.fromEntries(lines) };
+}"""
+
+
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def sources() -> Graph:
+    return {"1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"), "2": node("LoadImage", image="heart.png"),
+            "3": node("LoadImageMask", image="heart_mask.png", channel="red")}
+
+
+def learning(steps: int = 12, preview_every: int = 0) -> Graph:
+    """Both stages on the demo's picture, in its smallest form; `steps` are Stage I's."""
+    models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
+    shared = {"batch_size": 1, "background_weight": 1.0, "seed": next(SEEDS), "precision": "auto", "gradient_checkpointing": "off", "preview_every": preview_every}
+    return {
+        **sources(),
+        "4": node("SIS_TrainStage1", **models, image=["2", 0], mask=["3", 0], class_word="heart", steps=steps, learning_rate=0.02, encoder="none", resolution=64, **shared),
+        "5": node("SIS_TrainStage2", **models, concept=["4", 0], steps=12, learning_rate=0.005, semantic_weight=1.0, rank=4, train_text_encoder=True,
+                  class_text_encoder="tuned", **shared),
+        "6": node("SIS_SaveConcept", concept=["5", 0], name="watched", export_for_other_tools=False),
+        "7": node("PreviewAny", source=["6", 1]),
+    }
+
+
+def editing() -> Graph:
+    """Text optimisation and inversion of the demo's picture at 64 x 64."""
+    prompts = {"8": node("CLIPTextEncode", clip=["1", 1], text="a heart"), "9": node("CLIPTextEncode", clip=["1", 1], text="")}
+    small = {"10": node("ImageScale", image=["2", 0], upscale_method="area", width=64, height=64, crop="disabled"), "11": node("VAEEncode", pixels=["10", 0], vae=["1", 2])}
+    found = sources()
+    del found["3"]
+    return {
+        **found, **prompts, **small,
+        "4": node("SIS_ImagicTextOptimize", model=["1", 0], target=["8", 0], latent=["11", 0], steps=10, learning_rate=0.001, batch_size=1, seed=next(SEEDS), precision="auto"),
+        "5": node("SIS_NullTextInvert", model=["1", 0], latent=["11", 0], source=["9", 0], uncond=["9", 0], method="null_text", steps=10, cfg=5.0, inner_steps=1,
+                  learning_rate=0.01, tolerance=0.0, precision="auto", steps_offset=1),
+        "6": node("PreviewAny", source=["5", 3]), "7": node("PreviewAny", source=["4", 1]),
+    }
+
+
+def shown(frontend: Frontend, path: str) -> dict[str, Any]:
+    return dict(frontend.page.evaluate(SHOWN, path))
+
+
+def wait_until(frontend: Frontend, path: str, condition: str, seconds: float = 240) -> dict[str, Any]:
+    """Waits for a JavaScript condition on `view`, what SHOWN gives."""
+    frontend.page.wait_for_function(f"(path) => {{ const view = ({SHOWN})(path); return {condition}; }}", arg=path, timeout=seconds * 1000)
+    return shown(frontend, path)
+
+
+def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, snap: Callable[..., Any]) -> None:
+    frontend.load_api(learning(steps=400))
+    frontend.frame("4", "5")
+    idle = shown(frontend, "4")
+    assert idle["idle"] == "Curves appear here while it runs."
+    assert idle["height"] > 100
+    before, prompt = frontend.workflow(), frontend.prompt()
+    run = frontend.queue()
+    first = wait_until(frontend, "4", "view.last >= 3")
+    assert re.fullmatch(r"Step \d+ of 400", first["status"])
+    later = wait_until(frontend, "4", f"view.last > {first['last']}")
+    assert all(later["curves"][name].count("L") > first["curves"][name].count("L") for name in ("loss", "foreground", "background"))
+    assert re.fullmatch(r"\d+:\d\d · ~\d+:\d\d left", later["time"])
+    snap(frontend, "stage I runs")
+    assert frontend.wait(run).kind == "success"
+    one, two = shown(frontend, "4"), shown(frontend, "5")
+    snap(frontend, "both are done")
+    assert (one["status"], two["status"], one["last"], two["last"]) == ("Done", "Done", 400, 12)
+    assert list(one["curves"]) == ["loss", "foreground", "background"]
+    assert list(two["curves"]) == ["loss", "foreground", "background", "semantic"]
+    assert two["spoken"].endswith("Done")
+    # what is shown are the numbers that the graph has
+    losses = server.get(f"/history/{run}")[run]["outputs"]["5"]["sis_live"][0]["series"]
+    names = {"total": "loss", "subject": "foreground", "background": "background", "class word": "semantic"}
+    for entry in two["legend"]:
+        name, value = entry.rsplit(" ", 1)
+        assert float(value) == pytest.approx(losses[names[name]][-1], rel=0.06), entry
+    # neither the saved workflow nor the prompt know of any of it
+    after = frontend.workflow()
+    assert [n for n in after["nodes"] if n["type"] != "PreviewAny"] == [n for n in before["nodes"] if n["type"] != "PreviewAny"]
+    assert not re.search(r"live_view|sis_live", json.dumps(after), re.IGNORECASE)
+    assert {key: value for key, value in frontend.prompt().items() if key != "7"} == {key: value for key, value in prompt.items() if key != "7"}
+
+
+def test_history_survives_a_reload_and_cancel_is_told(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    frontend.load_api(learning(steps=5000, preview_every=4))
+    frontend.load(frontend.workflow(), new_tab=True)
+    run = frontend.queue()
+    seen = wait_until(frontend, "4", "view.last >= 10 && view.previews.length > 1")
+    frontend.reload()
+    again = wait_until(frontend, "4", "view.last > 1")
+    assert again["last"] >= seen["last"]
+    assert again["first"] == 1  # from the beginning, not from the reload
+    assert len(again["previews"]) > 1
+    moving = wait_until(frontend, "4", f"view.last > {again['last']} && view.previews.length === 6")
+    assert moving["status"] == f"Step {moving['last']} of 5000"
+    frontend.frame("4")
+    snap(frontend, "after the reload")
+    frontend.interrupt()
+    assert frontend.wait(run).kind == "interrupted"
+    stopped = wait_until(frontend, "4", "view.status.startsWith('Cancelled')")
+    assert stopped["status"] == f"Cancelled, step {stopped['last']}"
+    assert "left" not in stopped["time"]
+    assert shown(frontend, "5")["idle"]  # which never began
+    snap(frontend, "cancelled")
+
+
+def test_editing_nodes_are_shown_too(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    frontend.load_api(editing())
+    assert frontend.run().kind == "success"
+    text, inversion = shown(frontend, "4"), shown(frontend, "5")
+    assert list(text["curves"]) == ["misfit"]
+    assert text["last"] == 10
+    assert list(inversion["curves"]) == ["distance"]
+    assert (inversion["first"], inversion["last"]) == (1, 10)
+    assert len(inversion["previews"]) == 4  # at the fifth and tenth step, there and back
+    assert re.fullmatch(r"distance from the picture [\d.e-]+", inversion["legend"][0])
+    for which in ("4", "5"):
+        frontend.frame(which)
+        snap(frontend, frontend.page.evaluate("(id) => app.rootGraph.getNodeById(Number(id)).type", which))
+
+
+def test_inside_a_subgraph_in_two_tabs(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    frontend.load_api(learning())
+    made = str(frontend.page.evaluate("() => { const g = app.canvas.graph; return String(g.convertToSubgraph(new Set([g.getNodeById(4), g.getNodeById(5)])).node.id) }"))
+    frontend.load(frontend.workflow())
+    assert frontend.run().kind == "success"
+    (one,) = frontend.page.evaluate("(id) => app.rootGraph.getNodeById(id).subgraph.nodes.filter((n) => n.type === 'SIS_TrainStage1').map((n) => String(n.id))", int(made))
+    assert shown(frontend, f"{made}:{one}")["last"] == 12
+    frontend.enter(made)
+    frontend.frame()
+    inside = shown(frontend, f"{made}:{one}")
+    snap(frontend)
+    assert (inside["status"], inside["connected"]) == ("Done", True)
+    frontend.enter()
+    # another workflow whose node has the same id is not the one that ran
+    other = {**frontend.workflow(), "id": "11111111-2222-4333-8444-555555555555"}
+    frontend.load(other)
+    assert shown(frontend, f"{made}:{one}")["idle"]
+
+
+def test_keys_reach_every_value(frontend: Frontend) -> None:
+    frontend.load_api(learning())
+    frontend.frame("4")
+    assert frontend.run().kind == "success"
+    frontend.frame("4")
+    chart = frontend.page.locator(".sis-live-chart").first
+    if frontend.node_ids("SIS_TrainStage1") != ["4"]:
+        pytest.fail("the first chart should be Stage I's")
+    chart.focus()
+    newest = shown(frontend, "4")
+    assert newest["told"].startswith("step 12: total ")
+    frontend.page.keyboard.press("Home")
+    assert shown(frontend, "4")["told"].startswith("step 1: ")
+    frontend.page.keyboard.press("ArrowRight")
+    second = shown(frontend, "4")
+    assert second["now"] == 2
+    assert second["told"] != newest["told"].replace("step 12", "step 2")
+    frontend.page.keyboard.press("Escape")
+    assert shown(frontend, "4")["told"] == newest["told"]
+    # the pointer finds the same
+    box = chart.bounding_box()
+    assert box is not None
+    frontend.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
+    assert 5 <= shown(frontend, "4")["now"] <= 8
+    frontend.page.mouse.move(5, 5)
+    assert shown(frontend, "4")["now"] == 12
+
+
+def test_a_cached_result_brings_its_curves(frontend: Frontend) -> None:
+    graph = learning()
+    frontend.load_api(graph)
+    assert frontend.run().kind == "success"
+    # the same under another name, in a new workflow: only Save Concept runs again
+    graph["6"]["inputs"]["name"] = "watched_again"
+    frontend.load_api(graph)
+    assert shown(frontend, "4")["idle"]
+    assert frontend.run().kind == "success"
+    assert shown(frontend, "4")["last"] == 12
+
+
+def test_every_theme_is_legible(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    frontend.load_api(learning(preview_every=2))
+    assert frontend.run().kind == "success"
+    frontend.frame("5")
+    ratios = {}
+    try:
+        for palette in ("dark", "light", "arc", "nord", "github", "obsidian", "solarized"):
+            frontend.page.evaluate("async (name) => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette)
+            frontend.settle()
+            ratios[palette] = frontend.page.evaluate(CONTRASTS)
+            if palette in ("dark", "light"):
+                snap(frontend, palette)
+    finally:
+        frontend.page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark') }")
+    assert set(ratios["dark"]) == {"text", "loss", "foreground", "background", "semantic"}
+    assert not {(palette, name): ratio for palette, found in ratios.items() for name, ratio in found.items() if ratio < 4.5}
+
+
+@pytest.mark.parametrize(("locale", "word"), [("zh", "主体"), ("ja", "被写体")])
+def test_in_the_artists_own_language(open_frontend: Callable[..., Frontend], locale: str, word: str, snap: Callable[..., Any]) -> None:
+    frontend = open_frontend("classic", locale=locale)
+    frontend.load_api(learning())
+    assert frontend.run().kind == "success"
+    frontend.frame("4", "5")
+    assert any(entry.startswith(word) for entry in shown(frontend, "4")["legend"])
+    snap(frontend)
