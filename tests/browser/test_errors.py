@@ -1,0 +1,60 @@
+"""What an artist does wrong is one sentence in the page's dialog."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from ..nodes import test_editing
+from ..nodes.test_graphs import Graph, node, save, sources, stage1
+from .frontend import Frontend
+from .graphs import numbered
+
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+
+
+def learning(**changes: Any) -> Graph:
+    return {**sources(), "black": node("SolidMask", value=0.0, width=128, height=128), "one": stage1(**({"seed": 941} | changes)), "save": save("wrong", concept=["one", 0])}
+
+
+def loading(name: str) -> Graph:
+    return {**sources(), "load": node("SIS_LoadConcept", model=["ckpt", 0], clip=["ckpt", 1], concept_name=name, strength_model=1.0, strength_clip=1.0),
+            "show": node("PreviewAny", source=["load", 2])}
+
+
+def editing(**changes: Any) -> Graph:
+    return {**test_editing.sources(), "inv": test_editing.inversion(steps=2, method="ddim"), "grid": test_editing.grid(**changes)}
+
+
+MISTAKES = {
+    "an empty mask": (learning(mask=["black", 0]), "`mask` marks nothing: paint or detect the subject, so that it is white in the mask."),
+    "no class word": (learning(class_word=" "), "`class_word`"),
+    "no steps": (learning(steps=0), "`steps`"),
+    "a name with a slash": (learning() | {"save": save("a/b", concept=["one", 0])},
+                            "`name` is 'a/b', which points into another folder: use letters, digits, _ and -, as in my_concept."),
+    "a missing concept": (loading("nobody"), "there is no concept 'nobody' in "),
+    "a grid without numbers": (editing(alphas="a, b"), "`alphas` is 'a, b'; expected numbers with commas between them, as in 0.1, 0.2: change `alphas`."),
+}
+
+
+def dialog_text(frontend: Frontend) -> str:
+    dialog = frontend.page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    return dialog.inner_text()
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_sentence(frontend: Frontend, case: str, snap: Callable[..., Any]) -> None:
+    graph, sentence = MISTAKES[case]
+    frontend.load_api(numbered(graph)[0])
+    end = frontend.run()
+    assert end.kind == "error"
+    text = dialog_text(frontend)
+    snap(frontend)
+    heading, said = [line for line in text.splitlines() if line.strip()][:2]
+    assert heading in {node["class_type"] for node in graph.values()}, text
+    assert said.startswith("`") and sentence in said and said.endswith("."), text
+    assert "Traceback" not in text and "File " not in text and "InputError" not in text, text
+    assert end.details["exception_type"] == "InputError"  # in the report that the dialog offers: without the path of our folder

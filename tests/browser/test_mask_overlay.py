@@ -1,0 +1,62 @@
+"""Stage I shows the picture with its mask as trained on, before the first step and after the last."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..nodes.test_graphs import node, save, sources, stage1
+from .frontend import Frontend
+from .graphs import Graph, numbered
+
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+
+# The colours at the corner and in the middle of the picture that a node shows, wherever the renderer keeps it.
+SHOWN = """async (id) => {
+  const node = app.graph.nodes.find((n) => String(n.id) === id);
+  const vue = document.querySelector(`[data-node-id="${id}"] img`);
+  const image = vue ?? node.imgs?.[0];
+  if (!image?.naturalWidth) return null;
+  const own = new Image();
+  own.src = image.src;
+  await own.decode();
+  const context = Object.assign(document.createElement("canvas"), { width: 8, height: 8 }).getContext("2d");
+  context.drawImage(own, 0, 0, 1, 1, 0, 0, 1, 1);
+  context.drawImage(own, own.naturalWidth / 2, own.naturalHeight / 2, 1, 1, 1, 0, 1, 1);
+  return [0, 1].map((x) => [...context.getImageData(x, 0, 1, 1).data]);
+}"""
+
+
+def oblong(**changes: Any) -> Graph:
+    """A picture that has to be cropped, and its mask."""
+    wide = {"image": ["image", 0], "upscale_method": "lanczos", "width": 256, "height": 128, "crop": "disabled"}
+    one = stage1(**({"image": ["wide", 0], "seed": 921} | changes))
+    return {**sources(), "wide": node("ImageScale", **wide), "one": one, "save": save("overlay", concept=["one", 0])}
+
+
+def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    page = frontend.page
+    graph, ids = numbered(oblong(steps=4000))
+    frontend.load_api(graph)
+    frontend.frame(ids["one"])
+    run = frontend.queue()
+    page.wait_for_function(SHOWN, arg=ids["one"], timeout=60_000)
+    frontend.settle()
+    during = page.evaluate(SHOWN, ids["one"])
+    frontend.frame(ids["one"])
+    snap(frontend, "while training")
+    frontend.interrupt()
+    assert frontend.wait(run).kind == "interrupted"
+
+    graph, ids = numbered(oblong(steps=2))
+    frontend.load_api(graph)
+    assert frontend.run().kind == "success"
+    page.wait_for_function(SHOWN, arg=ids["one"])
+    frontend.frame(ids["one"])
+    snap(frontend, "afterwards")
+    corner, middle = page.evaluate(SHOWN, ids["one"])
+    assert max(corner[:3]) - min(corner[:3]) < 12 and max(corner[:3]) < 100  # grey and dark outside
+    assert max(middle[:3]) - min(middle[:3]) > 60  # in colour inside
+    for before, after in zip(during, (corner, middle)):
+        assert all(abs(a - b) < 30 for a, b in zip(before, after))  # JPEG while it trains
