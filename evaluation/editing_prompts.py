@@ -1,0 +1,92 @@
+"""Prompts that an editable concept must follow, and what to look for in the pictures they give.
+
+`{}` stands for the concept's phrase, as in "<my_concept> face".
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SEEDS = 10  # pictures a prompt in the paper
+
+
+@dataclass(frozen=True)
+class EditingPrompt:
+    """One prompt and its editing goals. A picture earns 1/len(goals) for each goal that it shows."""
+
+    template: str
+    goals: tuple[str, ...]
+
+    def text(self, phrase: str) -> str:
+        return self.template.replace("{}", phrase)  # not format(): a phrase may hold braces, for the page's dynamic prompts
+
+    def score(self) -> str:
+        """What each goal is worth, in words."""
+        worth = {1: "1 point", 2: "half a point"}[len(self.goals)]
+        return "; ".join(f"{worth}: {goal}" for goal in self.goals)
+
+
+def singleinsert(second_choice: bool = False) -> tuple[EditingPrompt, ...]:
+    """SingleInsert's ten, written for faces (arXiv:2310.08094, appendix A.2).
+
+    second_choice: the paper leaves two words open, "NBA/WNBA" and "long/short"; True takes the second of each.
+    """
+    league, hair = ("WNBA", "short hair") if second_choice else ("NBA", "long hair")
+    return (
+        EditingPrompt(f"A {league} player, {{}}", (f"{league} player",)),
+        EditingPrompt("{} funko pop", ("funko pop",)),
+        EditingPrompt("A tattoo of {} on the back", ("a tattoo of the subject on a back",)),
+        EditingPrompt("A person wearing police uniform and a blue beret, {}", ("police uniform", "blue beret")),
+        EditingPrompt("A person wearing sunglasses smiling, {}", ("sunglasses", "smiling")),
+        EditingPrompt(f"A side view {{}} with {hair}", ("side view", hair)),
+        EditingPrompt("An oil painting of {} in a wooden frame", ("oil painting", "wooden frame")),
+        EditingPrompt("A {} person took a selfie with Obama in the forest", ("a selfie with Obama", "forest")),
+        EditingPrompt("A book with a person wearing a crown on it, {}", ("a book with a person on it", "crown")),
+        EditingPrompt("{} with teal hair, in front of a pink wall", ("teal hair", "pink wall")),
+    )
+
+
+PLACES = (
+    "in the jungle", "in the snow", "on the beach", "on a cobblestone street", "on top of pink fabric", "on top of a wooden floor",
+    "with a city in the background", "with a mountain in the background", "with a blue house in the background", "on top of a purple rug in a forest",
+)
+OBJECT_PLACES = (
+    "with a wheat field in the background", "with a tree and autumn leaves in the background", "with the Eiffel Tower in the background",
+    "floating on top of water", "floating in an ocean of milk", "on top of green grass with sunflowers around it", "on top of a mirror",
+    "on top of the sidewalk in a crowded street", "on top of a dirt road", "on top of a white rug",
+)
+OUTFITS = (
+    "wearing a red hat", "wearing a santa hat", "wearing a rainbow scarf", "wearing a black top hat and a monocle", "in a chef outfit",
+    "in a firefighter outfit", "in a police outfit", "wearing pink glasses", "wearing a yellow shirt", "in a purple wizard outfit",
+)
+PROPERTIES = ("red", "purple", "shiny", "wet", "cube shaped")
+
+
+def dreambooth(after: Sequence[str]) -> tuple[EditingPrompt, ...]:
+    """DreamBooth's 25 (Ruiz et al. 2023, arXiv:2208.12242; its data set's list): 20 after the subject, 5 properties before it.
+
+    Their authors score them with CLIP; here each is one goal.
+    """
+    places = tuple(EditingPrompt(f"a {{}} {text}", (text,)) for text in (*PLACES, *after))
+    return places + tuple(EditingPrompt(f"a {text} {{}}", (text,)) for text in PROPERTIES)
+
+
+def prompt_set(name: str, second_choice: bool = False) -> tuple[EditingPrompt, ...]:
+    """A set by its name.
+
+    Raises: KeyError for an unknown one.
+    """
+    if name == "singleinsert":
+        return singleinsert(second_choice)
+    return dreambooth({"dreambooth_object": OBJECT_PLACES, "dreambooth_live": OUTFITS}[name])
+
+
+PROMPT_SETS = ("singleinsert", "dreambooth_object", "dreambooth_live")
+
+
+def checklist(prompts: Sequence[EditingPrompt], phrase: str) -> str:
+    """The whole set as one text to score pictures by, with the rule on its last line."""
+    lines = [f"{number}. {prompt.text(phrase)}\n   {prompt.score()}" for number, prompt in enumerate(prompts, 1)]
+    rule = (f"Editing Success Rate (ESR): draw {SEEDS} pictures a prompt with different seeds, give each picture the points of the goals that it shows, "
+            f"and divide the sum by the number of pictures ({len(prompts)} x {SEEDS} = {len(prompts) * SEEDS}).")
+    return "\n".join([*lines, rule])
