@@ -1,0 +1,150 @@
+"""The shipped workflows and blueprints in the real frontend: they open whole, readable, and are queued as their API twins say."""
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from demo import shipped
+from devtools.client import Client
+from devtools.ui_workflow import NOTE, specs
+
+from .frontend import Box, Frontend
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PICTURES = {"photo.png": "heart.png", "pose.png": "star.png"}  # what the workflows name, and what of the demo's stands in
+WARNING = "Comfy.Workflow.ShowMissingModelsWarning"
+BOXES_OF_GROUPS = """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
+BOXES_OF_NODES = """() => window.app.canvas.graph.nodes.map((node) => [String(node.id), ...node.getBounding()])"""
+# The page cuts what is taller than its box: both renderers scroll it.
+CUT_NOTES = """() => [...document.querySelectorAll(".comfy-markdown-content, .comfy-markdown")]
+  .filter((note) => note.scrollHeight > note.clientHeight + 2).map((note) => note.innerText.slice(0, 40))"""
+
+
+def shipped_file(folder: str, name: str) -> dict[str, Any]:
+    return dict(json.loads((ROOT / folder / f"{name}.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def furnished(session_server: Client) -> Client:
+    """The host with pictures of the names that the workflows ask for."""
+    assert session_server.base is not None
+    for name, file in PICTURES.items():
+        shutil.copyfile(ROOT / "demo" / "concepts" / file, session_server.base / "input" / name)
+    return session_server
+
+
+@pytest.fixture
+def quiet(frontend: Frontend, furnished: Client) -> Iterator[Frontend]:
+    """The page without its dialog on missing models, which `test_missing_models_are_offered` looks at."""
+    setting = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
+    frontend.page.evaluate(setting, [WARNING, False])
+    yield frontend
+    frontend.page.evaluate(setting, [WARNING, True])
+
+
+def overlaps(boxes: dict[str, Box]) -> list[tuple[str, str]]:
+    return [(a, b) for a in boxes for b in boxes if a < b and boxes[a].overlaps(boxes[b])]
+
+
+def queued(frontend: Frontend) -> dict[str, Any]:
+    """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one)."""
+    info = frontend.client.object_info()
+    return {node_id: node | {"inputs": {name: value for name, value in node["inputs"].items() if name in specs(info, node["class_type"])}}
+            for node_id, node in frontend.prompt().items()}
+
+
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_it_opens_whole_and_readable(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
+    ui, twin = shipped_file("workflows", name), shipped_file("workflows/api", name)
+    quiet.load(ui)
+    missing = quiet.page.evaluate("() => window.app.canvas.graph.nodes.filter((node) => node.has_errors).map((node) => node.type)")
+    assert not missing
+    assert queued(quiet) == twin
+    quiet.frame()
+    snap(quiet)
+    assert not overlaps(quiet.boxes())
+    assert not quiet.page.evaluate(CUT_NOTES)
+    groups = {title: Box(*box) for title, *box in quiet.page.evaluate(BOXES_OF_GROUPS)}
+    assert len(groups) == len(ui["groups"]) and not overlaps(groups)
+    for node_id, *numbers in quiet.page.evaluate(BOXES_OF_NODES):
+        box = Box(*numbers)
+        assert [title for title, group in groups.items() if group.overlaps(box)] == [
+            title for title, group in groups.items()
+            if group.x <= box.x and group.y <= box.y and box.x + box.width <= group.x + group.width and box.y + box.height <= group.y + group.height], node_id
+
+
+def test_links_survive_saving_again(quiet: Frontend) -> None:
+    """The page writes back what it has read: no link is lost or moved to another input."""
+    for name in shipped.NAMES:
+        ui = shipped_file("workflows", name)
+        quiet.load(ui)
+        ends = []
+        for workflow in (ui, quiet.workflow()):
+            nodes = {node["id"]: node for node in workflow["nodes"]}
+            ends.append(sorted((origin, nodes[origin]["outputs"][slot]["name"], target, nodes[target]["inputs"][place]["name"])
+                               for _, origin, slot, target, place, _ in workflow["links"]))
+        assert ends[0] == ends[1] and ends[0], name
+
+
+def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, furnished: Client, snap: Callable[..., pathlib.Path]) -> None:
+    """With the demo's values typed into the page's widgets; finished pictures make nodes taller in one of the renderers."""
+    furnished.run(shipped.learning("my_heart", {"Stage I": {"steps": 2, "batch_size": 2}, "Stage II": {"steps": 2, "batch_size": 2}}))
+    ui = shipped_file("workflows", "use_a_concept")
+    values = shipped.overrides("use_a_concept") | {"Sampler": {"steps": 2, "cfg": 5.0}}
+    quiet.reload()  # the list of concepts
+    for node in ui["nodes"]:
+        if node["type"] != NOTE:
+            names = [entry["name"] for entry in node["inputs"] if "widget" in entry]
+            if node["type"] == "KSampler":
+                names.insert(names.index("seed") + 1, "control_after_generate")
+            node["widgets_values"] = [values.get(node["title"], {}).get(key, value) for key, value in zip(names, node["widgets_values"], strict=True)]
+    quiet.load(ui)
+    assert quiet.run().kind == "success"
+    quiet.frame()
+    snap(quiet)
+    assert not overlaps(quiet.boxes())
+
+
+def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> None:
+    frontend.load(shipped_file("workflows", "concept_controlnet_upscale"))
+    dialog = frontend.page.locator(".comfy-missing-models, .p-dialog").filter(has_text="v1-5-pruned-emaonly.safetensors").last
+    dialog.wait_for()
+    text = dialog.inner_text()
+    assert all(name in text for name in ("checkpoints / v1-5-pruned-emaonly.safetensors", "controlnet / control_v11p_sd15_canny_fp16.safetensors",
+                                         "upscale_models / RealESRGAN_x4plus.safetensors"))
+    frontend.page.keyboard.press("Escape")
+    frontend.page.locator(".p-dialog-mask").wait_for(state="hidden")  # while it fades it takes the next test's clicks
+    frontend.messages.clear()  # it asks the files' addresses for their sizes, and the browser is kept at home
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("name", ["Learn a concept", "Edit a photo"])
+def test_a_blueprint_becomes_a_node(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
+    """Chosen in the page's own node search; its inner nodes are queued with the values of its widgets."""
+    page = quiet.page
+    page.mouse.dblclick(700, 500)
+    box = page.locator(".comfy-vue-node-search-container input")
+    box.wait_for()
+    box.fill(name)
+    page.locator(".comfy-vue-node-search-container .p-autocomplete-option, .p-autocomplete-overlay .p-autocomplete-option").filter(has_text=name).first.click()
+    page.wait_for_function("() => window.app.canvas.graph.nodes.length === 1")
+    quiet.settle()
+    definition = shipped_file("subgraphs", name)["definitions"]["subgraphs"][0]
+    found = page.evaluate("""() => window.app.canvas.graph.nodes.map((node) => ({
+      inputs: node.inputs.map((input) => input.name), outputs: node.outputs.map((output) => output.name),
+      values: Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value])), subgraph: node.isSubgraphNode?.() }))[0]""")
+    assert found["subgraph"]
+    assert found["inputs"] == [entry["name"] for entry in definition["inputs"]]
+    assert found["outputs"] == [entry["name"] for entry in definition["outputs"]]
+    shown = shipped_file("subgraphs", name)["nodes"][0]["widgets_values"]
+    assert [value for key, value in found["values"].items() if key in found["inputs"]] == shown
+    inside = {node["class_type"] for node in queued(quiet).values()}
+    assert inside == {node["type"] for node in definition["nodes"]}
+    quiet.frame()
+    snap(quiet)

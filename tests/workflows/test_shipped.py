@@ -1,0 +1,199 @@
+"""The shipped workflows: files as described, listed by the host, and run on it with the demo's files."""
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+import urllib.parse
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo import shipped, stand_ins, thumbnails
+from devtools import workflow
+from devtools.base_folder import MASKING
+from devtools.client import Client
+from devtools.make_workflows import made, versions
+from devtools.shipped_workflows import DINO, SAM
+from devtools.ui_workflow import NOTE
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "workflows").glob("*.json"))
+BLUEPRINTS = ("Edit a photo", "Learn a concept")
+# where each kind of file that a workflow names belongs, by the input that names it
+DIRECTORIES = {"ckpt_name": "checkpoints", "control_net_name": "controlnet", "model_name": "upscale_models", "detector": "grounding-dino", "segmenter": "sams"}
+
+
+def test_all_are_there() -> None:
+    assert {file.stem for file in FILES} == set(shipped.NAMES)
+
+
+@pytest.mark.server
+def test_the_files_are_what_their_description_gives(server: Client) -> None:
+    """`python -m devtools.make_workflows` writes them; both forms come from one description, so they agree."""
+    if server.get("/system_stats")["system"]["comfyui_version"] != versions()[1]:
+        pytest.skip(f"the files are made on ComfyUI {versions()[1]}")
+    for path, text in made(server.object_info()).items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run `python -m devtools.make_workflows`"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_file_to_download_is_told_with_its_address(file: pathlib.Path) -> None:
+    ui, api = (json.loads(path.read_text(encoding="utf-8")) for path in (file, file.parent / "api" / file.name))
+    told = {(model["directory"], model["name"]): model["url"] for node in ui["nodes"] for model in node["properties"].get("models", [])}
+    wanted = {(DIRECTORIES[name], value) for node in api.values() for name, value in node["inputs"].items() if name in DIRECTORIES}
+    assert set(told) == wanted
+    for (_, name), url in told.items():
+        where = urllib.parse.urlsplit(url)
+        assert where.scheme == "https" and where.netloc in ("huggingface.co", "github.com", "dl.fbaipublicfiles.com") and where.path.endswith(name)
+
+
+def test_detector_and_segmenter_are_the_catalogues() -> None:
+    from single_image_studio.masking.catalogue import PUBLISHED
+
+    addresses = {model.name: model.files[0].url for model in PUBLISHED if model.files}
+    for model in (DINO, SAM):
+        assert addresses[model.name] == model.url
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_says_where_to_start_and_has_a_thumbnail(file: pathlib.Path) -> None:
+    ui = json.loads(file.read_text(encoding="utf-8"))
+    notes = [node for node in ui["nodes"] if node["type"] == NOTE]
+    assert notes[0]["title"] == "Start here" and len(notes) >= 2
+    assert [group["title"][0] for group in ui["groups"]] == [str(i) for i in range(1, len(ui["groups"]) + 1)]
+    thumbnail = file.with_suffix(".jpg")
+    assert thumbnail.stat().st_size <= thumbnails.MOST_BYTES
+    with Image.open(thumbnail) as picture:
+        assert picture.format == "JPEG" and picture.width >= 300
+
+
+@pytest.mark.parametrize("name", BLUEPRINTS)
+def test_a_blueprints_links_are_whole(name: str) -> None:
+    """Both ends of every link know it, by its number and its type; the edges of a subgraph are its nodes -10 and -20."""
+    (inner,) = json.loads((ROOT / "subgraphs" / f"{name}.json").read_text(encoding="utf-8"))["definitions"]["subgraphs"]
+    origins = {(-10, slot): entry["linkIds"] for slot, entry in enumerate(inner["inputs"])}
+    targets = {(-20, slot): entry["linkIds"] for slot, entry in enumerate(inner["outputs"])}
+    types = {(-10, slot): entry["type"] for slot, entry in enumerate(inner["inputs"])}
+    for node in inner["nodes"]:
+        origins |= {(node["id"], slot): entry["links"] for slot, entry in enumerate(node["outputs"])}
+        targets |= {(node["id"], slot): [entry["link"]] for slot, entry in enumerate(node["inputs"]) if entry["link"] is not None}
+        types |= {(node["id"], slot): entry["type"] for slot, entry in enumerate(node["outputs"])}
+    for link in inner["links"]:
+        assert link["id"] in origins[link["origin_id"], link["origin_slot"]] and link["id"] in targets[link["target_id"], link["target_slot"]]
+        assert types[link["origin_id"], link["origin_slot"]] == link["type"]
+    assert sum(map(len, origins.values())) == sum(map(len, targets.values())) == len(inner["links"])
+    assert all(origins[-10, slot] for slot in range(len(inner["inputs"]))), "an input leads nowhere"
+
+
+@pytest.mark.server
+def test_the_host_lists_and_serves_them(server: Client) -> None:
+    listed = server.get("/workflow_templates")
+    (pack,) = [name for name, found in listed.items() if "learn_a_concept" in found]
+    assert sorted(listed[pack]) == sorted(shipped.NAMES)
+    for name in shipped.NAMES:
+        assert server.request(f"/api/workflow_templates/{pack}/{name}.json") == (ROOT / "workflows" / f"{name}.json").read_bytes()
+        assert server.request(f"/api/workflow_templates/{pack}/{name}.jpg")[:3] == b"\xff\xd8\xff"
+
+
+@pytest.mark.server
+def test_the_host_lists_and_serves_the_blueprints(server: Client) -> None:
+    listed = {entry["name"]: (key, entry) for key, entry in server.get("/global_subgraphs").items() if entry["info"]["node_pack"].endswith("single-image-studio")}
+    assert sorted(listed) == sorted(BLUEPRINTS)
+    for name, (key, _) in listed.items():
+        assert server.get(f"/global_subgraphs/{key}")["data"] == (ROOT / "subgraphs" / f"{name}.json").read_text(encoding="utf-8")
+
+
+# runs, with few steps
+
+FEW = {"Sampler*": {"steps": 2}}
+FEW_LEARNING = {"Stage I": {"steps": 2, "batch_size": 2}, "Stage II": {"steps": 2, "batch_size": 2}}
+INVERSION_STEPS = 10
+FEW_INVERTING = {"Inversion": {"steps": INVERSION_STEPS, "inner_steps": 1}, "Text optimisation": {"steps": 2}}
+# What is made quicker, and how many pictures of which size each workflow saves.
+RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
+    "learn_a_concept": (FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}, "Prompt *": {"text": "<my_shipped> heart"}}, [(128, 128)] * 16),
+    "use_a_concept": (FEW, [(128, 128)] * 4),
+    "compose_three_concepts": (FEW, [(128, 128)] * 4),
+    "views_and_editing_prompts": (FEW, [(128, 128)] * 13),
+    "edit_a_photo": (FEW_INVERTING | {"Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}, "Save Inversion": {"name": "my_shipped_photo"}}, [(128, 128)]),
+    "edit_grid": ({"Text optimisation": {"steps": 2}, "Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}}, [(128, 128)] * 3),
+    "concept_controlnet_upscale": (FEW, [(128, 128), (256, 256)]),
+    "edit_on_anime_checkpoint": (FEW_INVERTING | {"Sampler": {"steps": INVERSION_STEPS, "end_at_step": INVERSION_STEPS}, "Edit": {"alpha": 0.6, "steps": INVERSION_STEPS}},
+                                 [(128, 128)]),
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(session_server: Client) -> Client:
+    """The host with the concepts, the inversion, and the ControlNet and upscaler that the workflows want."""
+    assert session_server.base is not None
+    stand_ins.furnish(session_server.base, noise=0.05)
+    shipped.prepare(session_server, FEW_LEARNING, FEW_INVERTING)
+    return session_server
+
+
+def saved(client: Client, prompt: dict[str, Any]) -> dict[str, list[np.ndarray]]:
+    """Runs a workflow; its pictures by their Save Image's title."""
+    outputs = client.run(prompt)["outputs"]
+    return {workflow.title(prompt[node_id]): [np.asarray(Image.open(io.BytesIO(client.view(entry)))) for entry in outputs[node_id]["images"]]
+            for node_id in workflow.nodes_of(prompt, "SaveImage")}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
+    changes, sizes = RUNS[name]
+    prompt = shipped.prompt(name, changes)
+    if name == "learn_a_concept" and not all((ROOT / "demo" / "weights" / folder).is_dir() for folder in MASKING):
+        prompt = shipped.with_painted_mask(prompt, "heart.png")
+    pictures = [picture for title, found in saved(prepared, prompt).items() if title != "Save the grid" for picture in found]
+    assert [picture.shape[:2] for picture in pictures] == sizes
+    assert all(picture.std() > 1 for picture in pictures), "a picture is empty"
+
+
+@pytest.mark.server
+def test_a_concept_changes_the_picture(prepared: Client) -> None:
+    with_it = saved(prepared, shipped.prompt("use_a_concept", FEW))["Save"]
+    off = {"Prompt": {"text": "heart on a green background"}, "Load Concept": {"strength_model": 0.0, "strength_clip": 0.0}}
+    without = saved(prepared, shipped.prompt("use_a_concept", FEW | off))
+    assert np.abs(with_it[0].astype(float) - without["Save"][0]).mean() > 0.5
+
+
+@pytest.mark.server
+def test_the_controlnet_acts_and_the_second_pass_adds(prepared: Client) -> None:
+    first = saved(prepared, shipped.prompt("concept_controlnet_upscale", FEW))
+    bare = saved(prepared, shipped.prompt("concept_controlnet_upscale", FEW | {"Apply ControlNet": {"strength": 0.0}}))
+    assert np.abs(first["Save"][0].astype(float) - bare["Save"][0]).mean() > 0.5
+    enlarged = np.asarray(Image.fromarray(bare["Save"][0]).resize((256, 256), Image.Resampling.LANCZOS), float)
+    assert 0.5 < np.abs(enlarged - bare["Save large"][0]).mean() < 60  # the same picture, drawn again in part
+
+
+# the stand-ins
+
+
+def test_a_fresh_controlnet_copies_the_encoder_and_is_silent() -> None:
+    from safetensors.torch import load_file
+
+    if not stand_ins.CHECKPOINT.is_file():
+        pytest.skip("no demo model yet: `python -m demo.train_model`")
+    checkpoint = load_file(stand_ins.CHECKPOINT)
+    made_silent, acting = stand_ins.controlnet(checkpoint), stand_ins.controlnet(checkpoint, noise=0.1)
+    assert not made_silent["zero_convs.0.0.weight"].any() and acting["zero_convs.0.0.weight"].any()
+    assert (made_silent["input_blocks.0.0.weight"] == checkpoint[f"{stand_ins.UNET}input_blocks.0.0.weight"]).all()
+    count = len({name.split(".")[1] for name in made_silent if name.startswith("input_blocks.")})
+    assert len([name for name in made_silent if name.startswith("zero_convs.") and name.endswith("weight")]) == count == len(stand_ins.encoder_widths(
+        {name.removeprefix(stand_ins.UNET): weight for name, weight in checkpoint.items()}))
+
+
+# the thumbnails
+
+
+def test_thumbnails_fit_and_stay_small() -> None:
+    noise = [Image.fromarray(np.random.default_rng(i).integers(0, 255, (128, 128, 3), np.uint8)) for i in range(9)]
+    for count, shape in ((1, (480, 480)), (2, (480, 237)), (4, (480, 480)), (9, (480, 480))):
+        drawn = thumbnails.sheet(noise[:count])
+        assert drawn.size == shape
+        assert len(thumbnails.jpeg(drawn)) <= thumbnails.MOST_BYTES
