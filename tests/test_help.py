@@ -1,0 +1,130 @@
+"""The help pages and the guides: a page for every node in every language, about the inputs that there are, with pictures that there are."""
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Any
+
+import pytest
+
+from devtools import locales
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCS = ROOT / "web" / "docs"
+LANGUAGES = ("en", *locales.TRANSLATED)
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+REPOSITORY = "https://github.com/single-image-studio/single-image-studio/blob/main/"
+ROW = re.compile(r"^\| (?:[^`|]* )?`(\w+)` \|(.*)\|$", re.MULTILINE)
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "demo").glob("*.md"))]
+HEAVIEST = 60_000  # bytes of a picture in a help page
+
+Infos = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def infos(host: pathlib.Path) -> Infos:
+    return locales.schemas()
+
+
+def page_path(node: str, language: str) -> pathlib.Path:
+    """Where the page's help panel looks: its own language first, then the plain file, which is English."""
+    return DOCS / f"{node}.md" if language == "en" else DOCS / node / f"{language}.md"
+
+
+def pages() -> list[pathlib.Path]:
+    return sorted(DOCS.rglob("*.md"))
+
+
+def test_there_is_a_page_for_every_node_and_none_for_others(infos: Infos) -> None:
+    assert set(pages()) == {page_path(node, language) for node in infos for language in LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_tells_about_every_input_and_output_in_order(infos: Infos, language: str) -> None:
+    for node, info in infos.items():
+        text = page_path(node, language).read_text(encoding="utf-8")
+        assert text.startswith(f"# {locales.read(language)['nodeDefs.json'][node]['display_name']}\n"), node
+        rows = [name for name, _ in ROW.findall(text)]
+        assert rows == [*(name for name, _ in locales.inputs_of(info)), *info["output_name"]], f"{node}, {language}"
+
+
+def bold(cell: str) -> str | None:
+    found = re.search(r"\*\*([^*]+)\*\*", cell)
+    return found[1] if found else None
+
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_default_in_bold_is_the_schemas(infos: Infos, language: str) -> None:
+    compared = 0
+    for node, info in infos.items():
+        rows = dict(ROW.findall(page_path(node, language).read_text(encoding="utf-8")))
+        for name, options in locales.inputs_of(info):
+            told, default = bold(rows[name].rsplit("|", 1)[-1]), options.get("default")
+            if told is None:
+                assert default in (None, ""), f"{node}.{name}: the page has no default in bold"
+                continue
+            compared += 1
+            if isinstance(default, bool):
+                cell = rows[name].rsplit("|", 1)[-1]
+                assert ("on" if default else "off") in (told, *re.findall(r"[(（](on|off)[)）]", cell)), f"{node}.{name}"
+            elif isinstance(default, (int, float)):
+                assert float(told) == float(default), f"{node}.{name}: the page says {told}, the schema {default}"
+            else:
+                assert told == default, f"{node}.{name}: the page says {told}, the schema {default}"
+    assert compared > 40
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(DOCS)))
+def test_a_pages_pictures_are_there_and_light(path: pathlib.Path) -> None:
+    pictures = PICTURE.findall(path.read_text(encoding="utf-8"))
+    assert pictures, "a page has a picture"
+    for caption, link in pictures:
+        # the panel reads a relative link from web/docs, whatever the page's own folder
+        picture = DOCS / link
+        assert caption and picture.is_file(), f"{link}: `python -m demo.help_pictures` draws it"
+        assert picture.stat().st_size <= HEAVIEST
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(DOCS)))
+def test_a_pages_links_leave_the_page_and_lead_somewhere(path: pathlib.Path) -> None:
+    links = LINK.findall(path.read_text(encoding="utf-8"))
+    assert links
+    for link in links:
+        assert link.startswith(REPOSITORY), "the panel reads a relative link from the host's address"
+        assert (ROOT / link.removeprefix(REPOSITORY).split("#")[0]).is_file(), link
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_guides_link_to_what_there_is(path: pathlib.Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for link in [*LINK.findall(text), *(link for _, link in PICTURE.findall(text))]:
+        if not link.startswith(("https://", "http://", "#")):
+            assert (path.parent / link.split("#")[0]).exists(), link
+
+
+def test_every_picture_is_shown_and_can_be_drawn_anew() -> None:
+    from demo.help_pictures import FIGURES
+
+    linked = {pathlib.Path(link).stem for path in [*pages(), ROOT / "docs" / "tuning.md"] for _, link in PICTURE.findall(path.read_text(encoding="utf-8")) if "pictures/" in link}
+    there = {path.stem for path in (DOCS / "pictures").glob("*.jpg")}
+    assert linked == there <= set(FIGURES)
+
+
+# The stock nodes' inputs, and names of other things, that the guides speak of.
+NOT_OURS = {"add_noise", "sampler_name", "scheduler", "start_at_step", "ddim_uniform", "steps_offset", "single_image_studio",
+            "my_dog", "my_dog_2", "my_concept", "anna_dreamshaper"}
+SNAKE = re.compile(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`")
+
+
+def test_guides_speak_of_inputs_that_there_are(infos: Infos) -> None:
+    known = set(NOT_OURS) | {path.stem for path in (ROOT / "workflows").rglob("*.json")}
+    for info in infos.values():
+        known |= {*info["output_name"], *(name for name, _ in locales.inputs_of(info))}
+        for group in info["input"].values():
+            known |= {option for spec in group.values() if isinstance(spec[0], list) for option in spec[0]}
+            known |= {option for spec in group.values() if len(spec) > 1 for option in spec[1].get("options", [])}
+    for path in [ROOT / "README.md", ROOT / "docs" / "editing.md", ROOT / "docs" / "tuning.md", *pages()]:
+        unknown = {name for name in SNAKE.findall(path.read_text(encoding="utf-8")) if name not in known}
+        assert not unknown, f"{path.name} speaks of {sorted(unknown)}"
