@@ -77,16 +77,17 @@ def _graph() -> dict[str, Any]:
 
     training: dict[str, Any] = {"steps": STEPS, "batch_size": 1}
     overrides = {
-        "Load Checkpoint": {"ckpt_name": "full.safetensors"}, "Picture": {"image": "heart.png"}, "Mask": {"image": "heart_mask.png"},
+        "Load Checkpoint": {"ckpt_name": "full.safetensors"}, "Picture": {"image": "heart.png"},
         "Stage I": {**training, "class_word": "heart", "resolution": 256, "encoder": "vit_b32"}, "Stage II": training, "Save Concept": {"name": "full"},
     }
     whole = workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / "learn_a_concept.json"), overrides)
-    keep = {k: n for k, n in whole.items() if n["class_type"] in ("CheckpointLoaderSimple", "LoadImage", "LoadImageMask", "SIS_TrainStage1", "SIS_TrainStage2", "SIS_SaveConcept")}
+    keep = {k: n for k, n in whole.items() if n["class_type"] in ("CheckpointLoaderSimple", "LoadImage", "SIS_TrainStage1", "SIS_TrainStage2", "SIS_SaveConcept")}
     picture = next(k for k, n in keep.items() if n["class_type"] == "LoadImage")
     keep["larger"] = {"class_type": "ImageScale", "inputs": {"image": [picture, 0], "upscale_method": "lanczos", "width": 256, "height": 256, "crop": "disabled"}}
+    keep["mask"] = {"class_type": "LoadImageMask", "inputs": {"image": "heart_mask.png", "channel": "red"}}
     for n in keep.values():
         if n["class_type"] == "SIS_TrainStage1":
-            n["inputs"]["image"] = ["larger", 0]
+            n["inputs"] |= {"image": ["larger", 0], "mask": ["mask", 0]}
     return keep
 
 

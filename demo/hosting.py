@@ -1,11 +1,15 @@
 """Lets the demo's own scripts use a host's modules outside a server. Users of the pack never import this."""
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import pathlib
 import sys
+from types import ModuleType
 from typing import Any
 
+PACKAGE = "single_image_studio"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -32,9 +36,22 @@ def import_host() -> None:
             import comfy.cli_args
         finally:
             sys.argv = arguments
+    importlib.import_module("utils")  # before the host's `nodes`, which puts a folder with a utils.py of its own first on the path
     from .host_extension import small_sd15
 
     small_sd15.register()
+
+
+def import_pack() -> ModuleType:
+    """Imports the pack as the host imports a custom node's folder: as one package, whatever its folder is called. Needs no host by itself."""
+    if PACKAGE not in sys.modules:
+        spec = importlib.util.spec_from_file_location(PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{ROOT / '__init__.py'} can't be imported")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[PACKAGE] = module
+        spec.loader.exec_module(module)
+    return sys.modules[PACKAGE]
 
 
 def taesd() -> Any:

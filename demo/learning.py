@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +13,6 @@ import torch
 from torch import Tensor
 
 from . import hosting, sampling, world
-
-PACKAGE = "single_image_studio"
 
 
 @dataclass(frozen=True)
@@ -57,16 +53,9 @@ VARIANTS: dict[str, Variant] = {
 
 
 def load_pack() -> ModuleType:
-    """Imports the pack as the host imports a custom node's folder: as one package, whatever its folder is called."""
+    """Imports the host and, as it would a custom node's folder, the pack."""
     hosting.import_host()
-    if PACKAGE not in sys.modules:
-        spec = importlib.util.spec_from_file_location(PACKAGE, hosting.ROOT / "__init__.py", submodule_search_locations=[str(hosting.ROOT)])
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{hosting.ROOT / '__init__.py'} can't be imported")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[PACKAGE] = module
-        spec.loader.exec_module(module)
-    return sys.modules[PACKAGE]
+    return hosting.import_pack()
 
 
 def pixels_and_mask(scene: world.Scene) -> tuple[Tensor, Tensor]:
@@ -80,9 +69,9 @@ class Learner:
 
     def __init__(self, model: Any, clip: Any, vae: Any, training: Training, steps: int = 20, cfg: float = 5.0) -> None:
         load_pack()
-        train = importlib.import_module(f"{PACKAGE}.nodes.train")
+        train = importlib.import_module(f"{hosting.PACKAGE}.nodes.train")
         self._stage1, self._stage2 = train.TrainStage1, train.TrainStage2
-        self._apply = importlib.import_module(f"{PACKAGE}.nodes.concepts").ApplyConcept
+        self._apply = importlib.import_module(f"{hosting.PACKAGE}.nodes.concepts").ApplyConcept
         self.model, self.clip, self.vae = model, clip, vae
         self.training, self.steps, self.cfg = training, steps, cfg
 
@@ -110,11 +99,14 @@ class Learner:
             learning_rate=options.rate2, background_weight=variant.background, semantic_weight=variant.semantic,
             rank=options.rank, train_text_encoder=True, **shared)
 
-    def draw(self, concepts: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
-        """Pictures with the concepts applied, (N, 128, 128, 3) uint8. In prompts {0} is the first concept's phrase, and so on."""
+    def draw(self, concepts: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0) -> np.ndarray:
+        """Pictures with the concepts applied, (N, 128, 128, 3) uint8. In prompts {0} is the first concept's phrase, and so on.
+
+        strength: of Stage II's LoRA, on MODEL and CLIP.
+        """
         model, clip, phrases = self.model, self.clip, []
         with torch.inference_mode():
             for i, concept in enumerate(concepts):
-                model, clip, phrase = self._apply.execute(model, clip, concept, f"concept_{i}", 1.0, 1.0).result
+                model, clip, phrase = self._apply.execute(model, clip, concept, f"concept_{i}", strength, strength).result
                 phrases.append(phrase)
         return sampling.pictures(model, clip, self.vae, [prompt.format(*phrases) for prompt in prompts], seeds, self.steps, self.cfg)

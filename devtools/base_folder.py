@@ -1,4 +1,4 @@
-"""Furnishes a base directory for a host: the pack, the demo model, the demo pictures.
+"""Furnishes a base directory for a host: the pack, the demo models, the demo pictures.
 
 A host started with `--base-directory` reads and writes nothing outside it, so several can run side by side and a
 user's own ComfyUI folder is never touched.
@@ -13,8 +13,9 @@ from . import ROOT, DevError
 
 PACK = "single-image-studio"
 CHECKPOINT = "sis_demo_sd15.safetensors"
-FOLDERS = ("custom_nodes", "input", "models/checkpoints", "models/embeddings", "models/loras", "output", "temp", "user")
-NOT_THE_PACK = shutil.ignore_patterns(".*", "demo_training", "demo_output", "__pycache__")
+MASKING = ("grounding-dino/sis_demo_dino", "sams/sis_demo_sam")  # the demo's detector and segmenter, in demo/weights as in models
+FOLDERS = ("custom_nodes", "input", "models/checkpoints", "models/embeddings", "models/grounding-dino", "models/loras", "models/sams", "output", "temp", "user")
+NOT_THE_PACK = shutil.ignore_patterns(".*", "demo_training", "demo_output", "test_artifacts", "__pycache__")
 
 
 def furnish(base: pathlib.Path, root: pathlib.Path = ROOT) -> pathlib.Path:
@@ -29,6 +30,9 @@ def furnish(base: pathlib.Path, root: pathlib.Path = ROOT) -> pathlib.Path:
     weights = root / "demo" / "weights" / CHECKPOINT
     if weights.is_file():
         link(weights, base / "models" / "checkpoints" / CHECKPOINT)
+    for name in MASKING:
+        if (root / "demo" / "weights" / name / "config.json").is_file():
+            link(root / "demo" / "weights" / name, base / "models" / name)
     for picture in sorted((root / "demo" / "concepts").glob("*.png")):
         shutil.copyfile(picture, base / "input" / picture.name)
     return base
@@ -54,8 +58,9 @@ def link(source: pathlib.Path, destination: pathlib.Path) -> None:
 
 
 def need_demo_model(root: pathlib.Path = ROOT) -> None:
-    """Raises: DevError when the demo model's weights are not there."""
-    weights = root / "demo" / "weights" / CHECKPOINT
-    if not weights.is_file():
-        raise DevError(f"the demo model's weights are missing: restore {weights} from the repository, "
-                       "or train them with `python -m demo.train_model`")
+    """Raises: DevError when the weights of one of the demo's models are not there."""
+    scripts = {CHECKPOINT: "demo.train_model", MASKING[0]: "demo.train_detector", MASKING[1]: "demo.train_segmenter"}
+    for name, script in scripts.items():
+        weights = root / "demo" / "weights" / name
+        if not (weights.is_file() or (weights / "model.safetensors").is_file()):
+            raise DevError(f"the demo model's weights are missing: restore {weights} from the repository, or train them with `python -m {script}`")

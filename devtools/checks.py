@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from . import ROOT, DevError
+from . import ROOT, DevError, browser
 from .base_folder import link
 from .environment import Host
 from .installation import say
@@ -19,6 +19,7 @@ def run_all(host: Host, pytest_arguments: list[str]) -> int:
     Raises: DevError when the user's own Python lacks one of the tools.
     """
     check_tools(host)
+    browser.provide()
     failed = [name for name, check in (("ruff", ruff), ("mypy", mypy)) if _report(name, check(host))]
     code = _report("pytest", pytest(host, pytest_arguments))
     if failed or code:

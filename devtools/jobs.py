@@ -51,12 +51,12 @@ def finished(host: Host, prompt: Prompt, output: pathlib.Path) -> Iterator[tuple
                 shutil.copyfile(log, output / "server.log")
 
 
-def pictures(prompt: Prompt, entry: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Each SaveImage node's id with its pictures' entries, for `Client.view`.
+def pictures(prompt: Prompt, entry: dict[str, Any], kind: str = "SaveImage") -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The id of each node of a class that shows pictures, with its pictures' entries, for `Client.view`.
 
     Raises: DevError for a node without any.
     """
-    for node_id in workflow.nodes_of(prompt, "SaveImage"):
+    for node_id in workflow.nodes_of(prompt, kind):
         images = entry["outputs"].get(node_id, {}).get("images", [])
         if not images:
             raise DevError(f"the workflow ended without pictures from node {workflow.title(prompt[node_id])!r}")

@@ -16,11 +16,15 @@ from .installation import say
 
 WORKFLOW = ROOT / "workflows" / "api" / "learn_a_concept.json"
 SETTINGS = ROOT / "demo" / "learn.json"
+FOUND = {"PreviewImage": ("overlay.png", "what the prompt found"), "MaskPreview": ("mask.png", "its mask")}  # by the class of the node that shows it
 
 
 @dataclass(frozen=True)
 class Settings:
-    """demo/learn.json: which demo concept, and what differs from the shipped workflow, by node title."""
+    """demo/learn.json: which demo concept, and what differs from the shipped workflow, by node title.
+
+    mask: the world's own mask of the picture, for whoever wants one without finding it.
+    """
 
     image: str
     mask: str
@@ -32,7 +36,8 @@ class Settings:
 def settings(path: pathlib.Path = SETTINGS) -> Settings:
     """Raises: DevError when the file does not say all it must."""
     with jobs.settings_of(path) as overrides:
-        return Settings(overrides["Picture"]["image"], overrides["Mask"]["image"], overrides["Stage I"]["class_word"],
+        picture = pathlib.Path(overrides["Picture"]["image"])
+        return Settings(picture.name, f"{picture.stem}_mask{picture.suffix}", overrides["Stage I"]["class_word"],
                         overrides["Save Concept"]["name"], overrides)
 
 
@@ -48,7 +53,7 @@ def run(host: Host, output: pathlib.Path = jobs.OUTPUT) -> int:
     with jobs.finished(host, prompt, output) as (entry, client, base):
         report = collect(prompt, entry, client, base, output)
     report["seconds"] = round(time.monotonic() - began, 1)
-    draw(host, report, base_pictures(chosen), output)
+    draw(host, report, base_pictures(chosen, output), output)
     (output / "learn.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
     say(f"done in {report['seconds']:.0f} s: see {output / 'contact_sheet.png'}")
     return 0
@@ -60,7 +65,7 @@ def make_room(output: pathlib.Path) -> None:
     manifest = output / "learn.json"
     if manifest.exists():
         earlier = json.loads(manifest.read_text(encoding="utf-8"))
-        for name in [earlier["concept"], *(name for row in earlier["images"] for name in row["files"])]:
+        for name in [earlier["concept"], *earlier.get("found", []), *(name for row in earlier["images"] for name in row["files"])]:
             (output / pathlib.Path(name).name).unlink(missing_ok=True)
         manifest.unlink()
 
@@ -70,19 +75,22 @@ def collect(prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib
 
     Raises: DevError when something that the workflow should have made is missing.
     """
+    for kind, (name, _) in FOUND.items():
+        for _, images in jobs.pictures(prompt, entry, kind):
+            (output / name).write_bytes(client.view(images[0]))
     rows = []
     for number, (node_id, images) in enumerate(jobs.pictures(prompt, entry), 1):
         names = [f"prompt_{number}_{i}.png" for i in range(1, len(images) + 1)]
         for name, image in zip(names, images, strict=True):
             (output / name).write_bytes(client.view(image))
         rows.append({"prompt": workflow.prompt_behind(prompt, node_id), "files": names})
-    return {"concept": jobs.take_saved(base, "concepts", "concept", output), "images": rows}
+    return {"concept": jobs.take_saved(base, "concepts", "concept", output), "found": [name for name, _ in FOUND.values()], "images": rows}
 
 
-def base_pictures(chosen: Settings) -> list[dict[str, str]]:
-    """The picture and mask that the concept was learned from, with captions."""
-    folder = ROOT / "demo" / "concepts"
-    return [{"file": str(folder / chosen.image), "caption": "the one picture"}, {"file": str(folder / chosen.mask), "caption": "its mask"}]
+def base_pictures(chosen: Settings, output: pathlib.Path) -> list[dict[str, str]]:
+    """The picture that the concept was learned from and what was found in it, with captions."""
+    found = [{"file": str(output / name), "caption": caption} for name, caption in FOUND.values()]
+    return [{"file": str(ROOT / "demo" / "concepts" / chosen.image), "caption": "the one picture"}, *found]
 
 
 def draw(host: Host, report: dict[str, Any], sources: list[dict[str, str]], output: pathlib.Path) -> None:

@@ -48,15 +48,6 @@ class Shelf:
             raise InputError(f"`{self.widget}`: there is no {self.thing} {name!r} in {folders}; save one with {self.saver}, or choose another.")
         return pathlib.Path(found)
 
-    def accepts(self, name: str | None) -> bool | str:
-        """For a node's validate_inputs: True, or what is wrong.
-
-        None means that the input is linked: then the name, perhaps of a file that the same graph saves, is looked up when the node runs.
-        """
-        if name is None or name in self.names():
-            return True
-        return f"there is no {self.thing} {name!r} in models/single_image_studio/{self.folder}: save one with {self.saver}, or choose another"
-
     def stamp(self, name: str | None) -> str:
         """For a node's fingerprint_inputs: changes with the file's content."""
         if not name or name not in self.names():

@@ -8,9 +8,11 @@ from typing import Any
 import comfy.model_management
 import comfy.utils
 import torch
+from PIL import Image
 from torch import Tensor
 
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
+_PICTURE_SIDE = 512
 
 
 def throw_if_cancelled() -> None:
@@ -30,17 +32,31 @@ class Progress:
         self._previewer: Any = None
 
     def update(self, done: int, text: str, latents: Tensor | None = None) -> None:
+        """`advance`, and a line of text under the node.
+
+        Raises: the host's InterruptProcessingException when the user has pressed cancel.
+        """
+        self.advance(done, latents)
+        now = time.monotonic()
+        if now - self._last_text > _TEXT_EVERY or done == self.total:
+            self._last_text = now
+            self._send(text)
+
+    def advance(self, done: int, latents: Tensor | None = None) -> Any:
         """Shows that `done` steps are over. latents: (B, 4, h, w) to preview the first of.
 
+        Returns the preview as a PIL picture, or None.
         Raises: the host's InterruptProcessingException when the user has pressed cancel.
         """
         throw_if_cancelled()
         preview = None if latents is None else self._preview(latents)
         self.bar.update_absolute(done, self.total, preview)
-        now = time.monotonic()
-        if now - self._last_text > _TEXT_EVERY or done == self.total:
-            self._last_text = now
-            self._send(text)
+        return None if preview is None else preview[1]
+
+    def picture(self, picture: Tensor) -> None:
+        """Shows a picture, (1, H, W, 3) in [0, 1], on the node until a preview or the result takes its place."""
+        levels = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+        self.bar.update_absolute(0, self.total, ("JPEG", Image.fromarray(levels), _PICTURE_SIDE))
 
     def _send(self, text: str) -> None:
         if self.node_id is None:

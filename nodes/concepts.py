@@ -15,6 +15,7 @@ from ..host import checks, folders
 from ..host.apply import apply_concept
 from ..host.weights import fingerprint
 from ..support.names import check_name
+from . import provenance
 from .schema import CATEGORY, ConceptSocket, advanced, schema
 
 log = logging.getLogger("single_image_studio")
@@ -37,7 +38,11 @@ def _applied_outputs() -> list[io.Output]:
     ]
 
 
-def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float) -> tuple[Any, Any, str]:
+_TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo]
+"""What `provenance.tell` needs, so that saved pictures name their concepts."""
+
+
+def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float, hidden: Any) -> tuple[Any, Any, str]:
     checks.require_sd1(model)
     checks.require_sd1_clip(clip, model)
     check_width(concept, checks.text_width(clip))
@@ -46,6 +51,7 @@ def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: f
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nickname = re.sub(r"_\d+$", "", name)
     model, clip = apply_concept(model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip, nickname)
+    provenance.tell(hidden, provenance.facts_of(concept, name, strength_model, strength_clip))
     return model, clip, concept.phrase(name)
 
 
@@ -80,7 +86,7 @@ class SaveConcept(io.ComfyNode):
         saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export_for_other_tools, include_picture)
         name, concept = saved.name, dataclasses.replace(concept, name=saved.name)
         log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(name))
-        return io.NodeOutput(concept, name, ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"]})
+        return io.NodeOutput(concept, name, ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"], "saved_concept": [name]})
 
 
 class LoadConcept(io.ComfyNode):
@@ -103,15 +109,16 @@ class LoadConcept(io.ComfyNode):
                 *_strengths(),
             ],
             outputs=[*_applied_outputs(), ConceptSocket.Output("concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further.")],
+            hidden=_TOLD_TO_PICTURES,
         )
 
     @classmethod
-    def validate_inputs(cls, concept_name: str | None = None, input_types: Any = None) -> bool | str:
-        """Checks the name when the graph runs, so that a concept saved by the same graph can be linked in (STRING into this list).
+    def validate_inputs(cls, concept_name: str | None = None, input_types: Any = None) -> bool:
+        """Leaves the name to `execute`, so that a concept saved by the same graph can be linked in (STRING into this list).
 
-        None means that the input is linked; the host skips its own check of an argument that is named here.
+        Naming an argument here switches the host's own check of it off; what is returned here it would show once for each of them.
         """
-        return folders.CONCEPTS.accepts(concept_name)
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, concept_name: str | None = None, **_: Any) -> str:
@@ -123,7 +130,7 @@ class LoadConcept(io.ComfyNode):
         concept = load_concept(folders.CONCEPTS.file(concept_name))
         name = concept_name.replace("\\", "/").rsplit("/", 1)[-1]
         concept = dataclasses.replace(concept, name=name)
-        return io.NodeOutput(*_apply(model, clip, concept, name, strength_model, strength_clip), concept)
+        return io.NodeOutput(*_apply(model, clip, concept, name, strength_model, strength_clip, getattr(cls, "hidden", None)), concept)
 
 
 class ApplyConcept(io.ComfyNode):
@@ -145,8 +152,9 @@ class ApplyConcept(io.ComfyNode):
                 *_strengths(),
             ],
             outputs=_applied_outputs(),
+            hidden=_TOLD_TO_PICTURES,
         )
 
     @classmethod
     def execute(cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float) -> io.NodeOutput:
-        return io.NodeOutput(*_apply(model, clip, concept, check_name(name), strength_model, strength_clip))
+        return io.NodeOutput(*_apply(model, clip, concept, check_name(name), strength_model, strength_clip, getattr(cls, "hidden", None)))

@@ -7,12 +7,13 @@ import math
 from typing import Any
 
 import torch
-from comfy_api.v0_0_2 import io
+from comfy_api.v0_0_2 import io, ui
 
 from ..diffusion.ddim import DDIMSchedule
-from ..evaluation.grid_picture import grid_picture
+from ..evaluation.grid_picture import contact_sheet, grid_picture
 from ..host.checks import require_vae
 from ..host.latents import decode, noise_latent_of
+from ..host.live import LiveRun
 from ..inversion.data import METHODS, Inversion
 from ..inversion.grid import Cell, cells_of
 from ..inversion.methods import InversionSettings
@@ -21,7 +22,7 @@ from ..inversion.sampling import check_alpha, source_steps
 from ..inversion.text_optimization import TextOptimizationSettings
 from ..support.errors import InputError
 from . import editing
-from .schema import CATEGORY, PRECISIONS, InversionSocket, LossSocket, advanced, node_id, schema
+from .schema import CATEGORY, LIVE, PRECISIONS, InversionSocket, LossSocket, advanced, node_id, place, schema
 
 log = logging.getLogger("single_image_studio")
 LARGEST_GRID = 400
@@ -80,13 +81,15 @@ class ImagicTextOptimize(io.ComfyNode):
                 io.Conditioning.Output("optimized", display_name="optimized", tooltip="To the `optimized` input of the timestep-aware nodes and the grid."),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=LIVE,
         )
 
     @classmethod
     def execute(cls, model: Any, target: Any, latent: Any, steps: int, learning_rate: float, batch_size: int, seed: int, precision: str) -> io.NodeOutput:
         settings = TextOptimizationSettings(steps, learning_rate, batch_size, seed)
-        return io.NodeOutput(*editing.optimize_prompt(model, target, latent, settings, precision, node_id(cls)))
+        with LiveRun("text", place(cls)) as live:
+            optimized, losses = editing.optimize_prompt(model, target, latent, settings, precision, live)
+        return io.NodeOutput(optimized, losses, ui=live.ui())
 
 
 class NullTextInvert(io.ComfyNode):
@@ -125,7 +128,7 @@ class NullTextInvert(io.ComfyNode):
                 io.Conditioning.Output("uncond_out", display_name="uncond", tooltip="To a stock sampler's negative: the embeddings found, each for its own step."),
                 io.String.Output("report", display_name="report", tooltip="How well the picture comes back, and what it cost."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=LIVE,
         )
 
     @classmethod
@@ -133,10 +136,11 @@ class NullTextInvert(io.ComfyNode):
                 tolerance: float, precision: str, vae: Any = None, steps_offset: int = 1) -> io.NodeOutput:
         null_text = NullTextSettings(inner_steps, learning_rate, tolerance) if method == "null_text" else NullTextSettings()
         settings = InversionSettings(method, DDIMSchedule(steps, steps_offset), cfg, null_text)
-        inversion = editing.invert_pictures(model, latent, source, uncond, settings, precision, vae, node_id(cls))
+        with LiveRun("inversion", place(cls)) as live:
+            inversion = editing.invert_pictures(model, latent, source, uncond, settings, precision, vae, live)
         text = editing.report_text(dict(inversion.report))
         log.info("Null-Text Invert: %s", text.replace("\n", "; "))
-        return io.NodeOutput(inversion, *plain_wires(inversion), text, ui={"text": [text]})
+        return io.NodeOutput(inversion, *plain_wires(inversion), text, ui={"text": [text], **live.ui()})
 
 
 def plain_wires(inversion: Inversion) -> tuple[dict[str, Any], list[list[Any]]]:
@@ -220,7 +224,9 @@ class EditGrid(io.ComfyNode):
             display_name="Edit Grid (alpha x source ratio)",
             category=CATEGORY,
             search_aliases=["xy plot", "grid", "non-rigid edit", "toli"],
-            description="Samples the edit with every alpha and source ratio, to choose from: alphas across, ratios down. They share their first steps.",
+            is_output_node=True,  # it shows its grid, so it runs with nothing connected to it
+            description="Samples the edit with every alpha and source ratio, to choose from: alphas across, ratios down. They share their first steps. "
+                        "A click on a picture sends its values to the timestep-aware node.",
             inputs=[
                 io.Model.Input("model", tooltip="The MODEL that the picture was inverted with."),
                 io.Vae.Input("vae", tooltip="The checkpoint's VAE, to decode the pictures."),
@@ -247,10 +253,21 @@ class EditGrid(io.ComfyNode):
         if len(columns) * len(rows) > LARGEST_GRID:
             raise InputError(f"`alphas` and `source_ratios` make {len(columns) * len(rows)} pictures and a grid holds {LARGEST_GRID}: give fewer.")
         cells = cells_of(columns, rows)
-        decoded = [decode(vae, latent) for latent in editing.sample_cells(model, inversion, source, target, optimized, cells, node_id(cls))]
+        # the page would keep the last text and preview under the finished grid
+        latents = editing.sample_cells(model, inversion, source, target, optimized, cells, None, previews=False)
+        decoded = [decode(vae, latent) for latent in latents]
         across, down = [f"alpha {a:g}" for a in columns], [f"ratio {r:g}" for r in rows]
-        grids = [grid_picture(torch.stack([pictures[i] for pictures in decoded]), across, down) for i in range(len(decoded[0]))]
-        images = torch.cat([torch.stack([pictures[i] for pictures in decoded]) for i in range(len(decoded[0]))])
-        labels = [f"alpha {cell.alpha:g}, source ratio {cell.source_ratio:g}" for cell in cells] * len(decoded[0])
-        facts = [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in cells]
-        return io.NodeOutput(torch.cat(grids), images, "\n".join(labels), ui={"cells": facts})
+        batch = [torch.stack([pictures[i] for pictures in decoded]) for i in range(len(decoded[0]))]
+        labels = [f"alpha {cell.alpha:g}, source ratio {cell.source_ratio:g}" for cell in cells] * len(batch)
+        grids = torch.cat([grid_picture(pictures, across, down) for pictures in batch])
+        return io.NodeOutput(grids, torch.cat(batch), "\n".join(labels), ui=_grid_on_the_node(cls, batch, cells, len(columns)))
+
+
+def _grid_on_the_node(cls: Any, batch: list[torch.Tensor], cells: list[Cell], columns: int) -> dict[str, list[Any]]:
+    """What web/edit_grid.js draws: each cell's values, and for each picture of the batch a sheet of all its cells in the host's temp folder."""
+    sheets = [ui.PreviewImage(contact_sheet(pictures, columns), cls=cls).as_dict()["images"][0] for pictures in batch]
+    height, width = batch[0].shape[1:3]
+    return {
+        "cells": [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in cells],
+        "sheets": sheets, "layout": [{"columns": columns, "rows": len(cells) // columns, "width": width, "height": height}],
+    }

@@ -14,13 +14,14 @@ from ..diffusion.quality import psnr
 from ..host import checks
 from ..host.denoiser import OUT_OF_MEMORY, free_memory_after
 from ..host.latents import decode, latent_of, latents_from
+from ..host.live import LiveRun, Moment
 from ..host.progress import Progress
 from ..host.prompts import HostPrompt, Predictor, aligned, context_of, picture_of, run, with_context, within
 from ..host.scale import alpha_bar_of, sigmas_of
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, sample_grid, steps_needed
-from ..inversion.methods import InversionSettings, Inverted, invert, units, way_back
+from ..inversion.methods import InversionSettings, Inverted, Phase, invert, units
 from ..inversion.ranges import split_range, step_ranges
 from ..inversion.sampling import Guidance, check_alpha, interpolate, source_steps
 from ..inversion.stepping import Room
@@ -33,7 +34,7 @@ PREVIEW_EVERY = 5
 
 
 def invert_pictures(model: Any, latent: Any, source: Conditioning, uncond: Conditioning, settings: InversionSettings, precision: str, vae: Any,
-                    node: str | None) -> Inversion:
+                    live: LiveRun) -> Inversion:
     """Inverts every picture of a batch on its own."""
     checks.require_sd1(model)
     latents = latents_from(latent)
@@ -42,10 +43,11 @@ def invert_pictures(model: Any, latent: Any, source: Conditioning, uncond: Condi
     if TRAIN_STEPS % settings.schedule.steps:
         log.info("Null-Text Invert: %d steps do not divide 1000; with stock samplers use ddim_uniform and start at the step that the docs tell.", settings.schedule.steps)
     pictures = len(latents)
-    show = Progress(units(settings) * pictures, model, node)
+    live.begin(units(settings) * pictures)
+    show = Progress(live.total, model)
     began, found, evaluations = time.monotonic(), [], 0
     for i in range(pictures):
-        one, count = _invert_one(model, latents[i:i + 1], picture_of(source, i, pictures), picture_of(uncond, i, pictures), settings, precision, show, i)
+        one, count = _invert_one(model, latents[i:i + 1], picture_of(source, i, pictures), picture_of(uncond, i, pictures), settings, precision, show, live, (i, pictures))
         found.append(one)
         evaluations += count
     alpha_bar = alpha_bar_of(sigmas_of(model.get_model_object("model_sampling")))
@@ -67,11 +69,14 @@ def _joined(embeds: list[Tensor]) -> Tensor:
 
 
 def _invert_one(model: Any, latents: Tensor, source: Conditioning, uncond: Conditioning, settings: InversionSettings, precision: str, show: Progress,
-                index: int) -> tuple[Inverted, int]:
+                live: LiveRun, which: tuple[int, int]) -> tuple[Inverted, int]:
     def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt]) -> tuple[Inverted, int]:
-        def on_phase(what: str, done: int, latents: Tensor) -> None:
-            step = done if done <= settings.schedule.steps else settings.schedule.steps + (done - settings.schedule.steps) // way_back(settings)
-            show.update(index * units(settings) + done, what, latents if step % PREVIEW_EVERY == 0 else None)
+        def on_phase(phase: Phase) -> None:
+            index, pictures = which
+            done = index * units(settings) + phase.done
+            preview = show.advance(done, phase.latents if phase.step % PREVIEW_EVERY == 0 else None)
+            moment = Moment(phase.name, phase.step, settings.schedule.steps, index + 1, pictures)
+            live.step(done, moment, {} if phase.distance is None else {"distance": phase.distance}, preview)
 
         found = invert(predictor.predict_eps, latents.to(predictor.device), prompts["source"], prompts["uncond"], settings, predictor.alpha_bar,
                        room_of(predictor), on_phase)
@@ -142,17 +147,19 @@ def plain_uncond(inversion: Inversion) -> Conditioning:
 
 
 def optimize_prompt(model: Any, target: Conditioning, latent: Any, settings: TextOptimizationSettings, precision: str,
-                    node: str | None) -> tuple[list[list[Any]], dict[str, list[float]]]:
+                    live: LiveRun) -> tuple[list[list[Any]], dict[str, list[float]]]:
     """Imagic's text optimisation for every picture of a batch on its own. Returns the target with the embeddings found, and the losses."""
     checks.require_sd1(model)
     latents = latents_from(latent)
     pictures = len(latents)
-    show = Progress(max(1, settings.steps * pictures), model, node)
+    live.begin(settings.steps * pictures)
+    show = Progress(max(1, live.total), model)
     embeds, losses = [], []
     for i in range(pictures):
         def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt], i: int = i) -> tuple[Tensor, list[list[float]]]:
             def on_step(done: int, loss: float) -> None:
-                show.update(i * settings.steps + done, f"step {done} of {settings.steps}: loss {loss:.4f}")
+                show.advance(i * settings.steps + done)
+                live.step(i * settings.steps + done, Moment("learning", done, settings.steps, i + 1, pictures), {"misfit": loss})
 
             return optimize_text(predictor.predict_eps, latents[i:i + 1].to(predictor.device), prompts["target"], predictor.alpha_bar, settings,
                                  room_of(predictor), on_step)
@@ -189,8 +196,11 @@ def timestep_aware_conditioning(source: Conditioning, target: Conditioning, opti
 
 
 def sample_cells(model: Any, inversion: Inversion, source: Conditioning, target: Conditioning, optimized: Conditioning | None, cells: list[Cell],
-                 node: str | None) -> list[dict[str, Tensor]]:
-    """Edits of one inversion, sharing their first steps. Returns a LATENT for each cell."""
+                 node: str | None, previews: bool = True) -> list[dict[str, Tensor]]:
+    """Edits of one inversion, sharing their first steps. Returns a LATENT for each cell.
+
+    node: where to write the progress as text, or None. previews: whether to show pictures while it samples.
+    """
     checks.require_sd1(model)
     if inversion.base_model and inversion.base_model != fingerprint(model):
         log.warning("`inversion` was made with another checkpoint than `model`: the picture will not come back as it was; invert it again with this one.")
@@ -200,7 +210,7 @@ def sample_cells(model: Any, inversion: Inversion, source: Conditioning, target:
     show = Progress(steps_needed(cells, schedule.steps), model, node)
 
     def on_step(done: int, latents: Tensor) -> None:
-        show.update(done, f"step {done} of {show.total}", latents if done % PREVIEW_EVERY == 0 else None)
+        show.update(done, f"step {done} of {show.total}", latents if previews and done % PREVIEW_EVERY == 0 else None)
 
     def algorithm(predictor: Predictor, prompts: dict[str, HostPrompt]) -> list[Tensor]:
         uncond = [prompts["uncond"].with_context(e.to(predictor.device)) for e in inversion.uncond_embeds]

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from ..host import folders
+from ..host import folders, live, model_files
+from . import concept_routes, provenance
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
 from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
 from .inversions import LoadInversion, SaveInversion
+from .judging import EditingPrompts
+from .masks import MaskFromPrompt
 from .train import TrainStage1, TrainStage2
 
 
@@ -15,7 +18,13 @@ class SingleImageStudio(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         folders.register()
+        model_files.register()
+        live.register()
+        concept_routes.register()
+        provenance.register()
         return [
             TrainStage1, TrainStage2, SaveConcept, LoadConcept, ApplyConcept,
             ImagicTextOptimize, NullTextInvert, TimestepAwareKSampler, TimestepAwareConditioning, SaveInversion, LoadInversion, EditGrid,
+            EditingPrompts,
+            MaskFromPrompt,
         ]

@@ -71,9 +71,9 @@ class LoadInversion(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, inversion_name: str | None = None, input_types: Any = None) -> bool | str:
-        """Checks the name when the graph runs, so that one saved by the same graph can be linked in; None means that it is linked."""
-        return folders.INVERSIONS.accepts(inversion_name)
+    def validate_inputs(cls, inversion_name: str | None = None, input_types: Any = None) -> bool:
+        """Leaves the name to `execute`, as Load Concept does."""
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, inversion_name: str | None = None, **_: Any) -> str:

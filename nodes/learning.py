@@ -17,10 +17,12 @@ from ..concept.file import check_width
 from ..concept.lora import LoraSet
 from ..concept.picture import Prepared, prepare
 from ..concept.settings import Stage1Settings, Stage2Settings
-from ..concept.training import Result, StepReport, train_stage1, train_stage2
+from ..concept.training import OnStep, Result, StepReport, train_stage1, train_stage2
+from ..evaluation.mask_picture import mask_picture
 from ..host import checks, text
 from ..host.denoiser import OUT_OF_MEMORY, Denoiser, PeakMemory, free_memory_after, open_denoiser
 from ..host.gradients import own_copy
+from ..host.live import LiveRun, Moment
 from ..host.progress import Progress
 from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint
@@ -29,23 +31,25 @@ from ..support.errors import InputError
 log = logging.getLogger("single_image_studio")
 
 
-def stage1(model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, settings: Stage1Settings, node: str | None) -> tuple[Prepared, Result]:
+def stage1(model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, settings: Stage1Settings, live: LiveRun) -> tuple[Prepared, Result]:
     """Runs Stage I on the graph's model and returns the picture as it was trained on, and what was learned."""
     _check_models(model, clip, vae)
     text.class_tokens(clip, settings.class_word)
     prepared = _ordinary(prepare(image, mask, settings.resolution))
     for note in prepared.notes:
         log.warning("Stage I: %s", note)
-    show = Progress(settings.steps, model, node)
+    live.begin(settings.steps)
+    show = Progress(settings.steps, model)
+    show.picture(mask_picture(prepared.picture, prepared.mask))
     with _training("Stage I", model, clip, vae, prepared, settings.class_word, settings.precision) as denoiser:
         start = text.class_embedding(clip, settings.class_word)
         encoder = build_encoder(settings.encoder, checks.text_width(clip), settings.seed, start)
-        result = train_stage1(denoiser, encoder, _pixels(prepared), prepared.mask, settings, _on_step(show, settings.preview_every), OUT_OF_MEMORY, free_memory_after)
+        result = train_stage1(denoiser, encoder, _pixels(prepared), prepared.mask, settings, _on_step(show, settings.preview_every, live), OUT_OF_MEMORY, free_memory_after)
         _log_result("Stage I", result)
     return prepared, result
 
 
-def stage2(model: Any, clip: Any, vae: Any, concept: Concept, settings: Stage2Settings, node: str | None) -> Result:
+def stage2(model: Any, clip: Any, vae: Any, concept: Concept, settings: Stage2Settings, live: LiveRun) -> Result:
     """Runs Stage II on a concept: the result's lora and embedding belong together."""
     _check_models(model, clip, vae)
     check_width(concept, checks.text_width(clip))
@@ -54,14 +58,15 @@ def stage2(model: Any, clip: Any, vae: Any, concept: Concept, settings: Stage2Se
     if concept.base_model and concept.base_model != fingerprint(model):
         log.warning("Stage II: the concept was trained on another checkpoint than `model`; the likeness may be weaker.")
     prepared = _ordinary(Prepared(concept.picture, concept.mask))
-    show = Progress(settings.steps, model, node)
+    live.begin(settings.steps)
+    show = Progress(settings.steps, model)
     with _training("Stage II", model, clip, vae, prepared, concept.class_word, settings.precision) as denoiser:
         targets = attention_projections(denoiser.patcher, denoiser.clip if settings.train_text_encoder else None)
         lora = LoraSet(targets, settings.rank, torch.Generator().manual_seed(settings.seed))
         if concept.lora:
             lora.load_kohya(concept.lora)
         encoder = _encoder_to_go_on_with(concept, _pixels(prepared), denoiser.device)
-        result = train_stage2(denoiser, encoder, lora, _pixels(prepared), prepared.mask, settings, _on_step(show, settings.preview_every), OUT_OF_MEMORY, free_memory_after)
+        result = train_stage2(denoiser, encoder, lora, _pixels(prepared), prepared.mask, settings, _on_step(show, settings.preview_every, live), OUT_OF_MEMORY, free_memory_after)
         _log_result("Stage II", result)
     return result
 
@@ -107,11 +112,11 @@ def _training(stage: str, model: Any, clip: Any, vae: Any, prepared: Prepared, c
         log.info("%s took %.0f s; peak memory %s.", stage, time.monotonic() - began, "unknown" if used is None else f"{used:.2f} GB")
 
 
-def _on_step(show: Progress, preview_every: int):  # type: ignore[no-untyped-def]
+def _on_step(show: Progress, preview_every: int, live: LiveRun) -> OnStep:
     def on_step(report: StepReport) -> None:
-        terms = ", ".join(f"{name} {value:.4f}" for name, value in report.losses.items() if name != "loss")
         wanted = preview_every and report.step % preview_every == 0
-        show.update(report.step, f"step {report.step} of {report.steps}: loss {report.losses['loss']:.4f} ({terms})", report.x0_pred if wanted else None)
+        preview = show.advance(report.step, report.x0_pred if wanted else None)
+        live.step(report.step, Moment("learning", report.step, report.steps), report.losses, preview)
 
     return on_step
 

@@ -8,6 +8,9 @@ import dataclasses
 from typing import Any
 
 from comfy_api.v0_0_2 import io
+from comfy_execution.utils import get_executing_context
+
+from ..host.live import Place
 
 CATEGORY = "Single Image Studio"
 PRECISIONS = ["auto", "fp32", "bf16", "fp16"]
@@ -23,6 +26,9 @@ LossSocket = io.Custom("LOSS_MAP")
 
 LoraSocket = io.Custom("LORA_MODEL")
 """The host's own type: LoRA weights by name, as LoadLoraModel and SaveLoRA take them."""
+
+LIVE = [io.Hidden.unique_id, io.Hidden.extra_pnginfo]
+"""The hidden inputs of a node with a live view: which node it is, and in which workflow of the page."""
 
 _FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
 
@@ -41,3 +47,11 @@ def advanced(widget: io.Input) -> io.Input:
 def node_id(cls: Any) -> str | None:
     """The running node's id, for progress text; None outside a graph."""
     return getattr(getattr(cls, "hidden", None), "unique_id", None)
+
+
+def place(cls: Any) -> Place:
+    """Where the running node is, for its live view; a node that wants it has `LIVE` for its hidden inputs."""
+    workflow = getattr(getattr(cls, "hidden", None), "extra_pnginfo", None)
+    workflow = workflow.get("workflow") if isinstance(workflow, dict) else None
+    context = get_executing_context()
+    return Place(node_id(cls), workflow.get("id") if isinstance(workflow, dict) else None, None if context is None else context.prompt_id)

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.v0_0_2 import io
+from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
 from ..concept.settings import Stage1Settings, Stage2Settings
+from ..evaluation.mask_picture import mask_picture
+from ..host.live import LiveRun
 from ..host.weights import fingerprint
 from . import learning
-from .schema import CATEGORY, PRECISIONS, ConceptSocket, LoraSocket, LossSocket, advanced, node_id, schema
+from .schema import CATEGORY, LIVE, PRECISIONS, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
 
 CHECKPOINTING = ["auto", "on", "off"]
 
@@ -36,6 +38,7 @@ class TrainStage1(io.ComfyNode):
             display_name="SingleInsert Train Stage I",
             category=CATEGORY,
             search_aliases=["singleinsert", "textual inversion", "learn concept", "train embedding"],
+            has_intermediate_output=True,  # hosts that know it send the picture again when the result is reused
             description="Learns a new word for the subject of one picture. The model itself is not changed. Use the concept as it is with Apply Concept, "
                         "or pass it to Stage II for a closer likeness.",
             inputs=[
@@ -64,7 +67,7 @@ class TrainStage1(io.ComfyNode):
                 ConceptSocket.Output("concept", display_name="concept", tooltip="The learned concept, with its picture and mask: to Stage II, Save Concept or Apply Concept."),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=LIVE,
         )
 
     @classmethod
@@ -74,12 +77,14 @@ class TrainStage1(io.ComfyNode):
         settings = Stage1Settings(
             class_word=class_word, steps=steps, batch_size=batch_size, learning_rate=learning_rate, background_weight=background_weight, encoder=encoder,
             seed=seed, precision=precision, gradient_checkpointing=gradient_checkpointing, preview_every=preview_every, resolution=resolution)
-        picture, result = learning.stage1(model, clip, vae, image, mask, settings, node_id(cls))
+        with LiveRun("stage1", place(cls)) as live:
+            picture, result = learning.stage1(model, clip, vae, image, mask, settings, live)
         concept = Concept(
             embedding=result.embedding, class_word=settings.class_word, lora={}, picture=picture.picture, mask=picture.mask, stage=1,
             settings={"stage1": settings.to_dict()}, losses={"stage1": result.losses}, base_model=fingerprint(model),
             encoder_state=result.encoder_state, name=None)
-        return io.NodeOutput(concept, result.losses)
+        as_trained = ui.PreviewImage(mask_picture(picture.picture, picture.mask), cls=cls).as_dict()
+        return io.NodeOutput(concept, result.losses, ui={**as_trained, **live.ui()})
 
 
 class TrainStage2(io.ComfyNode):
@@ -118,7 +123,7 @@ class TrainStage2(io.ComfyNode):
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
                 LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take one."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=LIVE,
         )
 
     @classmethod
@@ -129,5 +134,6 @@ class TrainStage2(io.ComfyNode):
             steps=steps, batch_size=batch_size, learning_rate=learning_rate, background_weight=background_weight, semantic_weight=semantic_weight, rank=rank,
             train_text_encoder=train_text_encoder, class_text_encoder=class_text_encoder, seed=seed, precision=precision,
             gradient_checkpointing=gradient_checkpointing, preview_every=preview_every)
-        result = learning.stage2(model, clip, vae, concept, settings, node_id(cls))
-        return io.NodeOutput(learning.tuned_concept(concept, settings, result), result.losses, result.lora)
+        with LiveRun("stage2", place(cls)) as live:
+            result = learning.stage2(model, clip, vae, concept, settings, live)
+        return io.NodeOutput(learning.tuned_concept(concept, settings, result), result.losses, result.lora, ui=live.ui())

@@ -18,6 +18,7 @@ import pytest
 from devtools import (
     DevError,
     base_folder,
+    browser,
     checks,
     cli,
     concept_file,
@@ -332,7 +333,8 @@ def test_damaged_or_wrong_wheels_are_named(tmp_path: pathlib.Path) -> None:
 
 
 def small_root(folder: pathlib.Path) -> pathlib.Path:
-    for name in ("demo/host_extension/__init__.py", "demo/weights/sis_demo_sd15.safetensors", "demo/concepts/heart.png", "__init__.py", ".venv/big"):
+    masking = [f"demo/weights/{folder}/{name}" for folder in base_folder.MASKING for name in ("config.json", "model.safetensors")]
+    for name in ("demo/host_extension/__init__.py", "demo/weights/sis_demo_sd15.safetensors", *masking, "demo/concepts/heart.png", "__init__.py", ".venv/big"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     return folder
@@ -353,6 +355,8 @@ def test_a_base_directory_is_furnished_and_refreshed(tmp_path: pathlib.Path, mon
     assert (base / "custom_nodes" / "single-image-studio").is_symlink() == links
     assert (base / "custom_nodes" / "sis_demo_model" / "__init__.py").is_file()
     assert (base / "models" / "checkpoints" / "sis_demo_sd15.safetensors").is_file()
+    assert (base / "models" / "grounding-dino" / "sis_demo_dino" / "model.safetensors").is_file()
+    assert (base / "models" / "sams" / "sis_demo_sam" / "model.safetensors").is_file()
     assert (base / "input" / "heart.png").is_file()
     if not links:
         assert not (base / "custom_nodes" / "single-image-studio" / ".venv").exists()
@@ -366,9 +370,14 @@ def test_a_moved_project_gets_new_links(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "shown").resolve() == new.resolve()
 
 
-def test_missing_weights_are_named(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DevError, match=r"weights are missing: restore .*sis_demo_sd15\.safetensors"):
-        base_folder.need_demo_model(tmp_path)
+@pytest.mark.parametrize(("missing", "script"), [
+    ("sis_demo_sd15.safetensors", "train_model"), ("grounding-dino/sis_demo_dino", "train_detector"), ("sams/sis_demo_sam", "train_segmenter")])
+def test_missing_weights_are_named(tmp_path: pathlib.Path, missing: str, script: str) -> None:
+    root = small_root(tmp_path)
+    base_folder.need_demo_model(root)
+    (root / "demo" / "weights" / missing).rename(tmp_path / "elsewhere")
+    with pytest.raises(DevError, match=rf"weights are missing: restore .*{missing[-12:]} .*`python -m demo\.{script}`"):
+        base_folder.need_demo_model(root)
 
 
 # the server
@@ -498,11 +507,43 @@ def test_other_files_are_no_concepts(tmp_path: pathlib.Path, content: bytes) -> 
 
 
 def test_old_results_go_and_a_persons_own_files_stay(tmp_path: pathlib.Path) -> None:
-    for name in ("prompt_1_1.png", "my_heart.safetensors", "notes.txt"):
+    for name in ("prompt_1_1.png", "mask.png", "my_heart.safetensors", "notes.txt"):
         (tmp_path / name).touch()
-    (tmp_path / "learn.json").write_text(json.dumps({"concept": "my_heart.safetensors", "images": [{"prompt": "", "files": ["prompt_1_1.png"]}]}))
+    images = [{"prompt": "", "files": ["prompt_1_1.png"]}]
+    (tmp_path / "learn.json").write_text(json.dumps({"concept": "my_heart.safetensors", "found": ["mask.png"], "images": images}))
     learn.make_room(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_what_a_demo_leaves_is_the_mask_the_boxes_every_prompt_and_the_concept(tmp_path: pathlib.Path) -> None:
+    prompt = workflow.with_overrides(workflow.load(learn.WORKFLOW), learn.settings().overrides)
+    shown = [node_id for kind in ("SaveImage", "PreviewImage", "MaskPreview") for node_id in workflow.nodes_of(prompt, kind)]
+    entry = {"outputs": {node_id: {"images": [{"filename": node_id}]} for node_id in shown}}
+    folder = tmp_path / "base" / "models" / "single_image_studio" / "concepts"
+    folder.mkdir(parents=True)
+    (folder / "my_heart.safetensors").touch()
+
+    class Client:
+        def view(self, image: dict[str, str]) -> bytes:
+            return image["filename"].encode()
+
+    report = learn.collect(prompt, entry, Client(), tmp_path / "base", tmp_path)
+    left = {workflow.title(prompt[path.read_text()]): path.name for path in tmp_path.glob("*.png")}
+    assert left == {"Found boxes": "overlay.png", "Found mask": "mask.png", **{f"Save {i}": f"prompt_{i}_1.png" for i in range(1, 9)}}
+    learn.make_room(tmp_path)  # nothing to remove yet
+    (tmp_path / "learn.json").write_text(json.dumps(report))
+    learn.make_room(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_the_mask_of_the_demo_comes_from_its_picture_and_class_word() -> None:
+    prompt = workflow.with_overrides(workflow.load(learn.WORKFLOW), learn.settings().overrides)
+    by_title = {workflow.title(node): (node_id, node) for node_id, node in prompt.items()}
+    mask_id, mask = by_title["Mask"]
+    assert mask["inputs"]["prompt"] == by_title["Stage I"][1]["inputs"]["class_word"] == learn.settings().class_word
+    assert mask["inputs"]["image"] == by_title["Stage I"][1]["inputs"]["image"] == [by_title["Picture"][0], 0]
+    assert by_title["Stage I"][1]["inputs"]["mask"] == [mask_id, 0]
+    assert [f"grounding-dino/{mask['inputs']['detector']}", f"sams/{mask['inputs']['segmenter']}"] == list(base_folder.MASKING)
 
 
 def test_progress_is_a_line_a_node() -> None:
@@ -594,3 +635,44 @@ def test_the_server_serves_pack_model_and_pictures(server: Any) -> None:
     assert server.view(image).startswith(b"\x89PNG")
     assert (server.base / "output" / image["filename"]).is_file()
     assert server.events_of(entry["prompt"][1], "executed")
+
+
+# the browser
+
+
+def test_a_browser_is_named_found_or_missed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "ELSEWHERE", ())
+    assert browser.find({"PATH": str(tmp_path)}) is None
+    program = tmp_path / "google-chrome"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert browser.find({"PATH": str(tmp_path)}) == program
+    assert browser.find({"PATH": "", "SIS_BROWSER": str(program)}) == program
+    # a wrong name must not quietly give another browser
+    assert browser.find({"PATH": str(tmp_path), "SIS_BROWSER": str(tmp_path / "nothing")}) is None
+
+
+def test_a_missing_browser_is_installed_by_root_on_debian_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 100, "", "E: no network")
+
+    monkeypatch.delenv("SIS_BROWSER", raising=False)
+    monkeypatch.setattr(browser, "find", lambda: None)
+    monkeypatch.setattr(browser.subprocess, "run", run)
+    monkeypatch.setattr(browser, "may_install", lambda: False)
+    assert browser.provide() is None
+    assert not commands
+    assert browser.REASON in capsys.readouterr().err
+    monkeypatch.setattr(browser, "may_install", lambda: True)
+    assert browser.provide() is None
+    assert [command[:2] for command in commands] == [["apt-get", "update"], ["apt-get", "install"]]
+    assert "E: no network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("value", "strict"), [("true", True), ("1", True), ("", False), ("false", False)])
+def test_ci_is_told_by_its_variable(value: str, strict: bool) -> None:
+    assert browser.is_ci({"CI": value}) is strict
+    assert not browser.is_ci({})

@@ -17,7 +17,8 @@ from devtools.client import Client, PromptRejected, RunFailed, describe_failure
 pytestmark = pytest.mark.server
 SCHEMAS = pathlib.Path(__file__).parent / "schemas.json"
 IDS = ("SIS_TrainStage1", "SIS_TrainStage2", "SIS_SaveConcept", "SIS_LoadConcept", "SIS_ApplyConcept", "SIS_ImagicTextOptimize", "SIS_NullTextInvert",
-       "SIS_TimestepAwareKSampler", "SIS_TimestepAwareConditioning", "SIS_SaveInversion", "SIS_LoadInversion", "SIS_EditGrid")
+       "SIS_TimestepAwareKSampler", "SIS_TimestepAwareConditioning", "SIS_SaveInversion", "SIS_LoadInversion", "SIS_EditGrid",
+       "SIS_MaskFromPrompt", "SIS_EditingPrompts")
 Graph = dict[str, dict[str, Any]]
 
 
