@@ -117,7 +117,6 @@ def ask(some: Sequence[Question], folder: pathlib.Path = FOLDER) -> list[Answer]
     model_files.register()
     for kind in ("grounding-dino", "sams"):
         folder_paths.add_model_folder_path(kind, str(folder / kind), is_default=True)
-    logging.getLogger("single_image_studio").setLevel(logging.ERROR)  # not a line for every prompt that is meant to find nothing
     answers = []
     with torch.inference_mode():  # as the host runs nodes
         for question in some:
@@ -186,6 +185,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo/DETECTION.md"))
     args = parser.parse_args()
+    logging.getLogger("single_image_studio").setLevel(logging.ERROR)  # not a line for every prompt that is meant to find nothing
     some = questions(args.pictures, args.seed)
     began = time.time()
     answers = ask(some, args.weights)
