@@ -30,6 +30,7 @@ MOST_POINTS = 1000  # of a whole history; a chart is narrower than that
 MOST_PREVIEWS = 6
 MOST_RUNS = 64
 PREVIEW_SIDE = 128
+SUBJECT_SIDE = 256
 
 TITLES = {"stage1": "Stage I", "stage2": "Stage II", "text": "Imagic Text Optimize", "inversion": "Null-Text Invert"}
 TERMS = {"loss": "total", "foreground": "subject", "background": "background", "semantic": "class word", "misfit": "words against picture",
@@ -77,8 +78,10 @@ class LiveRun:
         self.x: list[int] = []
         self.series: dict[str, list[float | None]] = {}
         self.previews: list[dict[str, Any]] = []
+        self.subject: str | None = None
         self._first: tuple[int, float] | None = None
         self._sent = self._sent_previews = 0
+        self._subject_sent = False
         self._last_sent = self._last_logged = self._clock
         self._lock = threading.Lock()  # the route reads in the server's thread
 
@@ -97,6 +100,12 @@ class LiveRun:
         """total: what `done` counts to, for the remaining time."""
         self.total = total
 
+    def show_subject(self, picture: Any) -> None:
+        """Shows, before the first step and from then on, what is learned: a PIL picture, such as the given one with its mask."""
+        with self._lock:
+            self.subject, self._subject_sent = _data_url(picture, SUBJECT_SIDE), False
+        self._send()
+
     def step(self, done: int, moment: Moment, values: Mapping[str, float], preview: Any = None) -> None:
         """Takes a finished step. values: by a key of TERMS; numbers that are not finite leave a gap. preview: a PIL picture."""
         now = time.monotonic()
@@ -106,7 +115,7 @@ class LiveRun:
             if values:
                 self._append(moment.x, values)
             if preview is not None:
-                self._keep_preview({"done": done, "phase": moment.phase, "step": moment.step, "src": _data_url(preview)})
+                self._keep_preview({"done": done, "phase": moment.phase, "step": moment.step, "src": _data_url(preview, PREVIEW_SIDE)})
         if now - self._last_sent >= SEND_EVERY or done >= self.total:
             self._send()
         if now - self._last_logged >= LOG_EVERY:
@@ -154,7 +163,7 @@ class LiveRun:
         with self._lock:
             kept = _evenly(len(self.x), MOST_POINTS)
             return {**self._facts(), "x": [self.x[i] for i in kept], "series": {name: [numbers[i] for i in kept] for name, numbers in self.series.items()},
-                    "previews": list(self.previews) if previews else []}
+                    "previews": list(self.previews) if previews else [], "subject": self.subject if previews else None}
 
     def ui(self) -> dict[str, list[dict[str, Any]]]:
         """For NodeOutput's `ui`: the whole history again, so that it is in the host's own history too and comes back with a cached result."""
@@ -171,7 +180,8 @@ class LiveRun:
         with self._lock:
             since, new = self._sent, self._sent_previews
             message = {**self._facts(), "x": self.x[since:], "series": {name: numbers[since:] for name, numbers in self.series.items()},
-                       "previews": self.previews[new:]}
+                       "previews": self.previews[new:], "subject": None if self._subject_sent else self.subject}
+            self._subject_sent = True
             self._sent, self._sent_previews = len(self.x), len(self.previews)
         if self.place.node is not None:
             _send_event(message)
@@ -187,9 +197,9 @@ def _evenly(count: int, most: int) -> list[int]:
     return list(range(count)) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def _data_url(picture: Any) -> str:
+def _data_url(picture: Any, side: int) -> str:
     small = picture.convert("RGB")
-    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    small.thumbnail((side, side))
     data = io.BytesIO()
     small.save(data, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")

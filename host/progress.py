@@ -8,11 +8,9 @@ from typing import Any
 import comfy.model_management
 import comfy.utils
 import torch
-from PIL import Image
 from torch import Tensor
 
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
-_PICTURE_SIDE = 512
 
 
 def throw_if_cancelled() -> None:
@@ -52,11 +50,6 @@ class Progress:
         preview = None if latents is None else self._preview(latents)
         self.bar.update_absolute(done, self.total, preview)
         return None if preview is None else preview[1]
-
-    def picture(self, picture: Tensor) -> None:
-        """Shows a picture, (1, H, W, 3) in [0, 1], on the node until a preview or the result takes its place."""
-        levels = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-        self.bar.update_absolute(0, self.total, ("JPEG", Image.fromarray(levels), _PICTURE_SIDE))
 
     def _send(self, text: str) -> None:
         if self.node_id is None:

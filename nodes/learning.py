@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..concept.data import Concept
@@ -40,7 +41,7 @@ def stage1(model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, setting
         log.warning("Stage I: %s", note)
     live.begin(settings.steps)
     show = Progress(settings.steps, model)
-    show.picture(mask_picture(prepared.picture, prepared.mask))
+    live.show_subject(_eight_bits(mask_picture(prepared.picture, prepared.mask)))
     with _training("Stage I", model, clip, vae, prepared, settings.class_word, settings.precision) as denoiser:
         start = text.class_embedding(clip, settings.class_word)
         encoder = build_encoder(settings.encoder, checks.text_width(clip), settings.seed, start)
@@ -88,6 +89,10 @@ def _ordinary(prepared: Prepared) -> Prepared:
     """The same, of tensors that autograd accepts and that outlive the host's inference mode."""
     with torch.inference_mode(False):
         return dataclasses.replace(prepared, picture=own_copy(prepared.picture).cpu(), mask=own_copy(prepared.mask).cpu())
+
+
+def _eight_bits(picture: Tensor) -> Image.Image:
+    return Image.fromarray((picture[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
 
 
 def _pixels(prepared: Prepared) -> Tensor:

@@ -71,7 +71,7 @@ function addFace(node) {
   after(node, "onConfigure", () => update(node));
   after(node, "onConnectionsChange", () => setTimeout(draw));
   update(node);
-  if (!concepts.length) refresh().catch(tell);
+  refresh().catch(tell); // what was copied into the folder since, too
 }
 
 // The list

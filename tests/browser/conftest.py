@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,13 +17,14 @@ import pytest
 from devtools import browser as browsers
 from devtools.client import Client
 
-from .frontend import RENDERERS, Frontend, launch
+from .frontend import RENDERERS, Frontend, end_browsers, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ARTIFACTS = pathlib.Path(__file__).resolve().parents[2] / "test_artifacts"
 OUTCOME = pytest.StashKey[bool]()
+MOST_SECONDS = 400.0  # of one test; beyond what any of its own waits allows
 
 
 def _cannot(reason: str) -> NoReturn:
@@ -45,7 +47,21 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         running = launch(playwright, program)
         yield running
-        running.close()
+        if running.is_connected():
+            running.close()
+
+
+@pytest.fixture(autouse=True)
+def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ends the browser when a test takes too long: a page that is stuck in a loop of its own answers nothing, and Playwright would wait for ever.
+
+    The test then fails for a closed page, and so do those after it.
+    """
+    timer = threading.Timer(MOST_SECONDS, end_browsers, args=[request.node.name])
+    timer.daemon = True
+    timer.start()
+    yield
+    timer.cancel()
 
 
 @pytest.fixture(scope="package")
@@ -108,6 +124,8 @@ def _file_name(request: pytest.FixtureRequest, what: str) -> str:
 
 
 def _finish(page: Frontend, request: pytest.FixtureRequest, artifacts: pathlib.Path) -> None:
+    if page.page.is_closed():
+        return
     if request.node.stash.get(OUTCOME, False):
         page.screenshot(artifacts / f"{_file_name(request, 'failed')}.png")
     elif page.errors:

@@ -1,9 +1,11 @@
 """A page of the host's real frontend, and what the tests do in it."""
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +15,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 RENDERERS = ("classic", "vue")
+ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 SIZE = {"width": 1600, "height": 1000}
-READY_SECONDS = 300  # an idle machine needs about 5; none of these limits is a measure of anything
+READY_SECONDS = 120  # an idle machine needs about 5; none of these limits is a measure of anything
 END_TYPES = ("execution_success", "execution_error", "execution_interrupted")
 
 # What the host's own page says without any pack (frontend 1.32.9), and nothing else.
 NOISE = (
     re.compile(r"404 \(Not Found\) (/api/userdata/(user\.css|comfy\.templates\.json)|/api/userdata\?dir=(workflows|subgraphs)\S*|/user\.css|/favicon\.ico)$"),
     re.compile(r"net::ERR_NAME_NOT_RESOLVED /(releases|nodes|comfy-nodes)\b"),  # its registry and news, which the browser is kept from
+    re.compile(r"Attempted to cleanup event listeners for graph that was never set up"),  # its map, of any graph with a subgraph
     re.compile(r"Cannot read properties of undefined \(reading 'id'\)\n\s+at onChange .*/assets/index-"),
 )
 REFUSED = re.compile(r"400 \(Bad Request\) /api/prompt$|^PromptExecutionError: Prompt execution failed")
@@ -127,9 +131,19 @@ class End:
 
 def launch(playwright: Any, program: pathlib.Path) -> Browser:
     """A headless browser that finds no address but this machine's."""
-    only_here = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     return playwright.chromium.launch(executable_path=str(program), args=[  # type: ignore[no-any-return]
-        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--host-resolver-rules={only_here}"])
+        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ONLY_HERE])
+
+
+def end_browsers(reason: str) -> None:
+    """Kills what `launch` has started; what waits for it then raises."""
+    import psutil
+
+    print(f"\nending the browser: {reason} took too long", file=sys.stderr, flush=True)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if ONLY_HERE in process.cmdline():
+                process.kill()
 
 
 class Frontend:

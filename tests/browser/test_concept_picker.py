@@ -17,7 +17,7 @@ from ..nodes.test_graphs import Graph, node, save, sources, stage1
 from .frontend import Frontend
 from .graphs import FAINT, numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 SET = "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value = name; widget.callback(name) }"
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "demo" / "concepts"
 
@@ -133,7 +133,7 @@ def test_a_list_that_comes_late_leaves_the_focus_where_it_is(frontend: Frontend,
     page, keys = frontend.page, frontend.page.keyboard
     expect(face).to_contain_text("teddy bear")
     held: list[Route] = []
-    page.route("**/single_image_studio/concepts", held.append)
+    page.route("**/single_image_studio/concepts", lambda route: held.append(route))  # a bound method of a list will not do
     try:
         face.click()
         keys.type("shelf")
@@ -143,9 +143,9 @@ def test_a_list_that_comes_late_leaves_the_focus_where_it_is(frontend: Frontend,
         option.focus()
         page.wait_for_timeout(100)
         assert len(held) == 1
-        option.evaluate("(element) => { element.before = true }")
+        option.evaluate("(element) => { element.sisOld = true }")
         held.pop().continue_()
-        page.wait_for_function("() => ![...document.querySelectorAll('.sis-option')].some((element) => element.before)")
+        page.wait_for_function("() => ![...document.querySelectorAll('.sis-option')].some((element) => element.sisOld)")
         expect(option).to_be_focused()
         keys.press("Enter")
         assert chosen(frontend) == "shelf_star"

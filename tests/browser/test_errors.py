@@ -12,7 +12,7 @@ from ..nodes.test_graphs import Graph, node, save, sources, stage1
 from .frontend import Frontend
 from .graphs import numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 
 def learning(**changes: Any) -> Graph:

@@ -10,13 +10,10 @@ from ..nodes.test_graphs import node, save, sources, stage1
 from .frontend import Frontend
 from .graphs import Graph, numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-# The colours at the corner and in the middle of the picture that a node shows, wherever the renderer keeps it.
-SHOWN = """async (id) => {
-  const node = app.graph.nodes.find((n) => String(n.id) === id);
-  const vue = document.querySelector(`[data-node-id="${id}"] img`);
-  const image = vue ?? node.imgs?.[0];
+# The colours at the corner and in the middle of a picture.
+COLOURS = """async (image) => {
   if (!image?.naturalWidth) return null;
   const own = new Image();
   own.src = image.src;
@@ -26,6 +23,12 @@ SHOWN = """async (id) => {
   context.drawImage(own, own.naturalWidth / 2, own.naturalHeight / 2, 1, 1, 1, 0, 1, 1);
   return [0, 1].map((x) => [...context.getImageData(x, 0, 1, 1).data]);
 }"""
+BEFORE = f"() => ({COLOURS})(document.querySelector('.sis-live-previews img'))"  # in the live view
+# The node's own picture, wherever the renderer keeps it.
+AFTERWARDS = f"""(id) => {{
+  const node = app.graph.nodes.find((n) => String(n.id) === id), vue = document.querySelector(`[data-node-id="${{id}}"]`);
+  return ({COLOURS})(vue ? [...vue.querySelectorAll("img")].find((image) => !image.closest(".sis-live")) : node.imgs?.[0]);
+}}"""
 
 
 def oblong(**changes: Any) -> Graph:
@@ -41,21 +44,25 @@ def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend
     frontend.load_api(graph)
     frontend.frame(ids["one"])
     run = frontend.queue()
-    page.wait_for_function(SHOWN, arg=ids["one"], timeout=60_000)
-    frontend.settle()
-    during = page.evaluate(SHOWN, ids["one"])
-    frontend.frame(ids["one"])
+    page.wait_for_function(BEFORE, timeout=60_000)
+    during = page.evaluate(BEFORE)
+    page.wait_for_function("() => document.querySelector('.sis-live-chart path[data-term]')", timeout=60_000)
+    page.locator(".sis-live-previews button").first.focus()
+    zoom = page.locator(".sis-live-zoom").first
+    assert zoom.is_visible()
     snap(frontend, "while training")
+    page.locator(".sis-live-chart").first.focus()
+    assert not zoom.is_visible()  # the curves again
     frontend.interrupt()
     assert frontend.wait(run).kind == "interrupted"
 
     graph, ids = numbered(oblong(steps=2))
     frontend.load_api(graph)
     assert frontend.run().kind == "success"
-    page.wait_for_function(SHOWN, arg=ids["one"])
+    page.wait_for_function(AFTERWARDS, arg=ids["one"])
     frontend.frame(ids["one"])
     snap(frontend, "afterwards")
-    corner, middle = page.evaluate(SHOWN, ids["one"])
+    corner, middle = page.evaluate(AFTERWARDS, ids["one"])
     assert max(corner[:3]) - min(corner[:3]) < 12 and max(corner[:3]) < 100  # grey and dark outside
     assert max(middle[:3]) - min(middle[:3]) > 60  # in colour inside
     for before, after in zip(during, (corner, middle)):

@@ -13,7 +13,7 @@ from ..nodes.test_graphs import node, picture, save, sources, stage1
 from .frontend import Frontend
 from .graphs import numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 DROP = """async ([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));

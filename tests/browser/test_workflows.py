@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from demo import shipped
+from demo import shipped, stand_ins
 from devtools.client import Client
-from devtools.ui_workflow import NOTE, specs
+from devtools.ui_workflow import NOTE, SEEDS, specs
 
+from ..workflows.test_shipped import FEW_INVERTING, FEW_LEARNING, RUNS
 from .frontend import Box, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -37,6 +38,15 @@ def furnished(session_server: Client) -> Client:
     for name, file in PICTURES.items():
         shutil.copyfile(ROOT / "demo" / "concepts" / file, session_server.base / "input" / name)
     return session_server
+
+
+@pytest.fixture(scope="module")
+def prepared(furnished: Client) -> Client:
+    """And with the concepts, the inversion and the models that they load."""
+    assert furnished.base is not None
+    stand_ins.furnish(furnished.base, noise=0.05)
+    shipped.prepare(furnished, FEW_LEARNING, FEW_INVERTING)
+    return furnished
 
 
 @pytest.fixture
@@ -92,20 +102,24 @@ def test_links_survive_saving_again(quiet: Frontend) -> None:
         assert ends[0] == ends[1] and ends[0], name
 
 
-def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, furnished: Client, snap: Callable[..., pathlib.Path]) -> None:
-    """With the demo's values typed into the page's widgets; finished pictures make nodes taller in one of the renderers."""
-    furnished.run(shipped.learning("my_heart", {"Stage I": {"steps": 2, "batch_size": 2}, "Stage II": {"steps": 2, "batch_size": 2}}))
-    ui = shipped_file("workflows", "use_a_concept")
-    values = shipped.overrides("use_a_concept") | {"Sampler": {"steps": 2, "cfg": 5.0}}
-    quiet.reload()  # the list of concepts
+def with_values(ui: dict[str, Any], prompt: dict[str, Any]) -> dict[str, Any]:
+    """The workflow with another prompt's values in its widgets, as if typed; nodes are the same in both forms, by their ids."""
     for node in ui["nodes"]:
+        names = [entry["name"] for entry in node["inputs"] if "widget" in entry]
+        for name in [name for name in names if name in SEEDS]:
+            names.insert(names.index(name) + 1, "control_after_generate")
         if node["type"] != NOTE:
-            names = [entry["name"] for entry in node["inputs"] if "widget" in entry]
-            if node["type"] == "KSampler":
-                names.insert(names.index("seed") + 1, "control_after_generate")
-            node["widgets_values"] = [values.get(node["title"], {}).get(key, value) for key, value in zip(names, node["widgets_values"], strict=True)]
-    quiet.load(ui)
+            given = prompt[str(node["id"])]["inputs"]
+            node["widgets_values"] = [given.get(name, value) for name, value in zip(names, node["widgets_values"], strict=True)]
+    return ui
+
+
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client, name: str, snap: Callable[..., pathlib.Path]) -> None:
+    """With the demo's values in the page's widgets; finished pictures make nodes taller in one of the renderers."""
+    quiet.load(with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0])))
     assert quiet.run().kind == "success"
+    quiet.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
     quiet.frame()
     snap(quiet)
     assert not overlaps(quiet.boxes())

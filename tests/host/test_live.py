@@ -159,6 +159,19 @@ def test_the_newest_previews_are_kept_and_sent_once(live: Any, clock: SimpleName
     assert run.ui()["sis_live"][0]["previews"] == []
 
 
+def test_the_subject_is_sent_once_and_kept(live: Any, events: list[dict[str, Any]]) -> None:
+    from PIL import Image
+
+    with run_of(live) as run:
+        run.begin(2)
+        run.show_subject(Image.new("RGB", (512, 256), (200, 0, 0)))
+        assert events[-1]["subject"].startswith("data:image/jpeg;base64,") and events[-1]["x"] == []
+        run.step(2, live.Moment("learning", 2, 2), {"loss": 1.0})
+    assert [event["subject"] is not None for event in events] == [False, True, False, False]
+    assert live.histories("workflow-a")[0]["subject"] == events[1]["subject"]  # for a page that is opened later
+    assert run.ui()["sis_live"][0]["subject"] is None
+
+
 def test_pictures_of_a_batch_follow_one_another(live: Any) -> None:
     assert [live.Moment("learning", step, 10, picture, 3).x for picture in (1, 2, 3) for step in (1, 10)] == [1, 10, 11, 20, 21, 30]
 

@@ -8,6 +8,7 @@ class History {
     this.points = [];
     this.names = [];
     this.previews = [];
+    this.subject = null; // the picture that is learned
     this.take(message);
   }
 
@@ -15,6 +16,7 @@ class History {
   take(message) {
     for (const key of ["node", "workflow", "prompt_id", "kind", "began", "state", "moment", "done", "total", "elapsed", "remaining"])
       this[key] = message[key];
+    this.subject = message.subject ?? this.subject;
     this.received = performance.now();
     for (const name of Object.keys(message.series)) if (!this.names.includes(name)) this.names.push(name);
     this.names.sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));

@@ -13,7 +13,7 @@ const STYLE = `
   border-radius: 6px; background: var(--comfy-input-bg); color: var(--input-text); font: 12px/1.3 system-ui, sans-serif; user-select: none; text-align: start; }
 .sis-live * { box-sizing: border-box; }
 .sis-live [hidden] { display: none; }
-.sis-live { --sis-loss: #111111; --sis-one: #8f4200; --sis-two: #0b519b; --sis-three: #0a6238; }
+.sis-live { --sis-loss: #111111; --sis-one: #7d3900; --sis-two: #0b519b; --sis-three: #0a6238; }
 .dark-theme .sis-live { --sis-loss: #ffffff; --sis-one: #ffb757; --sis-two: #79bfff; --sis-three: #7be3a5; }
 .sis-live-status { display: flex; justify-content: space-between; gap: 8px; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .sis-live-status span { overflow: hidden; text-overflow: ellipsis; }
@@ -116,6 +116,7 @@ export class View {
     this.#legend();
     this.#draw();
     this.#previews();
+    this.#enlarge(this.pointed ?? null);
     // a screen reader is told of beginnings and ends alone; the values are there when they are asked for
     if (before !== this.shownState) this.spoken.textContent = history ? `${this.say(history.kind)}: ${this.status.textContent}` : "";
   }
@@ -123,8 +124,8 @@ export class View {
   /** Shows the time that has passed. */
   tick() {
     const { history, say } = this;
-    this.idle.hidden = !!history?.points.length;
-    this.idle.textContent = history ? (history.state === "running" ? "…" : "") : say("idle");
+    this.idle.hidden = !!history?.points.length || !!history?.subject;
+    this.idle.textContent = history ? history.state === "running" ? "…" : history.state === "done" ? say("noCurve") : "" : say("idle");
     this.status.textContent = history ? this.#statusText() : "";
     const left = history?.remainingNow ?? null;
     this.time.textContent = history ? [clock(history.elapsedNow), left === null ? "" : say("left", { time: clock(left) })].filter(Boolean).join(" · ") : "";
@@ -259,13 +260,15 @@ export class View {
   }
 
   #previews() {
-    const shown = this.history?.previews ?? [];
-    const key = `${this.history?.prompt_id} ${shown.map((preview) => preview.done)}`;
+    const { subject, previews = [], prompt_id } = this.history ?? {};
+    const key = `${prompt_id} ${!!subject} ${previews.map((preview) => preview.done)}`;
     if (key === this.shownPreviews) return;
     this.shownPreviews = key;
-    this.#enlarge(null);
+    this.pointed = null;
+    const shown = previews.map((preview) => ({ src: preview.src, text: this.say("preview", preview) }));
+    if (subject) shown.unshift({ src: subject, text: this.say("subject") });
     this.previews.replaceChildren(...shown.map((preview) => {
-      const text = this.say("preview", preview);
+      const { text } = preview;
       const button = make("button", "", { type: "button", title: text });
       button.append(make("img", "", { src: preview.src, alt: text, draggable: "false" }));
       for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => this.#enlarge(preview.src));
@@ -274,9 +277,11 @@ export class View {
     }));
   }
 
-  /** Shows a preview over the curves; null takes it away. */
+  /** Shows a picture over the curves; null goes back to the curves or, before there are any, to the picture that is learned. */
   #enlarge(source) {
-    this.zoom.hidden = !source;
-    if (source) this.zoom.src = source;
+    this.pointed = source;
+    const shown = source ?? (this.history?.points.length ? null : this.history?.subject);
+    this.zoom.hidden = !shown;
+    if (shown && this.zoom.src !== shown) this.zoom.src = shown;
   }
 }
