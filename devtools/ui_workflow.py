@@ -24,7 +24,8 @@ GAP, GROUP_TITLE, GROUP_PADDING, GROUP_GAP = 40, 50, 24, 60
 SHOWS_PICTURES = ("LoadImage", "LoadImageMask", "MaskPreview", "SaveImage", "PreviewImage")
 # what the page shows below a node's widgets besides a picture: text, or the pack's own live view, concept picker and grid
 SHOWS = {"PreviewAny": 190, "SIS_SaveConcept": 60, "SIS_LoadConcept": 70, "SIS_TrainStage1": 550, "SIS_TrainStage2": 235, "SIS_ImagicTextOptimize": 235,
-         "SIS_NullTextInvert": 235, "SIS_EditGrid": 345, "SIS_MaskFromPrompt": 310}
+         "SIS_NullTextInvert": 235, "SIS_EditGrid": 345, "SIS_MaskFromPrompt": 370}
+ROOM = {"SIS_NullTextInvert": 370, "SIS_TimestepAwareKSampler": 450}  # below a node that grows by its preview while it runs
 NOTE_MARGINS, NOTE_LINE, NOTE_PARAGRAPH = 50, 21, 10  # pixels, of a whole note, of a line in it and between its paragraphs
 NOTE_LETTERS = {"#": 26, "1": 31, "": 37}  # how many fit in a line of a heading, a list, or plain text of `WIDTH`
 GROUP_COLOR, NOTE_COLOR, NOTE_BACKGROUND = "#3f789e", "#432", "#653"
@@ -212,7 +213,7 @@ class Sheet:
             down = y + GROUP_TITLE
             for node in column:
                 node.pos = (across, down + TITLE)
-                down += TITLE + node.size[1] + GAP
+                down += TITLE + node.size[1] + ROOM.get(node.type, 0) + GAP
             bottom = max(bottom, down - GAP)
             across += max(node.size[0] for node in column) + GAP
         width, height = across - GAP + GROUP_PADDING - x, bottom + GROUP_PADDING - y

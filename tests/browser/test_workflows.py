@@ -11,7 +11,7 @@ import pytest
 
 from demo import shipped, stand_ins
 from devtools.client import Client
-from devtools.ui_workflow import NOTE, SEEDS, specs
+from devtools.ui_workflow import NOTE, has_control, is_widget, specs
 
 from ..workflows.test_shipped import FEW_INVERTING, FEW_LEARNING, RUNS
 from .frontend import Box, Frontend
@@ -102,22 +102,23 @@ def test_links_survive_saving_again(quiet: Frontend) -> None:
         assert ends[0] == ends[1] and ends[0], name
 
 
-def with_values(ui: dict[str, Any], prompt: dict[str, Any]) -> dict[str, Any]:
+def with_values(ui: dict[str, Any], prompt: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
     """The workflow with another prompt's values in its widgets, as if typed; nodes are the same in both forms, by their ids."""
     for node in ui["nodes"]:
-        names = [entry["name"] for entry in node["inputs"] if "widget" in entry]
-        for name in [name for name in names if name in SEEDS]:
-            names.insert(names.index(name) + 1, "control_after_generate")
-        if node["type"] != NOTE:
-            given = prompt[str(node["id"])]["inputs"]
-            node["widgets_values"] = [given.get(name, value) for name, value in zip(names, node["widgets_values"], strict=True)]
+        if node["type"] == NOTE:
+            continue
+        known, given = specs(info, node["type"]), prompt[str(node["id"])]["inputs"]
+        widgets = [name for name, spec in known.items() if is_widget(spec)]
+        names = [name for widget in widgets for name in ([widget, "control"] if has_control(widget, known[widget]) else [widget])]
+        node["widgets_values"] = [given.get(name, value) for name, value in zip(names, node["widgets_values"], strict=True)]
     return ui
 
 
 @pytest.mark.parametrize("name", shipped.NAMES)
 def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client, name: str, snap: Callable[..., pathlib.Path]) -> None:
     """With the demo's values in the page's widgets; finished pictures make nodes taller in one of the renderers."""
-    quiet.load(with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0])))
+    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), prepared.object_info())
+    quiet.load(filled, new_tab=True)  # in the same tab, its nodes would begin with the last one's pictures
     assert quiet.run().kind == "success"
     quiet.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
     quiet.frame()
@@ -137,12 +138,11 @@ def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> No
     frontend.messages.clear()  # it asks the files' addresses for their sizes, and the browser is kept at home
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize("name", ["Learn a concept", "Edit a photo"])
 def test_a_blueprint_becomes_a_node(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
     """Chosen in the page's own node search; its inner nodes are queued with the values of its widgets."""
     page = quiet.page
-    page.mouse.dblclick(700, 500)
+    page.evaluate("() => window.app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")  # as a double click on the canvas does
     box = page.locator(".comfy-vue-node-search-container input")
     box.wait_for()
     box.fill(name)
