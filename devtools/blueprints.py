@@ -46,7 +46,7 @@ def edit_a_photo(sheet: Blueprint) -> None:
     sheet.output("image", decoder["IMAGE"])
     sheet.output("inversion", inversion["inversion"])
     sheet.output("report", inversion["report"])
-    sheet.lay([Group("Picture and prompts", [[latent, now, then], [source, target, empty]]), Group("Invert", [[inversion], [optimized]]), Group("Edit", [[edit, decoder]])])
+    sheet.lay([Group("Picture and prompts", [[latent, now, then], [source, target, empty]]), Group("Invert", [[inversion], [optimized]]), Group("Edit", [[edit], [decoder]])])
 
 
 @dataclass(frozen=True)

@@ -177,9 +177,9 @@ def edit_a_photo(sheet: Sheet) -> None:
                         "**Too slow**: method *direct* or *negative_prompt*; fewer cells in the grid.", "If it is not right")
     sheet.lay([Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
                Group("2 · Prompts", [[source, target, empty]]),
-               Group("3 · Invert", [[inversion, kept], [optimized, report]]),
+               Group("3 · Invert", [[inversion], [optimized, kept, report]]),
                Group("4 · Try all values", [[grid, tuning], [saved_grid]]),
-               Group("5 · The edit", [[edit, decoder, saved]])])
+               Group("5 · The edit", [[edit], [decoder, saved]])])
 
 
 def edit_grid(sheet: Sheet) -> None:
@@ -203,7 +203,7 @@ def edit_grid(sheet: Sheet) -> None:
     sheet.lay([Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
                Group("2 · Inversion and prompts", [[inversion, source, target], [optimized]]),
                Group("3 · The grid", [[grid, reading], [saved_grid, labels], [saved_cells]]),
-               Group("4 · The chosen cell", [[edit, decoder, saved]])])
+               Group("4 · The chosen cell", [[edit], [decoder, saved]])])
 
 
 def concept_controlnet_upscale(sheet: Sheet) -> None:
@@ -262,7 +262,7 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
                        "the same *steps* in all three nodes, the same *cfg*.\n\nSDE and ancestral samplers add noise of their own and lose the picture.", "What must agree")
     sheet.lay([Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
                Group("2 · Prompts", [[skip, source, target, empty]]),
-               Group("3 · Invert", [[inversion, report], [optimized]]),
+               Group("3 · Invert", [[inversion], [optimized, report]]),
                Group("4 · The stock route", [[positive, rules], [sampler], [decoder, saved]])])
 
 

@@ -15,7 +15,8 @@ LANGUAGES = ("en", *locales.TRANSLATED)
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 REPOSITORY = "https://github.com/single-image-studio/single-image-studio/blob/main/"
-ROW = re.compile(r"^\| (?:[^`|]* )?`(\w+)` \|(.*)\|$", re.MULTILINE)
+# "- **steps**: what it is\" or, translated, "- **名前** *steps*：…\", and typical values in a line of their own; no tables: the panel is too narrow
+ENTRY = re.compile(r"^- \*\*([^*]+)\*\*(?: \*(\w+)\*)?[:：] ?(.*?(?:\\\n  .*)?)$", re.MULTILINE)
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "demo").glob("*.md"))]
 HEAVIEST = 60_000  # bytes of a picture in a help page
 
@@ -45,30 +46,35 @@ def test_a_page_tells_about_every_input_and_output_in_order(infos: Infos, langua
     for node, info in infos.items():
         text = page_path(node, language).read_text(encoding="utf-8")
         assert text.startswith(f"# {locales.read(language)['nodeDefs.json'][node]['display_name']}\n"), node
-        rows = [name for name, _ in ROW.findall(text)]
-        assert rows == [*(name for name, _ in locales.inputs_of(info)), *info["output_name"]], f"{node}, {language}"
+        assert list(entries(text)) == ["input " + name for name, _ in locales.inputs_of(info)] + ["output " + name for name in info["output_name"]], f"{node}, {language}"
+        assert not re.search(r"`|^\|", text, re.MULTILINE), f"{node}, {language}: the panel shows code too faintly, and cuts tables"
 
 
-def bold(cell: str) -> str | None:
-    found = re.search(r"\*\*([^*]+)\*\*", cell)
+def entries(page: str) -> dict[str, str]:
+    """What a page tells of each input and output, in order. Keys: "input steps", "output loss"."""
+    sections = page.split("\n## ")[1:3]
+    return {f"{kind} {name or label}": told for kind, section in zip(("input", "output"), sections) for label, name, told in ENTRY.findall(section)}
+
+
+def bold(line: str) -> str | None:
+    found = re.search(r"\*\*([^*]+)\*\*", line)
     return found[1] if found else None
-
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_default_in_bold_is_the_schemas(infos: Infos, language: str) -> None:
     compared = 0
     for node, info in infos.items():
-        rows = dict(ROW.findall(page_path(node, language).read_text(encoding="utf-8")))
+        told_of = entries(page_path(node, language).read_text(encoding="utf-8"))
         for name, options in locales.inputs_of(info):
-            told, default = bold(rows[name].rsplit("|", 1)[-1]), options.get("default")
+            typical = told_of["input " + name].partition("\\\n")[2]
+            told, default = bold(typical), options.get("default")
             if told is None:
                 assert default in (None, ""), f"{node}.{name}: the page has no default in bold"
                 continue
             compared += 1
             if isinstance(default, bool):
-                cell = rows[name].rsplit("|", 1)[-1]
-                assert ("on" if default else "off") in (told, *re.findall(r"[(（](on|off)[)）]", cell)), f"{node}.{name}"
+                assert ("on" if default else "off") in (told, *re.findall(r"[(（](on|off)[)）]", typical)), f"{node}.{name}"
             elif isinstance(default, (int, float)):
                 assert float(told) == float(default), f"{node}.{name}: the page says {told}, the schema {default}"
             else:
@@ -114,8 +120,8 @@ def test_every_picture_is_shown_and_can_be_drawn_anew() -> None:
 
 # The stock nodes' inputs, and names of other things, that the guides speak of.
 NOT_OURS = {"add_noise", "sampler_name", "scheduler", "start_at_step", "ddim_uniform", "steps_offset", "single_image_studio",
-            "my_dog", "my_dog_2", "my_concept", "anna_dreamshaper"}
-SNAKE = re.compile(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`")
+            "my_dog", "my_dog_2", "my_concept", "my_inversion", "anna_dreamshaper"}
+SNAKE = re.compile(r"[`*]([a-z0-9]+(?:_[a-z0-9]+)+)[`*]")
 
 
 def test_guides_speak_of_inputs_that_there_are(infos: Infos) -> None:

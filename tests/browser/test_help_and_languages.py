@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from devtools import locales
 
 from .frontend import Frontend
+from .graphs import FAINT
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.wide]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 NODE = "SIS_TrainStage1"
 HELP = ".node-help-content .markdown-content"
+MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader should not see
 # The panel asks for the page in its own language first, and in English that is the plain file.
 ASKED_FIRST = re.compile(r"404 \(Not Found\) /extensions/[^/]+/docs/SIS_\w+/en\.md$")
 
@@ -71,12 +74,31 @@ def check_help(page: Frontend, panel: Any) -> None:
     texts = locales.read(page.locale)["nodeDefs.json"][NODE]
     assert panel.locator("h1").inner_text() == texts["display_name"]
     said = panel.inner_text()
-    assert all(entry["tooltip"].replace("`", "") in said for entry in texts["inputs"].values())
+    assert all(re.sub("[`<>]", "", entry["tooltip"]) in re.sub("[<>]", "", said) for entry in texts["inputs"].values())
     pictures = panel.locator("img")
     assert pictures.count() >= 1
     pictures.first.scroll_into_view_if_needed()
     page.page.wait_for_function("(css) => [...document.querySelectorAll(css)].every((picture) => picture.complete)", arg=f"{HELP} img")
     assert all(panel.evaluate("(panel) => [...panel.querySelectorAll('img')].map((picture) => picture.naturalWidth)"))
+
+
+@pytest.mark.parametrize("language", ["en", *locales.TRANSLATED])
+def test_every_page_is_legible_in_the_panel(open_frontend: Callable[..., Frontend], snap: Callable[..., Any], language: str) -> None:
+    """No sign of Markdown is left over, nothing is wider than the panel, and no text is faint."""
+    page, faults = empty(open_frontend("classic", locale=language)), []
+    for node, texts in locales.read(language)["nodeDefs.json"].items():
+        page.forget()
+        panel = open_help(page, place(page, node))
+        expect(panel.locator("h1")).to_have_text(texts["display_name"])
+        said = panel.inner_text()
+        faults += [(node, said[max(0, found.start() - 20):found.end() + 20]) for found in MARKDOWN.finditer(said)]
+        faults += [(node, words) for words in page.page.evaluate(FAINT, HELP)]
+        if not panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth"):
+            faults.append((node, "wider than the panel"))
+        if node == NODE:
+            panel.locator("h2").first.evaluate("(heading) => heading.scrollIntoView()")
+            snap(page)
+    assert not faults, "\n".join(map(str, faults))
 
 
 @pytest.mark.parametrize(("renderer", "language"), [("classic", "en"), ("vue", "en"), ("vue", "zh"), ("classic", "ja")])

@@ -1,0 +1,11 @@
+// Shows numbers such as a learning rate of 0.0001 whole: in some frontends the Vue renderer keeps three digits after the point, and shows and takes 0.
+import { app } from "../../scripts/app.js";
+
+app.registerExtension({
+  name: "single_image_studio.fine_numbers",
+  nodeCreated(node) {
+    if (!node.comfyClass?.startsWith("SIS_")) return;
+    for (const { options } of node.widgets ?? [])
+      if (options?.precision > 3) options.maxFractionDigits = options.precision; // what its number field goes by
+  },
+});
