@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,10 +38,11 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def start_command(host: Host, base: pathlib.Path, port: int) -> list[str]:
-    """The command line of a server that reads and writes inside `base` alone."""
+    """The command line of a server that reads and writes inside `base` alone. COMFYUI_ARGS adds to it, such as another --front-end-root."""
     return [
         str(host.python), "main.py", "--cpu", "--listen", ADDRESS, "--port", str(port),
         "--base-directory", str(base.absolute()), "--database-url", "sqlite:///:memory:",
+        *shlex.split(os.environ.get("COMFYUI_ARGS", "")),
     ]
 
 

@@ -131,6 +131,7 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
                                            loader["VAE"], f"views/view_{number}", number)])
     listed = sheet.node("SIS_EditingPrompts", "Editing Prompts", phrase=concept["phrase"])
     score = sheet.node("PreviewAny", "Score sheet", source=listed["checklist"])
+    score.size, score.room = (640, 780), 40  # shows all ten prompts at once
     each = prompt(sheet, "One prompt at a time", concept["clip"], listed["prompts"])
     drawn = sampled(sheet, " of each prompt", concept["model"], each["CONDITIONING"], negative["CONDITIONING"], latent["LATENT"], loader["VAE"],
                     "views/editing_prompt", 1)

@@ -69,6 +69,7 @@ class Node:
     properties: dict[str, Any] = field(default_factory=dict)
     control: str = "fixed"
     pos: tuple[int, int] = (0, 0)
+    room: int = 0  # pixels below it that it needs once it has run
 
     def __getitem__(self, name: str) -> Output:
         """An output by its name.
@@ -159,7 +160,7 @@ class Sheet:
         if models:
             properties["models"] = [{"name": m.name, "url": m.url, "directory": m.directory} for m in models]
         added = Node(id or self._free_id(), class_type, title or found["display_name"] or class_type, sockets, widgets, outputs, values, links,
-                     (WIDTH, self._height(class_type, known, len(outputs))), properties, control)
+                     (WIDTH, self._height(class_type, known, len(outputs))), properties, control, room=ROOM.get(class_type, 0))
         self.nodes.append(added)
         return added
 
@@ -213,7 +214,7 @@ class Sheet:
             down = y + GROUP_TITLE
             for node in column:
                 node.pos = (across, down + TITLE)
-                down += TITLE + node.size[1] + ROOM.get(node.type, 0) + GAP
+                down += TITLE + node.size[1] + node.room + GAP
             bottom = max(bottom, down - GAP)
             across += max(node.size[0] for node in column) + GAP
         width, height = across - GAP + GROUP_PADDING - x, bottom + GROUP_PADDING - y

@@ -85,8 +85,11 @@ PROMPT_SETS = ("singleinsert", "dreambooth_object", "dreambooth_live")
 
 
 def checklist(prompts: Sequence[EditingPrompt], phrase: str) -> str:
-    """The whole set as one text to score pictures by, with the rule on its last line."""
-    lines = [f"{number}. {prompt.text(phrase)}\n   {prompt.score()}" for number, prompt in enumerate(prompts, 1)]
+    """The whole set as one text to score pictures by, with the rule on its last line.
+
+    In Markdown, as which the page shows it: prompts are code, or their <names> would be taken for HTML and left out.
+    """
+    lines = [f"{number}. `{prompt.text(phrase)}`\n    - {prompt.score()}" for number, prompt in enumerate(prompts, 1)]
     rule = (f"Editing Success Rate (ESR): draw {SEEDS} pictures a prompt with different seeds, give each picture the points of the goals that it shows, "
             f"and divide the sum by the number of pictures ({len(prompts)} x {SEEDS} = {len(prompts) * SEEDS}).")
-    return "\n".join([*lines, rule])
+    return "\n".join([*lines, "", rule])

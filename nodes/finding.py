@@ -49,16 +49,6 @@ class Models:
         mark = f" [{self.package}]"
         return (choice.removesuffix(mark), self.package) if choice.endswith(mark) else (choice, "")
 
-    def accepts(self, choice: str | None) -> bool | str:
-        """True, or what is wrong, for a node's validate_inputs."""
-        if choice is None:
-            return True
-        try:
-            self.path(choice)
-        except InputError as error:
-            return str(error)
-        return True
-
     def path(self, choice: str) -> pathlib.Path:
         """Raises: InputError when there is no such model; a published one's says how to get it."""
         name, _ = self.parse(choice)

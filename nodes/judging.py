@@ -41,5 +41,7 @@ class EditingPrompts(io.ComfyNode):
         phrase = phrase.strip()
         if not phrase:
             raise InputError("`phrase` is empty: write the concept's name and class word, as in <my_concept> face, or connect Load Concept's phrase.")
+        if prompt_set not in editing_prompts.PROMPT_SETS:  # hosts before 0.33 let any text through
+            raise InputError(f"`prompt_set` is {prompt_set!r}: choose one of {', '.join(editing_prompts.PROMPT_SETS)}.")
         chosen = editing_prompts.prompt_set(prompt_set, second_choice)
         return io.NodeOutput([prompt.text(phrase) for prompt in chosen], [prompt.score() for prompt in chosen], editing_prompts.checklist(chosen, phrase))

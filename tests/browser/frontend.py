@@ -25,6 +25,7 @@ NOISE = (
     re.compile(r"404 \(Not Found\) (/api/userdata/(user\.css|comfy\.templates\.json)|/api/userdata\?dir=(workflows|subgraphs)\S*|/user\.css|/favicon\.ico)$"),
     re.compile(r"net::ERR_NAME_NOT_RESOLVED /(releases|nodes|comfy-nodes)\b"),  # its registry and news, which the browser is kept from
     re.compile(r"Attempted to cleanup event listeners for graph that was never set up"),  # its map, of any graph with a subgraph
+    re.compile(r"(404 \(Not Found\) /api/jobs\?|^\[Jobs API\] Failed to fetch jobs: 404 )"),  # frontend 1.49 on a host that is older
     re.compile(r"Cannot read properties of undefined \(reading 'id'\)\n\s+at onChange .*/assets/index-"),
 )
 REFUSED = re.compile(r"400 \(Bad Request\) /api/prompt$|^PromptExecutionError: Prompt execution failed")

@@ -28,6 +28,13 @@ def editing(**changes: Any) -> Graph:
     return {**test_editing.sources(), "inv": test_editing.inversion(steps=2, method="ddim"), "grid": test_editing.grid(**changes)}
 
 
+def finding(**changes: Any) -> Graph:
+    inputs = {"image": ["image", 0], "prompt": "heart", "detector": "sis_demo_dino", "segmenter": "sis_demo_sam", "box_threshold": 0.3, "text_threshold": 0.25,
+              "select": "best", "on_missing": "error", "grow": 0, "feather": 0, "keep_loaded": False}
+    graph = sources()
+    return {"image": graph["image"], "find": node("SIS_MaskFromPrompt", **inputs | changes)}
+
+
 MISTAKES = {
     "an empty mask": (learning(mask=["black", 0]), "`mask` marks nothing: paint or detect the subject, so that it is white in the mask."),
     "no class word": (learning(class_word=" "), "`class_word`"),
@@ -35,6 +42,7 @@ MISTAKES = {
     "a name with a slash": (learning() | {"save": save("a/b", concept=["one", 0])},
                             "`name` is 'a/b', which points into another folder: use letters, digits, _ and -, as in my_concept."),
     "a missing concept": (loading("nobody"), "there is no concept 'nobody' in "),
+    "a missing detector": (finding(detector="groundingdino_swint_ogc.pth"), "`detector`: groundingdino_swint_ogc.pth (694 MB) is not in "),
     "a grid without numbers": (editing(alphas="a, b"), "`alphas` is 'a, b'; expected numbers with commas between them, as in 0.1, 0.2: change `alphas`."),
 }
 

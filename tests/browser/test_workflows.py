@@ -82,7 +82,13 @@ def test_it_opens_whole_and_readable(quiet: Frontend, name: str, snap: Callable[
     assert not quiet.page.evaluate(CUT_NOTES)
     groups = {title: Box(*box) for title, *box in quiet.page.evaluate(BOXES_OF_GROUPS)}
     assert len(groups) == len(ui["groups"]) and not overlaps(groups)
-    for node_id, *numbers in quiet.page.evaluate(BOXES_OF_NODES):
+    check_groups(quiet)
+
+
+def check_groups(frontend: Frontend) -> None:
+    """Every node is wholly in one group, or in none."""
+    groups = {title: Box(*box) for title, *box in frontend.page.evaluate(BOXES_OF_GROUPS)}
+    for node_id, *numbers in frontend.page.evaluate(BOXES_OF_NODES):
         box = Box(*numbers)
         assert [title for title, group in groups.items() if group.overlaps(box)] == [
             title for title, group in groups.items()
@@ -124,6 +130,7 @@ def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client,
     quiet.frame()
     snap(quiet)
     assert not overlaps(quiet.boxes())
+    check_groups(quiet)
 
 
 def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> None:

@@ -56,7 +56,7 @@ def test_a_phrase_goes_in_as_it_is(phrase: str) -> None:
 def test_the_checklist_holds_everything_and_the_rule() -> None:
     prompts = prompt_set("singleinsert")
     lines = checklist(prompts, "<a> face").splitlines()
-    assert len(lines) == 2 * 10 + 1 and lines[0] == "1. A NBA player, <a> face" and "10 x 10 = 100" in lines[-1]
+    assert len(lines) == 2 * 10 + 2 and lines[0] == "1. `A NBA player, <a> face`" and "10 x 10 = 100" in lines[-1]
     assert "25 x 10 = 250" in checklist(prompt_set("dreambooth_live"), "<a> dog")
 
 

@@ -60,11 +60,12 @@ def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> 
     names = finding.DETECTORS.names()
     assert names[0] == "my-dino" and names.index("groundingdino_swint_ogc.pth") < names.index("groundingdino_swint_ogc.pth [groundingdino-py]")
     assert "sam_vit_h_4b8939.pth [segment-anything]" in finding.SEGMENTERS.names()
-    assert finding.DETECTORS.accepts("my-dino") is True and finding.DETECTORS.accepts(None) is True
-    told = finding.DETECTORS.accepts("groundingdino_swinb_cogcoor.pth [groundingdino-py]")
-    assert isinstance(told, str) and "`detector`: groundingdino_swinb_cogcoor.pth (938 MB) is not in" in told and str(folder.parent) in told
+    with pytest.raises(InputError, match=r"`detector`: groundingdino_swinb_cogcoor\.pth \(938 MB\) is not in") as told:
+        finding.DETECTORS.path("groundingdino_swinb_cogcoor.pth [groundingdino-py]")
+    assert str(folder.parent) in str(told.value)
     for evil in ("../../x.pth", "/etc/passwd", "", "my-dino/../../x"):
-        assert "choose another" in str(finding.DETECTORS.accepts(evil))
+        with pytest.raises(InputError, match="choose another"):
+            finding.DETECTORS.path(evil)
     with pytest.raises(InputError, match="https://huggingface.co/facebook/sam-vit-base into"):
         finding.SEGMENTERS.path("sam-vit-base")
     assert finding.DETECTORS.path("my-dino") == pathlib.Path(folder)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import pytest
 
@@ -30,10 +31,19 @@ def test_each_prompt_gives_its_own_picture(server: Client) -> None:
     outputs = server.run(graph)["outputs"]
     pictures = [server.view(image) for image in outputs["out"]["images"]]
     assert len(pictures) == len(set(pictures)) == 10
-    assert "10. heart with teal hair, in front of a pink wall" in json.dumps(outputs["text"])
+    assert "10. `heart with teal hair, in front of a pink wall`" in json.dumps(outputs["text"])
     assert "half a point: police uniform; half a point: blue beret" in json.dumps(outputs["goals"])
 
 
 def test_an_empty_phrase_says_what_to_write(server: Client) -> None:
     with pytest.raises(RunFailed, match="`phrase` is empty"):
         server.run({"list": prompts("  "), "text": node("PreviewAny", source=["list", 2])})
+
+
+def test_an_unknown_set_is_told(host: pathlib.Path) -> None:
+    """By hosts that let it through."""
+    from single_image_studio.nodes.judging import EditingPrompts
+    from single_image_studio.support.errors import InputError
+
+    with pytest.raises(InputError, match="`prompt_set` is 'mine': choose one of singleinsert, dreambooth_object, dreambooth_live"):
+        EditingPrompts.execute("<a> face", "mine")
