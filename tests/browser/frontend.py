@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 RENDERERS = ("classic", "vue")
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 SIZE = {"width": 1600, "height": 1000}
-READY_SECONDS = 120  # an idle machine needs about 5; none of these limits is a measure of anything
+READY_SECONDS = 15  # an idle machine needs about 5; none of these limits is a measure of anything
 END_TYPES = ("execution_success", "execution_error", "execution_interrupted")
 
 # What the host's own page says without any pack (frontend 1.32.9), and nothing else.
 NOISE = (
     re.compile(r"404 \(Not Found\) (/api/userdata/(user\.css|comfy\.templates\.json)|/api/userdata\?dir=(workflows|subgraphs)\S*|/user\.css|/favicon\.ico)$"),
     re.compile(r"net::ERR_NAME_NOT_RESOLVED /(releases|nodes|comfy-nodes)\b"),  # its registry and news, which the browser is kept from
+    re.compile(r"net::ERR_NAME_NOT_RESOLVED /\S+\.(safetensors|pth)$"),  # newer frontends ask a missing model's address for its size
     re.compile(r"Attempted to cleanup event listeners for graph that was never set up"),  # its map, of any graph with a subgraph
-    re.compile(r"(404 \(Not Found\) /api/jobs\?|^\[Jobs API\] Failed to fetch jobs: 404 )"),  # frontend 1.49 on a host that is older
+    re.compile(r"404 \(Not Found\) /api/jobs\?|Failed to fetch (jobs|queue): .*\b404\b"),  # newer frontends on a host without this route
     re.compile(r"Cannot read properties of undefined \(reading 'id'\)\n\s+at onChange .*/assets/index-"),
 )
 REFUSED = re.compile(r"400 \(Bad Request\) /api/prompt$|^PromptExecutionError: Prompt execution failed")
@@ -81,7 +82,8 @@ COLUMNS = """() => {
     let y = 100;
     for (const node of column) {
       places[node.id] = [x, y];
-      y += Math.max(node.size[1], node.type.startsWith("LoadImage") ? 380 : 0) + 90;
+      const drawn = document.querySelector(`[data-node-id="${node.id}"]`)?.offsetHeight ?? 0; // what the Vue renderer needs
+      y += Math.max(node.size[1], drawn, node.type.startsWith("LoadImage") ? 380 : 0) + 90;
     }
     x += Math.max(...column.map((node) => node.size[0])) + 90;
   }
@@ -281,6 +283,7 @@ class Frontend:
         """Closes dialogs, empties the graph and forgets what was said: the page is ready for another test."""
         self.page.keyboard.press("Escape")
         self.page.evaluate("() => document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close())")  # what a failed test left open
+        self.page.evaluate("() => window.app.extensionManager.toast?.removeAll?.()")
         self.enter()
         empty = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}, "version": 0.4}
         self.load(empty)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from demo import shipped, stand_ins
 from devtools.client import Client
@@ -63,17 +64,17 @@ def overlaps(boxes: dict[str, Box]) -> list[tuple[str, str]]:
 
 
 def queued(frontend: Frontend) -> dict[str, Any]:
-    """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one)."""
+    """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one) and what newer ones add to the title."""
     info = frontend.client.object_info()
-    return {node_id: node | {"inputs": {name: value for name, value in node["inputs"].items() if name in specs(info, node["class_type"])}}
-            for node_id, node in frontend.prompt().items()}
+    return {node_id: {"inputs": {name: value for name, value in node["inputs"].items() if name in specs(info, node["class_type"])},
+                      "class_type": node["class_type"], "_meta": {"title": node["_meta"]["title"]}} for node_id, node in frontend.prompt().items()}
 
 
 @pytest.mark.parametrize("name", shipped.NAMES)
 def test_it_opens_whole_and_readable(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
     ui, twin = shipped_file("workflows", name), shipped_file("workflows/api", name)
-    quiet.load(ui)
-    missing = quiet.page.evaluate("() => window.app.canvas.graph.nodes.filter((node) => node.has_errors).map((node) => node.type)")
+    quiet.load(ui, new_tab=True)
+    missing = quiet.page.evaluate("() => window.app.canvas.graph.nodes.map((node) => node.type).filter((type) => !(type in LiteGraph.registered_node_types))")
     assert not missing
     assert queued(quiet) == twin
     quiet.frame()
@@ -135,11 +136,15 @@ def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client,
 
 def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> None:
     frontend.load(shipped_file("workflows", "concept_controlnet_upscale"))
-    dialog = frontend.page.locator(".comfy-missing-models, .p-dialog").filter(has_text="v1-5-pruned-emaonly.safetensors").last
-    dialog.wait_for()
-    text = dialog.inner_text()
-    assert all(name in text for name in ("checkpoints / v1-5-pruned-emaonly.safetensors", "controlnet / control_v11p_sd15_canny_fp16.safetensors",
-                                         "upscale_models / RealESRGAN_x4plus.safetensors"))
+    details = frontend.page.get_by_role("button", name="View details")  # newer frontends list them in their side panel
+    listed = frontend.page.locator(".comfy-missing-models, .p-dialog, [data-testid=properties-panel]").filter(has_text="v1-5-pruned-emaonly.safetensors")
+    expect(listed.or_(details).first).to_be_visible()
+    if details.is_visible():
+        details.click()
+    text = listed.last.inner_text()
+    for folder, file in (("checkpoints", "v1-5-pruned-emaonly.safetensors"), ("controlnet", "control_v11p_sd15_canny_fp16.safetensors"),
+                         ("upscale_models", "RealESRGAN_x4plus.safetensors")):
+        assert folder in text and file in text
     frontend.page.keyboard.press("Escape")
     frontend.page.locator(".p-dialog-mask").wait_for(state="hidden")  # while it fades it takes the next test's clicks
     frontend.messages.clear()  # it asks the files' addresses for their sizes, and the browser is kept at home
@@ -150,10 +155,8 @@ def test_a_blueprint_becomes_a_node(quiet: Frontend, name: str, snap: Callable[.
     """Chosen in the page's own node search; its inner nodes are queued with the values of its widgets."""
     page = quiet.page
     page.evaluate("() => window.app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")  # as a double click on the canvas does
-    box = page.locator(".comfy-vue-node-search-container input")
-    box.wait_for()
-    box.fill(name)
-    page.locator(".comfy-vue-node-search-container .p-autocomplete-option, .p-autocomplete-overlay .p-autocomplete-option").filter(has_text=name).first.click()
+    page.locator(".comfy-vue-node-search-container input, [role=search] input").first.fill(name)
+    page.get_by_role("option").filter(has_text=name).first.click()
     page.wait_for_function("() => window.app.canvas.graph.nodes.length === 1")
     quiet.settle()
     definition = shipped_file("subgraphs", name)["definitions"]["subgraphs"][0]

@@ -1,0 +1,27 @@
+// Says in one sentence what an artist did wrong, where the page does not by itself: newer frontends show only that "this node threw an error",
+// and keep the reason in a report. The sentences are the pack's InputErrors.
+import { app } from "../../scripts/app.js";
+import { nodesOf } from "./page.mjs";
+
+const ENOUGH_FOR_A_DIALOG = 500; // ms; older frontends show theirs in less
+const LIFE = 20_000; // ms
+
+function isSaid(sentence) {
+  return [...document.querySelectorAll("[role=dialog]")].some((dialog) => dialog.textContent.includes(sentence));
+}
+
+app.registerExtension({
+  name: "single_image_studio.error_sentences",
+  setup() {
+    app.api.addEventListener("execution_error", ({ detail }) => {
+      if (!detail?.node_type?.startsWith("SIS_") || !detail.exception_type?.endsWith("InputError")) return;
+      const sentence = String(detail.exception_message).trim().replace(/^InputError: /, "");
+      const inner = String(detail.node_id).split(":").at(-1); // of a node in a subgraph, after its subgraphs' ids
+      const node = nodesOf(detail.node_type).find(({ id }) => String(id) === inner);
+      setTimeout(() => {
+        if (isSaid(sentence)) return;
+        app.extensionManager?.toast?.add({ severity: "error", summary: node?.title ?? detail.node_type, detail: sentence, life: LIFE });
+      }, ENOUGH_FOR_A_DIALOG);
+    });
+  },
+});
