@@ -83,8 +83,10 @@ class TrainStage1(io.ComfyNode):
             embedding=result.embedding, class_word=settings.class_word, lora={}, picture=picture.picture, mask=picture.mask, stage=1,
             settings={"stage1": settings.to_dict()}, losses={"stage1": result.losses}, base_model=fingerprint(model),
             encoder_state=result.encoder_state, name=None)
-        as_trained = ui.PreviewImage(mask_picture(picture.picture, picture.mask), cls=cls).as_dict()
-        return io.NodeOutput(concept, result.losses, ui={**as_trained, **live.ui()})
+        shown = live.ui()
+        if not settings.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
+            shown |= ui.PreviewImage(mask_picture(picture.picture, picture.mask), cls=cls).as_dict()
+        return io.NodeOutput(concept, result.losses, ui=shown)
 
 
 class TrainStage2(io.ComfyNode):

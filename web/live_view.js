@@ -89,10 +89,12 @@ function addView(node) {
   };
 }
 
+// at once: after a reload during a run the first event comes before `setup`, and the page would complain of it
+api.addEventListener(EVENT, ({ detail }) => place(histories.take(detail)));
+
 app.registerExtension({
   name: "SingleImageStudio.LiveView",
   setup() {
-    api.addEventListener(EVENT, ({ detail }) => place(histories.take(detail)));
     api.addEventListener("reconnected", restore);
     setInterval(() => running.forEach((view) => view.tick()), 1000);
   },

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RENDERERS = ("classic", "vue")
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 SIZE = {"width": 1600, "height": 1000}
-READY_SECONDS = 15  # an idle machine needs about 5; none of these limits is a measure of anything
+READY_SECONDS = 120  # an idle machine needs about 5; none of these limits is a measure of anything
 END_TYPES = ("execution_success", "execution_error", "execution_interrupted")
 
 # What the host's own page says without any pack (frontend 1.32.9), and nothing else.

@@ -15,7 +15,7 @@ from .graphs import FAINT
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 NODE = "SIS_TrainStage1"
-HELP = ".node-help-content .markdown-content"
+HELP = ".node-help-content :is(.markdown-content, .comfy-markdown-content)"
 MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader should not see
 # The panel asks for the page in its own language first, and in English that is the plain file.
 ASKED_FIRST = re.compile(r"404 \(Not Found\) /extensions/[^/]+/docs/SIS_\w+/en\.md$")

@@ -2,19 +2,25 @@
 import { clock, figure } from "./words.mjs";
 
 export const HEIGHT = 220;
+const MARGIN = 10; // what the classic renderer leaves free above and below
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 1000, TALL = 100; // the drawing's own units; it is stretched to the node's width
 const KEEP = 0.9; // of the running mean; losses at random timesteps are too noisy to read raw
 const SMOOTHED = new Set(["stage1", "stage2", "text"]);
 
-// Told apart by dash as well as by colour; 4.5 to 1 or more on the host's widget colour, light and dark.
+// Told apart by dash as well as by colour; 4.5 to 1 or more on the host's widget colour: lightness comes from the palette's own text,
+// since frontends do not agree on what marks a dark palette. The two fixed sets are for browsers without relative colours.
 const STYLE = `
-.sis-live { box-sizing: border-box; width: 100%; height: ${HEIGHT}px; padding: 6px 8px; display: flex; flex-direction: column; gap: 4px; overflow: hidden;
+.sis-live { box-sizing: border-box; width: 100%; height: 100%; min-height: ${HEIGHT - 2 * MARGIN}px; padding: 6px 8px; display: flex; flex-direction: column; gap: 4px; overflow: hidden;
   border-radius: 6px; background: var(--comfy-input-bg); color: var(--input-text); font: 12px/1.3 system-ui, sans-serif; user-select: none; text-align: start; }
 .sis-live * { box-sizing: border-box; }
 .sis-live [hidden] { display: none; }
 .sis-live { --sis-loss: #111111; --sis-one: #7d3900; --sis-two: #0b519b; --sis-three: #0a6238; }
 .dark-theme .sis-live { --sis-loss: #ffffff; --sis-one: #ffb757; --sis-two: #79bfff; --sis-three: #7be3a5; }
+@supports (color: oklch(from red l c h)) {
+  .sis-live.sis-live { --sis-loss: var(--input-text); --sis-tone: from var(--input-text) clamp(0.4, l, 0.82);
+    --sis-one: oklch(var(--sis-tone) 0.13 60); --sis-two: oklch(var(--sis-tone) 0.12 250); --sis-three: oklch(var(--sis-tone) 0.13 160); }
+}
 .sis-live-status { display: flex; justify-content: space-between; gap: 8px; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .sis-live-status span { overflow: hidden; text-overflow: ellipsis; }
 .sis-live-time { flex: none; }
