@@ -26,7 +26,8 @@ SIZE = (2800, 1600)  # of the page; the picture is as wide as `WIDTH`
 WIDTH = 1900
 MOST_BYTES = 150_000
 TIME_LIMIT = 1800  # seconds for the run
-MARGIN = 30
+MARGIN = 30  # around the graph
+BARS = 60  # that the page's own bars cover, at the top most of all
 
 READY = "() => window.app?.extensionManager && !window.app.extensionManager.spinner && window.app.canvas?.graph"
 OPEN = """async ([workflow, values, drawn]) => {
@@ -63,12 +64,12 @@ RUN = """async () => {
   await app.queuePrompt(0, 1);
 }"""
 # The boxes of nodes and groups in the page's pixels, once the view shows all of them.
-FRAME = """(margin) => {
+FRAME = """([margin, bars]) => {
   const { canvas } = window.app, area = canvas.canvas.getBoundingClientRect();
   const boxes = [...canvas.graph.nodes.map((node) => node.getBounding()), ...canvas.graph.groups.map((group) => group._bounding)];
   const left = Math.min(...boxes.map((b) => b[0])), top = Math.min(...boxes.map((b) => b[1]));
   const right = Math.max(...boxes.map((b) => b[0] + b[2])), bottom = Math.max(...boxes.map((b) => b[1] + b[3]));
-  const scale = Math.min(1, (area.width - 2 * margin) / (right - left), (area.height - 2 * margin) / (bottom - top));
+  const scale = Math.min(1, (area.width - 2 * (margin + bars)) / (right - left), (area.height - 2 * (margin + bars)) / (bottom - top));
   canvas.ds.scale = scale;
   canvas.ds.offset[0] = (area.width / scale - left - right) / 2;
   canvas.ds.offset[1] = (area.height / scale - top - bottom) / 2;
@@ -113,7 +114,7 @@ def take(page: Page, name: str, painted: bool) -> Image.Image:
     if kind != "execution_success":
         raise DevError(f"{name} did not run: {kind} {message}")
     page.add_style_tag(content=BARE)
-    box = page.evaluate(FRAME, MARGIN)
+    box = page.evaluate(FRAME, [MARGIN, BARS])
     settle(page)
     whole = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     edges = (max(0, box["x"]), max(0, box["y"]), min(whole.width, box["x"] + box["width"]), min(whole.height, box["y"] + box["height"]))

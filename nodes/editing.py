@@ -112,7 +112,7 @@ def _report(latents: Tensor, found: list[Inverted], settings: InversionSettings,
 
 
 def report_text(report: dict[str, Any]) -> str:
-    """The report, for a person."""
+    """The report, for a person: a Markdown list, as some pages take any text for Markdown and would run its lines together."""
 
     def listed(values: list[float]) -> str:
         return ", ".join("exact" if v == float("inf") else f"{v:.2f} dB" for v in values)
@@ -127,7 +127,7 @@ def report_text(report: dict[str, Any]) -> str:
         if inner:
             lines.append(f"inner steps{which}: {sum(inner)} in all: " + " ".join(map(str, inner)))
     lines.append(f"UNet evaluations: {report['unet_evaluations']}; seconds: {report['seconds']:.1f}")
-    return "\n".join(lines)
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def uncond_conditioning(inversion: Inversion) -> list[list[Any]]:

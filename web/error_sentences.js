@@ -4,6 +4,7 @@ import { app } from "../../scripts/app.js";
 import { nodesOf } from "./page.mjs";
 
 const ENOUGH_FOR_A_DIALOG = 500; // ms; older frontends show theirs in less
+const LOOK = 50; // ms; a dialog may be closed again at once
 const LIFE = 20_000; // ms
 
 function isSaid(sentence) {
@@ -18,10 +19,13 @@ app.registerExtension({
       const sentence = String(detail.exception_message).trim().replace(/^InputError: /, "");
       const inner = String(detail.node_id).split(":").at(-1); // of a node in a subgraph, after its subgraphs' ids
       const node = nodesOf(detail.node_type).find(({ id }) => String(id) === inner);
-      setTimeout(() => {
-        if (isSaid(sentence)) return;
-        app.extensionManager?.toast?.add({ severity: "error", summary: node?.title ?? detail.node_type, detail: sentence, life: LIFE });
-      }, ENOUGH_FOR_A_DIALOG);
+      let looks = ENOUGH_FOR_A_DIALOG / LOOK;
+      const timer = setInterval(() => {
+        const said = isSaid(sentence);
+        if (!said && --looks) return;
+        clearInterval(timer);
+        if (!said) app.extensionManager?.toast?.add({ severity: "error", summary: node?.title ?? detail.node_type, detail: sentence, life: LIFE });
+      }, LOOK);
     });
   },
 });

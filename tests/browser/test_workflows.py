@@ -28,6 +28,13 @@ CUT_NOTES = """() => [...document.querySelectorAll(".comfy-markdown-content, .co
   .filter((note) => note.scrollHeight > note.clientHeight + 2).map((note) => note.innerText.slice(0, 40))"""
 
 
+# Whether the canvas has every finished picture that it will draw.
+DRAWN = """() => Object.entries(window.app.nodeOutputs).every(([id, { images }]) => {
+  const node = window.app.canvas.graph.nodes.find((node) => String(node.id) === id);
+  return !node || !images?.length || node.imgs?.length;
+})"""
+
+
 def shipped_file(folder: str, name: str) -> dict[str, Any]:
     return dict(json.loads((ROOT / folder / f"{name}.json").read_text(encoding="utf-8")))
 
@@ -128,6 +135,8 @@ def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client,
     quiet.load(filled, new_tab=True)  # in the same tab, its nodes would begin with the last one's pictures
     assert quiet.run().kind == "success"
     quiet.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
+    if quiet.renderer == "classic":
+        quiet.page.wait_for_function(DRAWN)
     quiet.frame()
     snap(quiet)
     assert not overlaps(quiet.boxes())

@@ -121,7 +121,7 @@ def test_every_inversion_is_told(server: Client, method: str, phases: list[str])
         assert all(value is not None and value >= 0 for value in whole["series"]["distance"])
         if method == "ddim":
             # the report's own numbers
-            text = next(line for line in entry["outputs"]["invert"]["text"][0].splitlines() if line.startswith("error after each step of picture 1"))
+            text = next(line for line in entry["outputs"]["invert"]["text"][0].splitlines() if line.startswith("- error after each step of picture 1"))
             assert whole["series"]["distance"][:5] == pytest.approx([float(v) for v in text.split(": ")[1].split()], rel=0.06)
 
 
