@@ -15,6 +15,7 @@ UPSCALER = Model("RealESRGAN_x4plus.safetensors", f"{HUB}/Comfy-Org/Real-ESRGAN_
 DINO = Model("groundingdino_swint_ogc.pth", "https://github.com/IDEA-Research/GroundingDINO/releases/download/v0.1.0-alpha/groundingdino_swint_ogc.pth", "grounding-dino")
 SAM = Model("sam_vit_b_01ec64.pth", "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth", "sams")
 NEGATIVE = ""
+REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
 
 
 def checkpoint(sheet: Sheet, model: Model = SD15) -> Node:
@@ -171,6 +172,7 @@ def edit_a_photo(sheet: Sheet) -> None:
                       target=target["CONDITIONING"], optimized=optimized["optimized"])
     saved_grid = sheet.node("SaveImage", "Save the grid", images=grid["grid"], filename_prefix="edit_grid")
     report = sheet.node("PreviewAny", "Report", source=inversion["report"])
+    report.size = REPORT_SIZE
     start = sheet.note("### Edit a photo\nThe subject may change its pose, place, size or kind, and stays itself.\n\n1. Choose your checkpoint and picture.\n"
                        "2. **Target prompt**: what the picture should become, in full.\n3. **Source prompt**: what it shows now, or empty, which often keeps structure better.\n"
                        "4. Run, look at the grid, and set *alpha* and *source_ratio* of **Edit** to the best cell.", "Start here")
@@ -178,7 +180,7 @@ def edit_a_photo(sheet: Sheet) -> None:
                         "**Too slow**: method *direct* or *negative_prompt*; fewer cells in the grid.", "If it is not right")
     sheet.lay([Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
                Group("2 · Prompts", [[source, target, empty]]),
-               Group("3 · Invert", [[inversion], [optimized, kept, report]]),
+               Group("3 · Invert", [[inversion], [optimized, kept], [report]]),
                Group("4 · Try all values", [[grid, tuning], [saved_grid]]),
                Group("5 · The edit", [[edit], [decoder, saved]])])
 
@@ -255,6 +257,7 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
     decoder = sheet.node("VAEDecode", "VAE Decode", samples=sampler["LATENT"], vae=loader["VAE"])
     saved = sheet.node("SaveImage", "Save the edit", images=decoder["IMAGE"], filename_prefix="edit_anime")
     report = sheet.node("PreviewAny", "Report", source=inversion["report"])
+    report.size = REPORT_SIZE
     start = sheet.note("### Edit a drawing on an anime checkpoint\nAny SD 1.5 finetune edits; here the stock sampler draws, so that LoRAs and ControlNets fit in between.\n\n"
                        "1. Choose your checkpoint and drawing.\n2. **Target prompt**: in the checkpoint's own words, mostly tags.\n"
                        "3. **Clip skip**: -2 is what most anime checkpoints want.",
@@ -263,7 +266,7 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
                        "the same *steps* in all three nodes, the same *cfg*.\n\nSDE and ancestral samplers add noise of their own and lose the picture.", "What must agree")
     sheet.lay([Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
                Group("2 · Prompts", [[skip, source, target, empty]]),
-               Group("3 · Invert", [[inversion], [optimized, report]]),
+               Group("3 · Invert", [[inversion], [optimized], [report]]),
                Group("4 · The stock route", [[positive, rules], [sampler], [decoder, saved]])])
 
 

@@ -167,7 +167,7 @@ function tell(error) {
 }
 
 app.registerExtension({
-  name: "single_image_studio.concept_picker",
+  name: "SingleImageStudio.ConceptPicker",
   setup() {
     addStyle("style.css");
     // Save Concept says what it saved; the lists then know it without a reload.

@@ -235,7 +235,7 @@ function outputOf(node, outputs) {
 }
 
 app.registerExtension({
-  name: "single_image_studio.edit_grid",
+  name: "SingleImageStudio.EditGrid",
   setup: () => addStyle("style.css"),
   nodeCreated(node) {
     if (node.comfyClass === NODE) addGrid(node);

@@ -1,7 +1,7 @@
 // Says in one sentence what an artist did wrong, where the page does not by itself: newer frontends show only that "this node threw an error",
 // and keep the reason in a report. The sentences are the pack's InputErrors.
 import { app } from "../../scripts/app.js";
-import { nodesOf } from "./page.mjs";
+import { nodeAt } from "./page.mjs";
 
 const ENOUGH_FOR_A_DIALOG = 500; // ms; older frontends show theirs in less
 const LOOK = 50; // ms; a dialog may be closed again at once
@@ -12,19 +12,18 @@ function isSaid(sentence) {
 }
 
 app.registerExtension({
-  name: "single_image_studio.error_sentences",
+  name: "SingleImageStudio.ErrorSentences",
   setup() {
     app.api.addEventListener("execution_error", ({ detail }) => {
       if (!detail?.node_type?.startsWith("SIS_") || !detail.exception_type?.endsWith("InputError")) return;
       const sentence = String(detail.exception_message).trim().replace(/^InputError: /, "");
-      const inner = String(detail.node_id).split(":").at(-1); // of a node in a subgraph, after its subgraphs' ids
-      const node = nodesOf(detail.node_type).find(({ id }) => String(id) === inner);
+      const { title = detail.node_type } = nodeAt(detail.node_id) ?? {};
       let looks = ENOUGH_FOR_A_DIALOG / LOOK;
       const timer = setInterval(() => {
         const said = isSaid(sentence);
         if (!said && --looks) return;
         clearInterval(timer);
-        if (!said) app.extensionManager?.toast?.add({ severity: "error", summary: node?.title ?? detail.node_type, detail: sentence, life: LIFE });
+        if (!said) app.extensionManager?.toast?.add({ severity: "error", summary: title, detail: sentence, life: LIFE });
       }, LOOK);
     });
   },

@@ -2,7 +2,7 @@
 import { app } from "../../scripts/app.js";
 
 app.registerExtension({
-  name: "single_image_studio.fine_numbers",
+  name: "SingleImageStudio.FineNumbers",
   nodeCreated(node) {
     if (!node.comfyClass?.startsWith("SIS_")) return;
     for (const { options } of node.widgets ?? [])

@@ -5,6 +5,7 @@ import { app } from "../../scripts/app.js";
 import { Histories } from "./live/history.mjs";
 import { HEIGHT, View } from "./live/view.mjs";
 import { speaker } from "./live/words.mjs";
+import { nodeAt } from "./page.mjs";
 
 const EVENT = "single_image_studio.live";
 const KINDS = { SIS_TrainStage1: "stage1", SIS_TrainStage2: "stage2", SIS_ImagicTextOptimize: "text", SIS_NullTextInvert: "inversion" };
@@ -16,16 +17,6 @@ const running = new Set(); // views whose clock goes on
 const waiting = new Map(); // view -> history, until the next frame
 
 const rootGraph = () => app.rootGraph ?? app.graph;
-const byId = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Number(id));
-
-/** The node of an id such as "4", or "2:4" inside a subgraph, in the open workflow. */
-function locate(id) {
-  const path = String(id).split(":");
-  return path.reduce((graph, step, depth) => {
-    const node = byId(graph, step);
-    return depth === path.length - 1 ? node : node?.subgraph;
-  }, rootGraph());
-}
 
 /** Shows a history at the next frame: many events between two frames cost one drawing. */
 function show(view, history) {
@@ -44,7 +35,7 @@ function drawWaiting() {
 
 function place(history) {
   if (!history || history.workflow !== rootGraph()?.id) return;
-  const node = locate(history.node);
+  const node = nodeAt(history.node);
   if (views.has(node) && KINDS[node.comfyClass] === history.kind) show(views.get(node), history);
 }
 

@@ -39,6 +39,15 @@ export function nodesOf(type, graph = app.rootGraph ?? app.graph) {
   return found;
 }
 
+/** The node of an id such as "4", or "2:4" inside a subgraph, in the open workflow. */
+export function nodeAt(id) {
+  const path = String(id).split(":");
+  return path.reduce((graph, step, depth) => {
+    const node = graph?.getNodeById(step) ?? graph?.getNodeById(Number(step)); // ids are numbers in some frontends, strings in others
+    return depth === path.length - 1 ? node : node?.subgraph;
+  }, app.rootGraph ?? app.graph);
+}
+
 export function widgetOf(node, name) {
   return node.widgets?.find((widget) => widget.name === name);
 }

@@ -13,8 +13,9 @@ from .graphs import Graph, numbered
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 # The colours at the corner and in the middle of a picture.
-COLOURS = """async (image) => {
-  if (!image?.naturalWidth) return null;
+COLOURS = """async (find) => {
+  let image;
+  while (!(image = find())?.naturalWidth) await new Promise((done) => setTimeout(done, 50));
   const own = new Image();
   own.src = image.src;
   await own.decode();
@@ -23,11 +24,11 @@ COLOURS = """async (image) => {
   context.drawImage(own, own.naturalWidth / 2, own.naturalHeight / 2, 1, 1, 1, 0, 1, 1);
   return [0, 1].map((x) => [...context.getImageData(x, 0, 1, 1).data]);
 }"""
-BEFORE = f"() => ({COLOURS})(document.querySelector('.sis-live-previews img'))"  # in the live view
+BEFORE = f"() => ({COLOURS})(() => document.querySelector('.sis-live-previews img'))"  # in the live view
 # The node's own picture, wherever the renderer keeps it.
 AFTERWARDS = f"""(id) => {{
   const node = app.graph.nodes.find((n) => String(n.id) === id), vue = document.querySelector(`[data-node-id="${{id}}"]`);
-  return ({COLOURS})(vue ? [...vue.querySelectorAll("img")].find((image) => !image.closest(".sis-live")) : node.imgs?.[0]);
+  return ({COLOURS})(() => vue ? [...vue.querySelectorAll("img")].find((image) => !image.closest(".sis-live")) : node.imgs?.[0]);
 }}"""
 
 
@@ -44,7 +45,6 @@ def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend
     frontend.load_api(graph)
     frontend.frame(ids["one"])
     run = frontend.queue()
-    page.wait_for_function(BEFORE, timeout=60_000)
     during = page.evaluate(BEFORE)
     page.wait_for_function("() => document.querySelector('.sis-live-chart path[data-term]')", timeout=60_000)
     page.locator(".sis-live-previews button").first.focus()
@@ -59,10 +59,9 @@ def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend
     graph, ids = numbered(oblong(steps=2))
     frontend.load_api(graph)
     assert frontend.run().kind == "success"
-    page.wait_for_function(AFTERWARDS, arg=ids["one"])
     frontend.frame(ids["one"])
-    snap(frontend, "afterwards")
     corner, middle = page.evaluate(AFTERWARDS, ids["one"])
+    snap(frontend, "afterwards")
     assert max(corner[:3]) - min(corner[:3]) < 12 and max(corner[:3]) < 100  # grey and dark outside
     assert max(middle[:3]) - min(middle[:3]) > 60  # in colour inside
     for before, after in zip(during, (corner, middle)):
