@@ -188,7 +188,7 @@ def test_a_concept_that_was_just_saved_is_in_the_list(frontend: Frontend, librar
     assert frontend.run().kind == "success"
     listed = "(name) => app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets[0].options.values.includes(name)"
     frontend.page.wait_for_function(listed, arg=name)
-    frontend.frame()
+    frontend.frame(*frontend.node_ids("SIS_LoadConcept"))  # nodes that are shown small take no clicks
     frontend.page.locator(".sis-face").click()
     expect(frontend.page.get_by_role("option").first).to_contain_text(name)  # the newest
     frontend.page.keyboard.press("Escape")
