@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from demo import shipped, stand_ins
+from demo import shipped
 from devtools.client import Client
 from devtools.ui_workflow import NOTE, has_control, is_widget, specs
 
-from ..workflows.test_shipped import FEW_INVERTING, FEW_LEARNING, RUNS
+from ..workflows.test_shipped import RUNS, prepare
 from .frontend import Box, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -51,10 +51,7 @@ def furnished(session_server: Client) -> Client:
 @pytest.fixture(scope="module")
 def prepared(furnished: Client) -> Client:
     """And with the concepts, the inversion and the models that they load."""
-    assert furnished.base is not None
-    stand_ins.furnish(furnished.base, noise=0.05)
-    shipped.prepare(furnished, FEW_LEARNING, FEW_INVERTING)
-    return furnished
+    return prepare(furnished)
 
 
 @pytest.fixture

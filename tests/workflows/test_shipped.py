@@ -126,13 +126,17 @@ RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
 }
 
 
+def prepare(server: Client) -> Client:
+    """Gives the host the concepts, the inversion, and the ControlNet and upscaler that the workflows want."""
+    assert server.base is not None
+    stand_ins.furnish(server.base, noise=0.05)
+    shipped.prepare(server, FEW_LEARNING, FEW_INVERTING)
+    return server
+
+
 @pytest.fixture(scope="module")
 def prepared(session_server: Client) -> Client:
-    """The host with the concepts, the inversion, and the ControlNet and upscaler that the workflows want."""
-    assert session_server.base is not None
-    stand_ins.furnish(session_server.base, noise=0.05)
-    shipped.prepare(session_server, FEW_LEARNING, FEW_INVERTING)
-    return session_server
+    return prepare(session_server)
 
 
 def saved(client: Client, prompt: dict[str, Any]) -> dict[str, list[np.ndarray]]:
