@@ -1,1 +1,2 @@
-"""Learning a concept from one picture: image encoders, settings, and the file that keeps the result. Needs only torch."""
+"""Learning a concept from one picture: image encoders, settings, and the file that keeps the result. Needs only
+torch."""

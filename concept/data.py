@@ -1,4 +1,5 @@
 """A learned concept, as nodes hand it on."""
+
 from __future__ import annotations
 
 import hashlib
@@ -45,7 +46,10 @@ class Concept:
         _check_embedding(self.embedding)
         _check_pictures(self.picture, self.mask)
         if not isinstance(self.class_word, str) or not self.class_word.strip():
-            raise InputError(f"the concept's class word is {self.class_word!r}; expected a word such as face: train it again with a `class_word`.")
+            raise InputError(
+                f"the concept's class word is {self.class_word!r}; expected a word such as face: train it again with a"
+                " `class_word`."
+            )
         if self.stage not in (1, 2):
             raise InputError(f"the concept's stage is {self.stage!r}; expected 1 or 2: train it again.")
         for name, tensor in self.lora.items():
@@ -56,7 +60,8 @@ class Concept:
         return f"<{name}> {self.class_word}"
 
     def fingerprint(self) -> str:
-        """16 hex digits that tell concepts apart: equal for the same class word and the same bits of embedding and LoRA."""
+        """16 hex digits that tell concepts apart: equal for the same class word and the same bits of embedding and
+        LoRA."""
         digest = hashlib.sha256(self.class_word.encode("utf-8"))
         for name, tensor in [("embedding", self.embedding), *sorted(self.lora.items())]:
             # Name, dtype and shape delimit the bytes, so that two concepts never run together into the same stream.
@@ -72,29 +77,43 @@ def tensor_bytes(tensor: Tensor) -> bytes:
 
 def _check_embedding(embedding: Tensor) -> None:
     if embedding.dim() != 2 or 0 in embedding.shape:
-        raise InputError(f"the concept's embedding has shape {tuple(embedding.shape)}; expected (words, width): train it again.")
+        raise InputError(
+            f"the concept's embedding has shape {tuple(embedding.shape)}; expected (words, width): train it again."
+        )
     if embedding.dtype != torch.float32 or embedding.device.type != "cpu":
-        raise InputError(f"the concept's embedding is {embedding.dtype} on {embedding.device}; expected torch.float32 on cpu: train it again.")
+        raise InputError(
+            f"the concept's embedding is {embedding.dtype} on {embedding.device}; expected torch.float32 on cpu: train"
+            " it again."
+        )
     _check_finite("embedding", embedding)
 
 
 def _check_pictures(picture: Tensor | None, mask: Tensor | None) -> None:
     if picture is not None:
-        _check_pixels("picture", picture, "(1, H, W, 3)", picture.dim() == 4 and picture.shape[0] == 1 and picture.shape[3] == 3)
+        _check_pixels(
+            "picture", picture, "(1, H, W, 3)", picture.dim() == 4 and picture.shape[0] == 1 and picture.shape[3] == 3
+        )
     if mask is not None:
         _check_pixels("mask", mask, "(1, H, W)", mask.dim() == 3 and mask.shape[0] == 1)
     if picture is not None and mask is not None and picture.shape[1:3] != mask.shape[1:]:
         sizes = f"picture is {tuple(picture.shape[1:3])} and its mask {tuple(mask.shape[1:])}"
-        raise InputError(f"the concept's {sizes} high and wide; expected the same: train it again with a `mask` of the picture's size.")
+        raise InputError(
+            f"the concept's {sizes} high and wide; expected the same: train it again with a `mask` of the picture's"
+            " size."
+        )
 
 
 def _check_pixels(name: str, pixels: Tensor, expected: str, fits: bool) -> None:
     if not fits or 0 in pixels.shape or pixels.dtype != torch.float32:
         found = f"has shape {tuple(pixels.shape)} and {pixels.dtype}"
-        raise InputError(f"the concept's {name} {found}; expected {expected}, not empty, in torch.float32: train it again.")
+        raise InputError(
+            f"the concept's {name} {found}; expected {expected}, not empty, in torch.float32: train it again."
+        )
     _check_finite(name, pixels)
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:
     if not torch.isfinite(tensor).all():
-        raise InputError(f"the concept's {name} holds numbers that are not finite: train it again, with a lower `learning_rate`.")
+        raise InputError(
+            f"the concept's {name} holds numbers that are not finite: train it again, with a lower `learning_rate`."
+        )

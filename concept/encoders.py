@@ -1,13 +1,14 @@
 """Image encoders: one picture in, one word of the text encoder's input out.
 
 Every encoder maps pixels (1, 3, H, W) in [0, 1] to an embedding (1, width), in fp32. It is trained on a single picture,
-together with nothing else, and thrown away afterwards: only its output is kept. Why an encoder at all, when a free vector
-would do? Its many parameters move the vector faster and more smoothly than gradient steps on the vector itself do; the
-method's authors report that a free embedding converges slower. `none` is that free embedding, for comparison.
+together with nothing else, and thrown away afterwards: only its output is kept. Why an encoder at all, when a free
+vector would do? Its many parameters move the vector faster and more smoothly than gradient steps on the vector itself
+do; the method's authors report that a free embedding converges slower. `none` is that free embedding, for comparison.
 
 Sources: SingleInsert (architecture and size of the encoder); Radford et al. 2021, arXiv:2103.00020, and its public code
 (layout and initialisation of the vision transformer).
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -31,7 +32,10 @@ def preprocess(pixels: Tensor) -> Tensor:
     Raises: InputError for another shape.
     """
     if pixels.dim() != 4 or pixels.shape[:2] != (1, 3):
-        raise InputError(f"the picture for the encoder has shape {tuple(pixels.shape)}; expected one RGB picture, (1, 3, H, W): change `image`.")
+        raise InputError(
+            f"the picture for the encoder has shape {tuple(pixels.shape)}; expected one RGB picture, (1, 3, H, W):"
+            " change `image`."
+        )
     size = (PICTURE_SIZE, PICTURE_SIZE)
     small = F.interpolate(pixels.float(), size=size, mode="bicubic", antialias=True)
     return (small.clamp(0, 1) - 0.5) / 0.5  # bicubic overshoots at edges; 8-bit resizing clips there too
@@ -47,8 +51,8 @@ class QuickGELU(nn.Module):
 class SelfAttention(nn.Module):
     """Multi-head attention over (B, N, width), initialised as nn.MultiheadAttention initialises itself.
 
-    nn.MultiheadAttention may take another path, with other rounding, when no gradient is wanted. Here the same code runs
-    both ways, so that `Anchored` can rely on equal bits.
+    nn.MultiheadAttention may take another path, with other rounding, when no gradient is wanted. Here the same code
+    runs both ways, so that `Anchored` can rely on equal bits.
     """
 
     def __init__(self, width: int, heads: int):
@@ -86,8 +90,8 @@ class Block(nn.Module):
 class VisionTransformer(nn.Module):
     """CLIP's ViT-B/32 with random weights: 88,045,824 parameters at output width 768.
 
-    The class token, the positions and the projection start at N(0, 1/width), the blocks at torch's defaults, as in CLIP's
-    public code. The output, ln_post(CLS) @ proj, is neither normalised nor scaled.
+    The class token, the positions and the projection start at N(0, 1/width), the blocks at torch's defaults, as in
+    CLIP's public code. The output, ln_post(CLS) @ proj, is neither normalised nor scaled.
     """
 
     def __init__(self, output_width: int, *, width: int = 768, layers: int = 12, heads: int = 12, patch: int = 32):
@@ -113,14 +117,16 @@ class VisionTransformer(nn.Module):
 class ConvolutionalEncoder(nn.Module):
     """ResNet-18 with group norm and a linear head: 11,570,496 parameters at output width 768.
 
-    Batch norm would see a batch of one picture: its statistics would be that picture's own, different between training and
-    evaluation. Group norm has as many parameters and needs no batch.
+    Batch norm would see a batch of one picture: its statistics would be that picture's own, different between training
+    and evaluation. Group norm has as many parameters and needs no batch.
     """
 
     def __init__(self, output_width: int):
         super().__init__()
         resnet18 = _import_resnet18()
-        self.resnet = resnet18(norm_layer=lambda channels: nn.GroupNorm(NORM_GROUPS, channels), num_classes=output_width)
+        self.resnet = resnet18(
+            norm_layer=lambda channels: nn.GroupNorm(NORM_GROUPS, channels), num_classes=output_width
+        )
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (1, 3, H, W) in [0, 1]. Returns (1, output_width)."""
@@ -136,7 +142,8 @@ class FreeEmbedding(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: ignored. Returns (1, width)."""
-        return self.embedding * 1.0  # not the parameter itself: a caller that changed the result in place would change it
+        # not the parameter itself: a caller that changed the result in place would change it
+        return self.embedding * 1.0
 
 
 class Anchored(nn.Module):
@@ -144,8 +151,8 @@ class Anchored(nn.Module):
 
     The concept file keeps the vector and nothing of the encoder, which is a hundred times larger than all the rest. To
     train on, a new encoder with random weights takes over, and only its *change* counts:
-    output = vector + encoder(pixels) - encoder_at_start(pixels). So training starts at the saved vector, to the bit on one
-    device, and the encoder's gradients are what they would be without the anchor.
+    output = vector + encoder(pixels) - encoder_at_start(pixels). So training starts at the saved vector, to the bit on
+    one device, and the encoder's gradients are what they would be without the anchor.
 
     encoder: maps pixels to (1, width), already on the device it will train on.
     vector: (1, width), what was saved. pixels: (1, 3, H, W) in [0, 1], the picture that `forward` will get.
@@ -157,7 +164,8 @@ class Anchored(nn.Module):
 
     def __init__(self, encoder: nn.Module, vector: Tensor, pixels: Tensor):
         super().__init__()
-        # Gradients are on although none is wanted, so that the same kernels, with the same rounding, run as in training.
+        # Gradients are on although none is wanted, so that the same kernels, with the same rounding, run as in
+        # training.
         with torch.inference_mode(False), torch.enable_grad():
             at_start = encoder(pixels.clone()).detach().clone()
             saved = vector.detach().to(at_start).clone()
@@ -184,8 +192,12 @@ def build_encoder(kind: str, width: int, seed: int, start: Tensor) -> nn.Module:
     if kind not in ENCODER_KINDS:
         raise InputError(f"`encoder` is {kind!r}; expected one of {', '.join(ENCODER_KINDS)}: choose one of these.")
     if start.numel() != width:
-        raise InputError(f"the encoder's start has {start.numel()} numbers, this `clip`'s words have {width}: connect the CLIP of the same checkpoint.")
-    # The host calls nodes in inference mode, where parameters made would never train. Only the CPU's generator is seeded:
+        raise InputError(
+            f"the encoder's start has {start.numel()} numbers, this `clip`'s words have {width}: connect the CLIP of"
+            " the same checkpoint."
+        )
+    # The host calls nodes in inference mode, where parameters made would never train. Only the CPU's generator is
+    # seeded:
     # torch.manual_seed would reseed the GPUs' too, which fork_rng(devices=[]) does not restore.
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -195,9 +207,9 @@ def build_encoder(kind: str, width: int, seed: int, start: Tensor) -> nn.Module:
 def resume_encoder(encoder: nn.Module, state: Mapping[str, Tensor] | None, vector: Tensor, pixels: Tensor) -> nn.Module:
     """Brings a newly built encoder to where a concept's training ended.
 
-    state: the concept's `encoder_state`, which the wire carries: all weights, so that training goes on as if it had never
-    stopped. Without it, as after loading a file, the encoder is anchored at the saved vector; a free embedding that was
-    built with `start` = vector needs no anchor.
+    state: the concept's `encoder_state`, which the wire carries: all weights, so that training goes on as if it had
+    never stopped. Without it, as after loading a file, the encoder is anchored at the saved vector; a free embedding
+    that was built with `start` = vector needs no anchor.
     vector, pixels: as for `Anchored`.
     Raises: InputError when vector and encoder differ in shape.
     """
@@ -224,5 +236,7 @@ def _import_resnet18() -> Callable[..., nn.Module]:
     try:
         from torchvision.models import resnet18
     except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: built for another torch
-        raise InputError(f"`encoder` cnn needs torchvision, which cannot be imported here ({error}): choose vit_b32 or none.") from error
+        raise InputError(
+            f"`encoder` cnn needs torchvision, which cannot be imported here ({error}): choose vit_b32 or none."
+        ) from error
     return resnet18

@@ -1,4 +1,5 @@
 """Writes a concept as the two files that other tools load: an embedding and a LoRA."""
+
 from __future__ import annotations
 
 import contextlib
@@ -24,8 +25,8 @@ def export_for_other_tools(concept: Concept, embeddings_folder: Path, loras_fold
     Prompts then take the concept as "embedding:NAME class", and Load LoRA its LoRA, with the same pictures as through
     Load Concept. A file that holds just the same already is left as it is.
     Returns the paths, the embedding's first.
-    Raises: FileTaken when another's file has that name; InputError when the name or the disk does not serve. What this call
-    had written by then is removed again.
+    Raises: FileTaken when another's file has that name; InputError when the name or the disk does not serve. What this
+    call had written by then is removed again.
     """
     name = check_name(name)
     jobs = [(embeddings_folder / (name + EXTENSION), embedding_tensors(concept), {"name": name})]
@@ -60,9 +61,12 @@ def lora_tensors(concept: Concept) -> dict[str, Tensor]:
 
 
 def lora_metadata(concept: Concept, name: str) -> dict[str, str]:
-    """The metadata by which other tools recognise a kohya LoRA. Ranks or alphas that differ are called "Dynamic" there."""
+    """The metadata by which other tools recognise a kohya LoRA. Ranks or alphas that differ are called "Dynamic"
+    there."""
     ranks = {tensor.shape[0] for key, tensor in concept.lora.items() if key.endswith(DOWN)}
-    alphas = {float(tensor) for key, tensor in concept.lora.items() if key.endswith(ALPHA)} or {float(rank) for rank in ranks}
+    alphas = {float(tensor) for key, tensor in concept.lora.items() if key.endswith(ALPHA)} or {
+        float(rank) for rank in ranks
+    }
     return {
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(ranks.pop()) if len(ranks) == 1 else "Dynamic",
@@ -76,9 +80,14 @@ def _holds(path: Path, tensors: dict[str, Tensor]) -> bool:
     """Tells whether a file holds exactly these tensors. The header is compared first: LoRA folders have large files."""
     try:
         entries = read_header(path).tensors
-        if {key: entry.get("shape") for key, entry in entries.items()} != {key: list(tensor.shape) for key, tensor in tensors.items()}:
+        if {key: entry.get("shape") for key, entry in entries.items()} != {
+            key: list(tensor.shape) for key, tensor in tensors.items()
+        }:
             return False
         found = read_tensors(path)
     except InputError:
         return False
-    return all(found[key].dtype == tensor.dtype and torch.equal(found[key], tensor.detach().cpu()) for key, tensor in tensors.items())
+    return all(
+        found[key].dtype == tensor.dtype and torch.equal(found[key], tensor.detach().cpu())
+        for key, tensor in tensors.items()
+    )

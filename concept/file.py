@@ -5,6 +5,7 @@ Tensors: `embedding` (n, width) float32; `lora.NAME` with kohya names; `picture_
 Metadata, all strings: `format`, `format_version`, `class_word`, `stage`, `settings` and `losses` (JSON), `base_model`,
 `name`, `created` (ISO 8601, UTC), `fingerprint`. A newer version may add names; this one passes over them.
 """
+
 from __future__ import annotations
 
 import json
@@ -59,12 +60,16 @@ def load_concept(path: Path) -> Concept:
     metadata = _read_concept_header(path).metadata
     tensors = read_tensors(path)
     try:
-        with torch.inference_mode(False):  # the host calls nodes in it, and Stage II could not train on what is made there
+        # the host calls nodes in it, and Stage II could not train on what is made there
+        with torch.inference_mode(False):
             concept = _concept_from(tensors, metadata, path.stem)
     except InputError as error:
         raise InputError(f"{path.name} cannot be used: {error}") from error
     if metadata.get("fingerprint", concept.fingerprint()) != concept.fingerprint():
-        raise InputError(f"{path.name} was damaged or changed after it was saved (its fingerprint does not fit): copy or download it again, or {CHOOSE}.")
+        raise InputError(
+            f"{path.name} was damaged or changed after it was saved (its fingerprint does not fit): copy or download it"
+            f" again, or {CHOOSE}."
+        )
     return concept
 
 
@@ -110,7 +115,8 @@ def read_thumbnail(path: Path) -> Tensor | None:
 
 
 def same_concept(concept: Concept, path: Path, include_picture: bool = True) -> bool:
-    """Tells whether a file already holds this concept: same vectors, LoRA, class word and settings, picture kept or not.
+    """Tells whether a file already holds this concept: same vectors, LoRA, class word and settings, picture kept or
+    not.
 
     A file that cannot be read, or is something else, holds another.
     """
@@ -121,14 +127,19 @@ def same_concept(concept: Concept, path: Path, include_picture: bool = True) -> 
         return False
     keeps_picture = include_picture and concept.picture is not None
     same_learned = header.metadata.get("fingerprint") == concept.fingerprint()
-    return same_learned and settings == json.loads(json.dumps(concept.settings)) and _has(header, "picture") == keeps_picture
+    return (
+        same_learned
+        and settings == json.loads(json.dumps(concept.settings))
+        and _has(header, "picture") == keeps_picture
+    )
 
 
 def free_name(folders: Sequence[Path], name: str, concept: Concept, include_picture: bool = True) -> str:
-    """The first of NAME, NAME_2, NAME_3 … under which a concept can be kept in all folders without touching another's file.
+    """The first of NAME, NAME_2, NAME_3 … under which a concept can be kept in all folders without touching another's
+    file.
 
-    folders: of concepts, embeddings and LoRAs; they need not exist yet. An existing file that holds just this concept, or
-    just its embedding or LoRA, can stay, so the same concept saved twice keeps its name.
+    folders: of concepts, embeddings and LoRAs; they need not exist yet. An existing file that holds just this concept,
+    or just its embedding or LoRA, can stay, so the same concept saved twice keeps its name.
     NAME.pt and the like count as taken too: prompts would find the new file in their place.
     Raises: InputError when the name cannot be used at all.
     """
@@ -148,7 +159,10 @@ def check_width(concept: Concept, width: int) -> None:
     found = concept.embedding.shape[1]
     if found != width:
         sizes = f"`concept` has words of {found} numbers and `clip` has words of {width}"
-        raise InputError(f"{sizes}: connect the CLIP of the kind of checkpoint that it was trained on, or train it again on this one.")
+        raise InputError(
+            f"{sizes}: connect the CLIP of the kind of checkpoint that it was trained on, or train it again on this"
+            " one."
+        )
 
 
 def _metadata(concept: Concept, name: str) -> dict[str, str]:
@@ -185,7 +199,14 @@ def _texts(metadata: dict[str, str], name: str) -> dict[str, Any]:
     if not isinstance(settings, dict) or not isinstance(losses, dict):
         raise InputError(f"the metadata of {name}{EXTENSION} is damaged (settings or losses are no table): {CHOOSE}.")
     base_model = metadata.get("base_model", "")
-    return {"name": name, "class_word": class_word, "stage": stage, "settings": settings, "losses": losses, "base_model": base_model}
+    return {
+        "name": name,
+        "class_word": class_word,
+        "stage": stage,
+        "settings": settings,
+        "losses": losses,
+        "base_model": base_model,
+    }
 
 
 def _read_concept_header(path: Path) -> Header:
@@ -197,7 +218,10 @@ def _read_concept_header(path: Path) -> Header:
     if not version.isdecimal() or int(version) < 1:
         raise InputError(f"the format version of {path.name} is {version!r}; expected a number: {CHOOSE}.")
     if int(version) > FORMAT_VERSION:
-        raise InputError(f"{path.name} was made by a newer version of Single Image Studio (format {int(version)}; this one reads {FORMAT_VERSION}): update the pack.")
+        raise InputError(
+            f"{path.name} was made by a newer version of Single Image Studio (format {int(version)}; this one reads"
+            f" {FORMAT_VERSION}): update the pack."
+        )
     shape = header.tensors.get("embedding", {}).get("shape", [])
     if len(shape) != 2:
         raise InputError(f"the embedding in {path.name} has shape {tuple(shape)}; expected (words, width): {CHOOSE}.")

@@ -2,6 +2,7 @@
 
 Source: Hu et al. 2021, arXiv:2106.09685. Scale 1, which is alpha = rank in kohya's convention.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -33,11 +34,14 @@ class LoraSet(nn.Module):
 
     def __init__(self, targets: Mapping[str, nn.Module], rank: int, generator: torch.Generator) -> None:
         super().__init__()
-        # A plain dict: these modules are the host's, not ours to train. Sorted: the seeded draws must not depend on who lists them how.
+        # A plain dict: these modules are the host's, not ours to train. Sorted: the seeded draws must not depend on who
+        # lists them how.
         self.targets = dict(sorted(targets.items()))
         self.rank = rank
         self.enabled = True
-        self.layers = nn.ModuleDict({name: Lora(*_in_out(layer), rank, generator) for name, layer in self.targets.items()})
+        self.layers = nn.ModuleDict(
+            {name: Lora(*_in_out(layer), rank, generator) for name, layer in self.targets.items()}
+        )
 
     def place(self) -> LoraSet:
         """Moves each LoRA to its layer's device: the host may keep the text encoder and the UNet on different ones."""
@@ -94,9 +98,15 @@ class LoraSet(nn.Module):
         for name, lora in self._loras():
             up, down = weights.get(f"{name}.lora_up.weight"), weights.get(f"{name}.lora_down.weight")
             if up is None or down is None:
-                raise InputError(f"`concept` has a LoRA without {name}: set `train_text_encoder` as it was when the concept was trained.")
+                raise InputError(
+                    f"`concept` has a LoRA without {name}: set `train_text_encoder` as it was when the concept was"
+                    " trained."
+                )
             if up.shape != lora.up.shape or down.shape != lora.down.shape:
-                raise InputError(f"`concept` has a LoRA of rank {down.shape[0]} and `rank` is {self.rank}: set `rank` to {down.shape[0]} to go on from it.")
+                raise InputError(
+                    f"`concept` has a LoRA of rank {down.shape[0]} and `rank` is {self.rank}: set `rank` to"
+                    f" {down.shape[0]} to go on from it."
+                )
             with torch.no_grad():
                 lora.up.copy_(up)
                 lora.down.copy_(down)

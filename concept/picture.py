@@ -1,4 +1,5 @@
 """Brings a picture and its mask into the form that training takes: square, sides a multiple of 64."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -32,7 +33,10 @@ def prepare(image: Tensor, mask: Tensor, resolution: int) -> Prepared:
     notes: list[str] = []
     picture, cover = _checked(image, mask)
     if cover.shape[1:] != picture.shape[1:3]:
-        notes.append(f"The mask is {cover.shape[2]}x{cover.shape[1]} and the picture {picture.shape[2]}x{picture.shape[1]}: the mask was resized.")
+        notes.append(
+            f"The mask is {cover.shape[2]}x{cover.shape[1]} and the picture {picture.shape[2]}x{picture.shape[1]}: the"
+            " mask was resized."
+        )
         cover = F.interpolate(cover[None], picture.shape[1:3], mode="bilinear", antialias=True)[0].clamp(0, 1)
     if picture.shape[1] != picture.shape[2]:
         picture, cover, note = _square(picture, cover)
@@ -40,12 +44,19 @@ def prepare(image: Tensor, mask: Tensor, resolution: int) -> Prepared:
     side = min(resolution, picture.shape[1]) // MULTIPLE * MULTIPLE
     if side != picture.shape[1]:
         notes.append(f"The picture was resized from {picture.shape[1]} to {side} pixels.")
-        picture = F.interpolate(picture.movedim(-1, 1), (side, side), mode="bicubic", antialias=True).movedim(1, -1).clamp(0, 1)
+        picture = (
+            F.interpolate(picture.movedim(-1, 1), (side, side), mode="bicubic", antialias=True)
+            .movedim(1, -1)
+            .clamp(0, 1)
+        )
         cover = F.interpolate(cover[None], (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
     if float(cover.max()) == 0:
         raise InputError("`mask` marks nothing: paint or detect the subject, so that it is white in the mask.")
     if float(cover.min()) == 1:
-        notes.append("The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its background.")
+        notes.append(
+            "The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its"
+            " background."
+        )
     return Prepared(picture.contiguous(), cover.contiguous(), tuple(notes))
 
 
@@ -53,9 +64,15 @@ def _checked(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     if image.dim() != 4 or image.shape[-1] not in (3, 4):
         raise InputError(f"`image` has shape {tuple(image.shape)}; expected one RGB picture, (1, height, width, 3).")
     if image.shape[0] != 1:
-        raise InputError(f"`image` is a batch of {image.shape[0]} and a concept is learned from one picture: take one with ImageFromBatch.")
+        raise InputError(
+            f"`image` is a batch of {image.shape[0]} and a concept is learned from one picture: take one with"
+            " ImageFromBatch."
+        )
     if min(image.shape[1:3]) < MULTIPLE:
-        raise InputError(f"`image` is {image.shape[2]}x{image.shape[1]} pixels: use one of at least {MULTIPLE} pixels a side, better 512.")
+        raise InputError(
+            f"`image` is {image.shape[2]}x{image.shape[1]} pixels: use one of at least {MULTIPLE} pixels a side, better"
+            " 512."
+        )
     cover = mask if mask.dim() == 3 else mask.reshape(1, *mask.shape[-2:])
     if cover.shape[0] != 1:
         raise InputError(f"`mask` is a batch of {cover.shape[0]} and there is one picture: connect one mask.")
@@ -85,6 +102,17 @@ def _square(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, str]:
         extra = max(height, width) - short
         pads = [0, 0, extra // 2, extra - extra // 2] if along == 2 else [extra // 2, extra - extra // 2, 0, 0]
         padded = F.pad(picture.movedim(-1, 1), pads, mode="replicate").movedim(1, -1)
-        return padded, F.pad(mask, pads), f"The picture is {width}x{height} and its subject longer than its short side: it was made square by repeating its edge."
+        return (
+            padded,
+            F.pad(mask, pads),
+            (
+                f"The picture is {width}x{height} and its subject longer than its short side: it was made square by"
+                " repeating its edge."
+            ),
+        )
     start = min(max((first + last - short) // 2, 0), max(height, width) - short)
-    return picture.narrow(along, start, short), mask.narrow(along, start, short), f"The picture is {width}x{height}: it was cropped to a square over the subject."
+    return (
+        picture.narrow(along, start, short),
+        mask.narrow(along, start, short),
+        f"The picture is {width}x{height}: it was cropped to a square over the subject.",
+    )

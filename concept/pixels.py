@@ -1,4 +1,5 @@
 """Pictures and masks as the concept file keeps them: lossless, and a thumbnail for pickers."""
+
 from __future__ import annotations
 
 import io
@@ -15,7 +16,16 @@ from ..support.errors import InputError
 THUMBNAIL_SIZE = 96
 SILHOUETTE = 255  # white
 # What PIL has been seen to raise for bytes that are no picture; TypeError comes from a tensor of a dtype without bytes.
-DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, struct.error, zlib.error, Image.DecompressionBombError)
+DAMAGED = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
 def pack_pixels(name: str, pixels: Tensor) -> dict[str, Tensor]:
@@ -70,7 +80,10 @@ def _fit(image: Image.Image) -> np.ndarray:
     scale = THUMBNAIL_SIZE / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     canvas = Image.new("RGBA", (THUMBNAIL_SIZE, THUMBNAIL_SIZE))
-    canvas.paste(image.resize((width, height), Image.Resampling.LANCZOS), ((THUMBNAIL_SIZE - width) // 2, (THUMBNAIL_SIZE - height) // 2))
+    canvas.paste(
+        image.resize((width, height), Image.Resampling.LANCZOS),
+        ((THUMBNAIL_SIZE - width) // 2, (THUMBNAIL_SIZE - height) // 2),
+    )
     return np.array(canvas)
 
 

@@ -1,4 +1,5 @@
 """Saves a concept under a name that is free everywhere, together with its files for other tools."""
+
 from __future__ import annotations
 
 import contextlib
@@ -36,12 +37,14 @@ class Saved:
     exports: tuple[Path, ...]
 
 
-def save_everywhere(concept: Concept, name: str, folders: Folders, export: bool = True, include_picture: bool = True) -> Saved:
+def save_everywhere(
+    concept: Concept, name: str, folders: Folders, export: bool = True, include_picture: bool = True
+) -> Saved:
     """Saves a concept as NAME, or as NAME_2, NAME_3 … where another's file has that name. Nothing is overwritten.
 
     Saving the same concept again finds its files and writes only those that are missing.
-    Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written; then no file is left
-    that was not there before.
+    Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written; then no file is
+    left that was not there before.
     """
     searched = [*folders.concepts, *(folders.embeddings if export else ()), *(folders.loras if export else ())]
     for _ in range(TRIES):

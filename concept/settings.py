@@ -1,4 +1,5 @@
 """What a training was asked to do. Checked when made, and saved in the concept file as it is."""
+
 from __future__ import annotations
 
 import math
@@ -77,15 +78,17 @@ class Stage1Settings(_Settings):
         _check_choice(self, "encoder", ENCODER_KINDS)
         _check_whole(self, "resolution", SMALLEST_RESOLUTION)
         if self.resolution % RESOLUTION_STEP:
-            raise InputError(f"`resolution` is {self.resolution}; it must be a multiple of {RESOLUTION_STEP}: change `resolution`.")
+            raise InputError(
+                f"`resolution` is {self.resolution}; it must be a multiple of {RESOLUTION_STEP}: change `resolution`."
+            )
 
 
 @dataclass(frozen=True)
 class Stage2Settings(_Settings):
     """Stage II, finetuning: the encoder and a LoRA are trained. The defaults are the paper's.
 
-    class_text_encoder: which text encoder reads the class word for the frozen model's prediction. "tuned", with the LoRA,
-    is what the reference does; "frozen" keeps the target apart from what is trained.
+    class_text_encoder: which text encoder reads the class word for the frozen model's prediction. "tuned", with the
+    LoRA, is what the reference does; "frozen" keeps the target apart from what is trained.
     Raises: InputError when a value does not fit.
     """
 
@@ -108,7 +111,9 @@ class Stage2Settings(_Settings):
         _check_whole(self, "rank", 1)
         _check_choice(self, "class_text_encoder", CLASS_TEXT_ENCODERS)
         if not isinstance(self.train_text_encoder, bool):
-            raise InputError(f"`train_text_encoder` is {self.train_text_encoder!r}; it must be true or false: switch it on or off.")
+            raise InputError(
+                f"`train_text_encoder` is {self.train_text_encoder!r}; it must be true or false: switch it on or off."
+            )
 
 
 def clean_class_word(class_word: object) -> str:
@@ -118,7 +123,9 @@ def clean_class_word(class_word: object) -> str:
     """
     words = class_word.split() if isinstance(class_word, str) else []
     if not words:
-        raise InputError(f"`class_word` is {class_word!r}: name the subject's kind in a word or two, such as face or dog.")
+        raise InputError(
+            f"`class_word` is {class_word!r}: name the subject's kind in a word or two, such as face or dog."
+        )
     return " ".join(words)
 
 
@@ -135,7 +142,10 @@ def _check_number(settings: _Settings, name: str, above_zero: bool = False) -> N
     value = getattr(settings, name)
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not number or value < 0 or (above_zero and value == 0):
-        raise InputError(f"`{name}` is {value!r}; it must be a number {'above 0' if above_zero else 'of at least 0'}: change `{name}`.")
+        raise InputError(
+            f"`{name}` is {value!r}; it must be a number {'above 0' if above_zero else 'of at least 0'}: change"
+            f" `{name}`."
+        )
     settings._put(name, float(value))
 
 

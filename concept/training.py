@@ -3,6 +3,7 @@
 Differences from the method's public code, on purpose: the UNet is frozen in Stage I; no gradient of Stage I reaches
 Stage II; and the embedding that is kept is computed after the last update, not before it.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -49,7 +50,9 @@ class Draw:
     timesteps: Tensor
 
     def split(self, size: int) -> Iterator[Draw]:
-        yield from (Draw(*parts) for parts in zip(self.x0.split(size), self.latents.split(size), self.timesteps.split(size)))
+        yield from (
+            Draw(*parts) for parts in zip(self.x0.split(size), self.latents.split(size), self.timesteps.split(size))
+        )
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,20 @@ class Trainer:
     out_of_memory: the exceptions that mean it. checkpointing: auto, on or off.
     """
 
-    def __init__(self, denoiser: Denoiser, parameters: list[nn.Parameter], settings: Stage1Settings | Stage2Settings,
-                 out_of_memory: tuple[type[BaseException], ...], make_room: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        parameters: list[nn.Parameter],
+        settings: Stage1Settings | Stage2Settings,
+        out_of_memory: tuple[type[BaseException], ...],
+        make_room: Callable[[BaseException], None],
+    ) -> None:
         self.denoiser = denoiser
         self.parameters = parameters
         self.settings = settings
-        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=1e-2, eps=1e-8)
+        self.optimizer = torch.optim.AdamW(
+            parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=1e-2, eps=1e-8
+        )
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.scaler = torch.amp.GradScaler(denoiser.device.type, enabled=denoiser.compute_dtype == torch.float16)
         denoiser.checkpointing = settings.gradient_checkpointing == "on"
@@ -133,8 +144,8 @@ class Trainer:
 
     def _accumulate(self, draw: Draw, contexts: dict[str, Tensor], terms: Terms) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
-        # Each micro-batch ends its graph at a copy of the encoded prompt; the prompt's own graph, with the image encoder
-        # in it, then runs backward once.
+        # Each micro-batch ends its graph at a copy of the encoded prompt; the prompt's own graph, with the image
+        # encoder in it, then runs backward once.
         leaves = {name: c.detach().requires_grad_(c.requires_grad) for name, c in contexts.items()}
         values: dict[str, float] = {}
         for part in draw.split(self.size):
@@ -156,23 +167,38 @@ class Trainer:
         self.make_room(error)
         if self.size > 1:
             self.size = (self.size + 1) // 2
-            logging.warning("Single Image Studio: out of memory; going on with micro-batches of %d, which gives the same result more slowly.", self.size)
+            logging.warning(
+                "Single Image Studio: out of memory; going on with micro-batches of %d, which gives the same result"
+                " more slowly.",
+                self.size,
+            )
         elif self.settings.gradient_checkpointing == "auto" and not self.denoiser.checkpointing:
             self.denoiser.checkpointing = True
             logging.warning("Single Image Studio: out of memory; going on with gradient checkpointing.")
         else:
-            raise InputError("out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to auto, or close other programs.") from None
+            raise InputError(
+                "out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to"
+                " auto, or close other programs."
+            ) from None
 
     def _update(self, values: dict[str, float]) -> None:
         step = len(self.losses.get("loss", [])) + 1
         if not math.isfinite(values["loss"]) and not self.scaler.is_enabled():
-            raise InputError(f"the loss became {values['loss']} at step {step}: lower `learning_rate`" + self._precision_advice() + ".")
+            raise InputError(
+                f"the loss became {values['loss']} at step {step}: lower `learning_rate`"
+                + self._precision_advice()
+                + "."
+            )
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if not torch.isfinite(norm):
             self._overflows += 1
             if not self.scaler.is_enabled() or self._overflows > OVERFLOWS_ALLOWED:
-                raise InputError(f"the gradients became {float(norm)} at step {step}: lower `learning_rate`" + self._precision_advice() + ".")
+                raise InputError(
+                    f"the gradients became {float(norm)} at step {step}: lower `learning_rate`"
+                    + self._precision_advice()
+                    + "."
+                )
         else:
             self._overflows = 0
         self.scaler.step(self.optimizer)
@@ -203,15 +229,25 @@ def _state(encoder: nn.Module) -> dict[str, Tensor]:
     return {k: v.detach().to("cpu", copy=True) for k, v in encoder.state_dict().items()}
 
 
-def train_stage1(denoiser: Denoiser, encoder: nn.Module, pixels: Tensor, mask: Tensor, settings: Stage1Settings, on_step: OnStep,
-                 out_of_memory: tuple[type[BaseException], ...] = (MemoryError,), make_room: Callable[[BaseException], None] = lambda _: None) -> Result:
+def train_stage1(
+    denoiser: Denoiser,
+    encoder: nn.Module,
+    pixels: Tensor,
+    mask: Tensor,
+    settings: Stage1Settings,
+    on_step: OnStep,
+    out_of_memory: tuple[type[BaseException], ...] = (MemoryError,),
+    make_room: Callable[[BaseException], None] = lambda _: None,
+) -> Result:
     """Learns the embedding: L = foreground + gamma · background, the model frozen.
 
     encoder: pixels -> (1, width); the only thing trained. pixels: (1, 3, H, W) in [0, 1], unmasked. mask: (1, H, W).
     Raises: InputError as `Trainer.step` does.
     """
     encoder, pixels = encoder.to(denoiser.device), pixels.to(denoiser.device)
-    trainer = Trainer(denoiser, [p for p in encoder.parameters() if p.requires_grad], settings, out_of_memory, make_room)
+    trainer = Trainer(
+        denoiser, [p for p in encoder.parameters() if p.requires_grad], settings, out_of_memory, make_room
+    )
     with torch.no_grad():
         class_context = denoiser.encode(None)
     gamma = settings.background_weight
@@ -236,16 +272,28 @@ def train_stage1(denoiser: Denoiser, encoder: nn.Module, pixels: Tensor, mask: T
     return Result(_kept(encoder, pixels), trainer.losses, _state(encoder))
 
 
-def _star_terms(x0_star: Tensor, x0: Tensor, x0_class: Tensor | None, mask: Tensor, gamma: float) -> dict[str, tuple[float, Tensor]]:
+def _star_terms(
+    x0_star: Tensor, x0: Tensor, x0_class: Tensor | None, mask: Tensor, gamma: float
+) -> dict[str, tuple[float, Tensor]]:
     group = {"foreground": (1.0, foreground_loss(x0_star, x0, mask))}
     if x0_class is not None:
         group["background"] = (gamma, background_loss(x0_star, x0_class, mask))
     return group
 
 
-def train_stage2(denoiser: Denoiser, encoder: nn.Module, lora: LoraSet, pixels: Tensor, mask: Tensor, settings: Stage2Settings, on_step: OnStep,
-                 out_of_memory: tuple[type[BaseException], ...] = (MemoryError,), make_room: Callable[[BaseException], None] = lambda _: None) -> Result:
-    """Tunes the model: L = foreground + gamma · background + eta · semantic, on the encoder and the LoRA, a new optimiser.
+def train_stage2(
+    denoiser: Denoiser,
+    encoder: nn.Module,
+    lora: LoraSet,
+    pixels: Tensor,
+    mask: Tensor,
+    settings: Stage2Settings,
+    on_step: OnStep,
+    out_of_memory: tuple[type[BaseException], ...] = (MemoryError,),
+    make_room: Callable[[BaseException], None] = lambda _: None,
+) -> Result:
+    """Tunes the model: L = foreground + gamma · background + eta · semantic, on the encoder and the LoRA, a new
+    optimiser.
 
     The class target is the frozen UNet's; under `class_text_encoder` "tuned" it reads the tuned text encoder's class
     embedding (Algorithm 1, line 15), under "frozen" the frozen one's.

@@ -1,11 +1,13 @@
 """Does it really learn, and which loss does what? `python -m demo.ablation --concepts 20`.
 
-For each of a number of concepts that words can't describe, trains Stage I and II with the losses switched on one by one,
-draws pictures with the class word's prior, with each variant, and with two concepts in one prompt, and judges them with
-`demo.oracle`. Every finished concept is a line of `--results`, so that a run can be stopped and gone on with; its pictures are
-kept in a folder of the same name.
+For each of a number of concepts that words can't describe, trains Stage I and II with the losses switched on one by
+one, draws pictures with the class word's prior, with each variant, and with two concepts in one prompt, and judges them
+with
+`demo.oracle`. Every finished concept is a line of `--results`, so that a run can be stopped and gone on with; its
+pictures are kept in a folder of the same name.
 At the end, or alone with `--report`, writes the tables (`--out`) and a contact sheet beside them (`.jpg`).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -26,7 +28,8 @@ from . import ablation_report, oracle, sampling, world
 from .learning import VARIANTS, Learner, Training
 
 SEED = 4_200
-BACKGROUNDS = ("green", "white", "yellow", "blue", "pink", "black", "cyan", "red", "orange", "purple")  # in order of preference
+# in order of preference
+BACKGROUNDS = ("green", "white", "yellow", "blue", "pink", "black", "cyan", "red", "orange", "purple")
 PAIRED = ("I background", "II semantic")  # variants that are tried two in a prompt
 APART = 150.0  # `world.distance` between a background and what should be told from it, as the world keeps it
 
@@ -37,7 +40,8 @@ def concept_scene(seed: int, index: int) -> world.Scene:
 
 
 def free_background(scenes: list[world.Scene], first: str) -> str:
-    """A named background for prompts, `first` if possible: unlike the concepts' own backgrounds, and their colours stand out from it."""
+    """A named background for prompts, `first` if possible: unlike the concepts' own backgrounds, and their colours
+    stand out from it."""
     used = [color for scene in scenes for color in (scene.background, scene.objects[0].color, scene.objects[0].second)]
     for name in (first, *BACKGROUNDS):
         if all(world.distance(world.COLORS[name], color) > APART for color in used):
@@ -54,9 +58,13 @@ def measure(pictures: np.ndarray, scene: world.Scene, asked: str | None) -> dict
     scores = [oracle.concept_match(picture, scene) for picture in pictures]
     found = np.array([score.found for score in scores])
     rates = {
-        "colors": np.mean([score.both_colors for score in scores]), "pattern": np.mean([score.pattern for score in scores]),
-        "mean_color": np.mean([score.mean_color for score in scores]), "score": np.mean([score.score for score in scores]),
-        "class": np.mean([oracle.judge(picture, {"classes": (scene.objects[0].cls,)}).classes[0] for picture in pictures]),
+        "colors": np.mean([score.both_colors for score in scores]),
+        "pattern": np.mean([score.pattern for score in scores]),
+        "mean_color": np.mean([score.mean_color for score in scores]),
+        "score": np.mean([score.score for score in scores]),
+        "class": np.mean(
+            [oracle.judge(picture, {"classes": (scene.objects[0].cls,)}).classes[0] for picture in pictures]
+        ),
         "source_background": np.mean([oracle.background_near(picture, scene.background) for picture in pictures]),
     }
     if asked:
@@ -106,19 +114,32 @@ class Ablation:
             drawn[key] = self._draw([learned[key]], "{0}", background, cls)
         self._full[index] = {key: learned[key] for key in PAIRED}
         self._keep(f"concept_{index:03}", {"source": world.render(scene)[0], **drawn})
-        rates = {key: {"alone": measure(both[0], scene, None), "asked": measure(both[1], scene, background)} for key, both in drawn.items()}
-        return {"concept": index, "class": cls, "pattern": scene.objects[0].pattern, "background": background, "rates": rates, "training": training}
+        rates = {
+            key: {"alone": measure(both[0], scene, None), "asked": measure(both[1], scene, background)}
+            for key, both in drawn.items()
+        }
+        return {
+            "concept": index,
+            "class": cls,
+            "pattern": scene.objects[0].pattern,
+            "background": background,
+            "rates": rates,
+            "training": training,
+        }
 
     def _learned(self, index: int) -> dict[str, Any]:
         if index not in self._full:  # trained by an earlier run: the same seed gives the same concept
             found: dict[str, Any] = {}
             for key in PAIRED:
-                found[key] = self.learner.learn(concept_scene(self.seed, index), VARIANTS[key], index, found.get(VARIANTS[key].starts_from))[0]
+                found[key] = self.learner.learn(
+                    concept_scene(self.seed, index), VARIANTS[key], index, found.get(VARIANTS[key].starts_from)
+                )[0]
             self._full[index] = found
         return self._full[index]
 
     def pair(self, index: int) -> dict[str, Any]:
-        """Concepts index - 1 and index in one prompt, learned apart in Stage I and II, against the class words alone."""
+        """Concepts index - 1 and index in one prompt, learned apart in Stage I and II, against the class words
+        alone."""
         scenes = [concept_scene(self.seed, i) for i in (index - 1, index)]
         classes = [scene.objects[0].cls for scene in scenes]
         background = free_background(scenes, "white")
@@ -126,17 +147,21 @@ class Ablation:
         tail = f"on a {background} background"
         drawn = {"prior": self.learner.draw([], [f"{classes[0]} and a {classes[1]} {tail}"] * len(seeds), seeds)}
         for key in PAIRED:
-            drawn[key] = self.learner.draw([self._learned(i)[key] for i in (index - 1, index)], ["{0} and a {1} " + tail] * len(seeds), seeds)
+            drawn[key] = self.learner.draw(
+                [self._learned(i)[key] for i in (index - 1, index)], ["{0} and a {1} " + tail] * len(seeds), seeds
+            )
         self._keep(f"pair_{index:03}", drawn)
         rates = {}
         for key, pictures in drawn.items():
             pairs = [oracle.pair_match(picture, *scenes) for picture in pictures]
-            rates[key] = {"mean_color": float(np.mean([[score.mean_color for score in pair] for pair in pairs])),
-                          "both_mean_colors": float(np.mean([all(score.mean_color for score in pair) for pair in pairs])),
-                          "each": float(np.mean([[score.both_colors for score in pair] for pair in pairs])),
-                          "both": float(np.mean([all(score.both_colors for score in pair) for pair in pairs])),
-                          "patterns": float(np.mean([[score.found for score in pair] for pair in pairs])),
-                          "asked_background": float(np.mean([oracle.background_is(picture, background) for picture in pictures]))}
+            rates[key] = {
+                "mean_color": float(np.mean([[score.mean_color for score in pair] for pair in pairs])),
+                "both_mean_colors": float(np.mean([all(score.mean_color for score in pair) for pair in pairs])),
+                "each": float(np.mean([[score.both_colors for score in pair] for pair in pairs])),
+                "both": float(np.mean([all(score.both_colors for score in pair) for pair in pairs])),
+                "patterns": float(np.mean([[score.found for score in pair] for pair in pairs])),
+                "asked_background": float(np.mean([oracle.background_is(picture, background) for picture in pictures])),
+            }
         return {"pair": [index - 1, index], "classes": classes, "background": background, "rates": rates}
 
 
@@ -153,11 +178,15 @@ def read_rows(path: pathlib.Path, settings: dict[str, Any] | None) -> list[dict[
     for row in rows:
         if settings is not None and row["settings"] != settings:
             differing = sorted(name for name in settings if row["settings"].get(name) != settings[name])
-            raise SystemExit(f"{path} holds results of other settings ({', '.join(differing)}): remove it or choose other --results")
+            raise SystemExit(
+                f"{path} holds results of other settings ({', '.join(differing)}): remove it or choose other --results"
+            )
     return rows
 
 
-def _work(args: argparse.Namespace, settings: dict[str, Any], indices: list[int], done: set[int], paired: set[int]) -> None:
+def _work(
+    args: argparse.Namespace, settings: dict[str, Any], indices: list[int], done: set[int], paired: set[int]
+) -> None:
     """Measures concepts and the pairs that end at them, and adds each to the results when it is finished."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // args.workers))
     folder = args.results.with_suffix("")
@@ -168,7 +197,10 @@ def _work(args: argparse.Namespace, settings: dict[str, Any], indices: list[int]
         row = {**row, "seconds": round(time.monotonic() - began, 1), "workers": args.workers}
         with args.results.open("a") as file:
             file.write(json.dumps({**row, "settings": settings}) + "\n")  # one write: two workers' lines don't mix
-        print(", ".join(f"{name} {value}" for name, value in row.items() if name not in ("rates", "training", "workers")), flush=True)
+        print(
+            ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("rates", "training", "workers")),
+            flush=True,
+        )
 
     for index in indices:
         began = time.monotonic()
@@ -185,7 +217,10 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
     rows = read_rows(args.results, settings)
     done = {row["concept"] for row in rows if "concept" in row}
     paired = {row["pair"][1] for row in rows if "pair" in row}
-    shares = [[index for index in range(args.concepts) if index // 2 % args.workers == worker] for worker in range(args.workers)]
+    shares = [
+        [index for index in range(args.concepts) if index // 2 % args.workers == worker]
+        for worker in range(args.workers)
+    ]
     if args.workers == 1:
         _work(args, settings, shares[0], done, paired)
         return
@@ -208,15 +243,34 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--concepts", type=int, default=20)
     parser.add_argument("--images", type=int, default=8, help="of each prompt")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--checkpoint", type=pathlib.Path, default=pathlib.Path("demo/weights/sis_demo_sd15.safetensors"))
+    parser.add_argument(
+        "--checkpoint", type=pathlib.Path, default=pathlib.Path("demo/weights/sis_demo_sd15.safetensors")
+    )
     parser.add_argument("--sampling-steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=5.0)
-    parser.add_argument("--workers", type=int, default=2, help="processes; they share the cores. Small models gain more from them than from threads")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=2,
+        help="processes; they share the cores. Small models gain more from them than from threads",
+    )
     for field in dataclasses.fields(Training):
-        parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default, help=f"of Stage I and II: see demo/learning.py; {field.default}")
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/ablation.jsonl"), help="one line a finished concept")
+        parser.add_argument(
+            f"--{field.name}",
+            type=type(field.default),
+            default=field.default,
+            help=f"of Stage I and II: see demo/learning.py; {field.default}",
+        )
+    parser.add_argument(
+        "--results",
+        type=pathlib.Path,
+        default=pathlib.Path("demo_training/ablation.jsonl"),
+        help="one line a finished concept",
+    )
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo/ABLATION.md"))
-    parser.add_argument("--report", action="store_true", help="train nothing: only write the report of what the results hold")
+    parser.add_argument(
+        "--report", action="store_true", help="train nothing: only write the report of what the results hold"
+    )
     return parser.parse_args()
 
 
@@ -224,7 +278,10 @@ def main() -> None:
     args = arguments()
     if not args.report:
         settings = {name: getattr(args, name) for name in ("images", "seed", "sampling_steps", "cfg")}
-        settings |= dataclasses.asdict(_training(args)) | {"checkpoint": args.checkpoint.name, "sha256": checksum(args.checkpoint)}
+        settings |= dataclasses.asdict(_training(args)) | {
+            "checkpoint": args.checkpoint.name,
+            "sha256": checksum(args.checkpoint),
+        }
         run(args, settings)
     ablation_report.write(read_rows(args.results, None), args.results.with_suffix(""), args.out)
     print(f"report {args.out}")

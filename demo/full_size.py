@@ -1,11 +1,13 @@
 """Stable Diffusion 1.5's exact architecture with random weights: proof that real sizes load, train and export.
 
     python -m demo.full_size make PATH      # writes a 2.1 GB checkpoint with SD 1.5's keys and shapes, float16
-    python -m demo.full_size run            # makes one, trains Stage I and II for two steps each at 256 px on a real host
+    python -m demo.full_size run            # makes one, trains Stage I and II for two steps each at 256 px on a real
+    host
 
 `run` needs about 8 GB of memory and some minutes on two cores; it prints what docs/full_size.md records. Pictures
 from random weights mean nothing: this is about names, shapes, memory and the whole path through the host.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -24,13 +26,34 @@ from torch import Tensor, nn
 from . import hosting
 
 UNET = {
-    "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 320, "num_res_blocks": [2, 2, 2, 2], "channel_mult": (1, 2, 4, 4),
-    "num_heads": 8, "num_head_channels": -1, "use_spatial_transformer": True, "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
-    "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0], "transformer_depth_middle": 1, "context_dim": 768, "legacy": False,
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 320,
+    "num_res_blocks": [2, 2, 2, 2],
+    "channel_mult": (1, 2, 4, 4),
+    "num_heads": 8,
+    "num_head_channels": -1,
+    "use_spatial_transformer": True,
+    "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+    "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+    "transformer_depth_middle": 1,
+    "context_dim": 768,
+    "legacy": False,
     "use_linear_in_transformer": False,
 }
-VAE = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 128, "ch_mult": [1, 2, 4, 4], "num_res_blocks": 2,
-       "attn_resolutions": [], "dropout": 0.0}
+VAE = {
+    "double_z": True,
+    "z_channels": 4,
+    "resolution": 256,
+    "in_channels": 3,
+    "out_ch": 3,
+    "ch": 128,
+    "ch_mult": [1, 2, 4, 4],
+    "num_res_blocks": 2,
+    "attn_resolutions": [],
+    "dropout": 0.0,
+}
 STEPS = 2
 
 
@@ -57,7 +80,11 @@ def tensors(seed: int = 0) -> dict[str, Tensor]:
     text = comfy.sd1_clip.SDClipModel(device="meta", dtype=torch.float16).transformer
     vae = AutoencoderKL(ddconfig=VAE, embed_dim=4)
     out = {f"model.diffusion_model.{k}": v for k, v in _filled(unet, generator)}
-    out |= {f"cond_stage_model.transformer.{k}": v for k, v in _filled(text, generator) if not k.startswith("text_projection")}
+    out |= {
+        f"cond_stage_model.transformer.{k}": v
+        for k, v in _filled(text, generator)
+        if not k.startswith("text_projection")
+    }
     out |= {f"first_stage_model.{k}": v for k, v in _filled(vae, generator)}
     return out
 
@@ -69,7 +96,10 @@ def make(path: pathlib.Path) -> dict[str, int]:
     weights = tensors()
     path.parent.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(weights, path)
-    return {part: sum(v.numel() for k, v in weights.items() if k.startswith(part)) for part in ("model.diffusion_model", "cond_stage_model", "first_stage_model")}
+    return {
+        part: sum(v.numel() for k, v in weights.items() if k.startswith(part))
+        for part in ("model.diffusion_model", "cond_stage_model", "first_stage_model")
+    }
 
 
 def _graph() -> dict[str, Any]:
@@ -77,13 +107,24 @@ def _graph() -> dict[str, Any]:
 
     training: dict[str, Any] = {"steps": STEPS, "batch_size": 1}
     overrides = {
-        "Load Checkpoint": {"ckpt_name": "full.safetensors"}, "Picture": {"image": "heart.png"},
-        "Stage I": {**training, "class_word": "heart", "resolution": 256, "encoder": "vit_b32"}, "Stage II": training, "Save Concept": {"name": "full"},
+        "Load Checkpoint": {"ckpt_name": "full.safetensors"},
+        "Picture": {"image": "heart.png"},
+        "Stage I": {**training, "class_word": "heart", "resolution": 256, "encoder": "vit_b32"},
+        "Stage II": training,
+        "Save Concept": {"name": "full"},
     }
     whole = workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / "learn_a_concept.json"), overrides)
-    keep = {k: n for k, n in whole.items() if n["class_type"] in ("CheckpointLoaderSimple", "LoadImage", "SIS_TrainStage1", "SIS_TrainStage2", "SIS_SaveConcept")}
+    keep = {
+        k: n
+        for k, n in whole.items()
+        if n["class_type"]
+        in ("CheckpointLoaderSimple", "LoadImage", "SIS_TrainStage1", "SIS_TrainStage2", "SIS_SaveConcept")
+    }
     picture = next(k for k, n in keep.items() if n["class_type"] == "LoadImage")
-    keep["larger"] = {"class_type": "ImageScale", "inputs": {"image": [picture, 0], "upscale_method": "lanczos", "width": 256, "height": 256, "crop": "disabled"}}
+    keep["larger"] = {
+        "class_type": "ImageScale",
+        "inputs": {"image": [picture, 0], "upscale_method": "lanczos", "width": 256, "height": 256, "crop": "disabled"},
+    }
     keep["mask"] = {"class_type": "LoadImageMask", "inputs": {"image": "heart_mask.png", "channel": "red"}}
     for n in keep.values():
         if n["class_type"] == "SIS_TrainStage1":
@@ -110,7 +151,9 @@ def run() -> int:
                     print(line)
         with safe_open(base / "models" / "loras" / "full.safetensors", "pt") as file:
             names = [k for k in file.keys() if k.endswith("lora_up.weight")]  # noqa: SIM118  not a dict
-            up = sum(file.get_tensor(k).numel() + file.get_tensor(k.replace("lora_up", "lora_down")).numel() for k in names)
+            up = sum(
+                file.get_tensor(k).numel() + file.get_tensor(k.replace("lora_up", "lora_down")).numel() for k in names
+            )
         unet = sum(k.startswith("lora_unet_") for k in names)
         print(f"exported LoRA: {len(names)} layers ({unet} UNet, {len(names) - unet} text encoder), {up:,} parameters")
     return 0 if len(names) == 176 else 1

@@ -1,9 +1,13 @@
-"""Full-size detectors and segmenters of every layout, with random weights, through a real host: `python -m demo.full_size_masking FOLDER`.
+"""Full-size detectors and segmenters of every layout, with random weights, through a real host: `python -m
+demo.full_size_masking FOLDER`.
 
-FOLDER is what `python -m demo.masking_weights make FOLDER` wrote; models that are not in it are left out. Prints the table that docs/masking.md
-records: seconds of the first run (reading the files, both networks), of a second prompt on the same picture with the models kept, and the
-server's peak memory (on Linux). Masks of random weights mean nothing: this is about names, sizes, time and memory.
+FOLDER is what `python -m demo.masking_weights make FOLDER` wrote; models that are not in it are left out. Prints the
+table that docs/masking.md
+records: seconds of the first run (reading the files, both networks), of a second prompt on the same picture with the
+models kept, and the server's peak memory (on Linux). Masks of random weights mean nothing: this is about names, sizes,
+time and memory.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,10 +43,25 @@ def _graph(detector: str, segmenter: str, prompt: str, keep: bool) -> dict[str, 
 
     return {
         "image": node("LoadImage", image="heart.png"),
-        "large": node("ImageScale", image=["image", 0], upscale_method="lanczos", width=WIDTH, height=HEIGHT, crop="disabled"),
-        "found": node("SIS_MaskFromPrompt", image=["large", 0], prompt=prompt, detector=detector, segmenter=segmenter, box_threshold=0.0, text_threshold=0.0,
-                      select="best", on_missing="error", grow=0, feather=0, keep_loaded=keep),
-        "as_image": node("MaskToImage", mask=["found", 0]), "mask": node("SaveImage", images=["as_image", 0], filename_prefix="mask"),
+        "large": node(
+            "ImageScale", image=["image", 0], upscale_method="lanczos", width=WIDTH, height=HEIGHT, crop="disabled"
+        ),
+        "found": node(
+            "SIS_MaskFromPrompt",
+            image=["large", 0],
+            prompt=prompt,
+            detector=detector,
+            segmenter=segmenter,
+            box_threshold=0.0,
+            text_threshold=0.0,
+            select="best",
+            on_missing="error",
+            grow=0,
+            feather=0,
+            keep_loaded=keep,
+        ),
+        "as_image": node("MaskToImage", mask=["found", 0]),
+        "mask": node("SaveImage", images=["as_image", 0], filename_prefix="mask"),
         "json": node("PreviewAny", source=["found", 2]),
     }
 
@@ -70,7 +89,11 @@ def _check(client: Any, entry: dict[str, Any]) -> None:
 
     mask = np.asarray(Image.open(io.BytesIO(client.view(entry["outputs"]["mask"]["images"][0]))))
     told = json.loads(entry["outputs"]["json"]["text"][0])["images"]
-    if mask.shape != (HEIGHT, WIDTH, 3) or not set(np.unique(mask)) <= {0, 255} or sum(d["selected"] for d in told[0]["detections"]) != 1:
+    if (
+        mask.shape != (HEIGHT, WIDTH, 3)
+        or not set(np.unique(mask)) <= {0, 255}
+        or sum(d["selected"] for d in told[0]["detections"]) != 1
+    ):
         raise RuntimeError(f"not the mask that was asked for: {mask.shape}, {told}")
 
 
@@ -84,22 +107,32 @@ def run(folder: pathlib.Path, only: str) -> int:
 
     stop_on_signals()
     print(f"transformers {transformers.__version__}, torch {torch.__version__}, {WIDTH}×{HEIGHT}", flush=True)
-    print("| detector | segmenter | detect s | cut out s | another prompt s | peak memory |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| detector | segmenter | detect s | cut out s | another prompt s | peak memory |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     count = 0
     with temporary_base(pathlib.Path(tempfile.gettempdir())) as base:
         for path in [p for kind in ("grounding-dino", "sams") for p in (folder / kind).iterdir()]:
             link(path, base / "models" / path.parent.name / path.name)
         for detector, segmenter in PAIRS:
             files = (("grounding-dino", detector), ("sams", segmenter))
-            if only not in f"{detector} {segmenter}" or not all((base / "models" / kind / name.split(" ")[0]).exists() for kind, name in files):
+            if only not in f"{detector} {segmenter}" or not all(
+                (base / "models" / kind / name.split(" ")[0]).exists() for kind, name in files
+            ):
                 continue
-            with serving(Host(pathlib.Path(sys.executable), hosting.host_path(), ours=True), base) as client:  # a new one: its own peak
+            # a new one: its own peak
+            with serving(Host(pathlib.Path(sys.executable), hosting.host_path(), ours=True), base) as client:
                 _check(client, client.run(_graph(detector, segmenter, "face", True), timeout=3600))
                 times = re.findall(r"(?:found|cut out) \d+ .*?([\d.]+) s\.", client.log())
                 began = time.monotonic()
                 _check(client, client.run(_graph(detector, segmenter, "hat", True), timeout=3600))
                 again = time.monotonic() - began
-                print(f"| {detector} | {segmenter} | {times[0]} | {times[1]} | {again:.1f} | {_peak(_process(client.url))} |", flush=True)
+                print(
+                    f"| {detector} | {segmenter} | {times[0]} | {times[1]} | {again:.1f} |"
+                    f" {_peak(_process(client.url))} |",
+                    flush=True,
+                )
                 count += 1
     return 0 if count else 1
 

@@ -1,8 +1,10 @@
 """Takes the README's picture of a graph and its result: `python -m demo.graph_picture`.
 
-Opens a shipped workflow in the host's real frontend, gives it the demo's files and values, presses Run, and takes a picture of the page.
+Opens a shipped workflow in the host's real frontend, gives it the demo's files and values, presses Run, and takes a
+picture of the page.
 Needs a Chromium and Playwright, as the browser tests do.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,7 +24,8 @@ from devtools.server import serving, stop_on_signals, temporary_base
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SIZE = (3200, 1800)  # of the page, so that the graph is large enough for the host to write its texts; the picture is as wide as `WIDTH`
+# of the page, so that the graph is large enough for the host to write its texts; the picture is as wide as `WIDTH`
+SIZE = (3200, 1800)
 WIDTH = 1900
 MOST_BYTES = 150_000
 TIME_LIMIT = 1800  # seconds for the run
@@ -91,7 +94,10 @@ OVERRIDES = {"learn_a_concept": lambda: learn.settings().overrides, "edit_a_phot
 def values(name: str) -> dict[str, dict[str, Any]]:
     """What the demo writes into a workflow's widgets, by node id: its API twin has the same ids."""
     prompt = workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / f"{name}.json"), OVERRIDES[name]())
-    return {node_id: {key: value for key, value in node["inputs"].items() if not isinstance(value, list)} for node_id, node in prompt.items()}
+    return {
+        node_id: {key: value for key, value in node["inputs"].items() if not isinstance(value, list)}
+        for node_id, node in prompt.items()
+    }
 
 
 def settle(page: Page) -> None:
@@ -100,7 +106,8 @@ def settle(page: Page) -> None:
 
 
 def take(page: Page, name: str, painted: bool) -> Image.Image:
-    """Opens and runs one workflow, and returns the picture of its graph. painted: with a drawn mask where the workflow finds one.
+    """Opens and runs one workflow, and returns the picture of its graph. painted: with a drawn mask where the workflow
+    finds one.
 
     Raises: DevError when the run fails.
     """
@@ -117,7 +124,12 @@ def take(page: Page, name: str, painted: bool) -> Image.Image:
     box = page.evaluate(FRAME, [MARGIN, BARS])
     settle(page)
     whole = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    edges = (max(0, box["x"]), max(0, box["y"]), min(whole.width, box["x"] + box["width"]), min(whole.height, box["y"] + box["height"]))
+    edges = (
+        max(0, box["x"]),
+        max(0, box["y"]),
+        min(whole.width, box["x"] + box["width"]),
+        min(whole.height, box["y"] + box["height"]),
+    )
     return whole.crop(tuple(round(edge) for edge in edges))  # type: ignore[arg-type]
 
 
@@ -125,12 +137,27 @@ def photograph(client: Client, program: pathlib.Path, name: str, painted: bool) 
     """`take` in a new browser."""
     from playwright.sync_api import sync_playwright
 
-    client.request("/api/settings", {
-        "Comfy.TutorialCompleted": True, "Comfy.Locale": "en", "Comfy.VueNodes.Enabled": False, "Comfy.Minimap.Visible": False,
-        "Comfy.Workflow.ShowMissingModelsWarning": False})  # the demo's files stand in for those that the workflow names
+    client.request(
+        "/api/settings",
+        {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.Locale": "en",
+            "Comfy.VueNodes.Enabled": False,
+            "Comfy.Minimap.Visible": False,
+            # the demo's files stand in for those that the workflow names
+            "Comfy.Workflow.ShowMissingModelsWarning": False,
+        },
+    )
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(program), args=[
-            "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"])
+        running = playwright.chromium.launch(
+            executable_path=str(program),
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
         page = running.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, base_url=client.url)
         page.add_init_script("localStorage.vueNodesBannerDismissed = 'true'")
         picture = take(page, name, painted)
@@ -153,9 +180,13 @@ def save(picture: Image.Image, path: pathlib.Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", nargs="?", default="learn_a_concept", choices=sorted(OVERRIDES), help="a workflow in workflows/")
+    parser.add_argument(
+        "name", nargs="?", default="learn_a_concept", choices=sorted(OVERRIDES), help="a workflow in workflows/"
+    )
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs" / "graph.jpg")
-    parser.add_argument("--painted", action="store_true", help="take the demo's drawn mask, where the demo detector is not there")
+    parser.add_argument(
+        "--painted", action="store_true", help="take the demo's drawn mask, where the demo detector is not there"
+    )
     options = parser.parse_args()
     stop_on_signals()
     program = browser.find()

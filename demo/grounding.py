@@ -1,8 +1,10 @@
-"""What the demo's detector and segmenter learn from: pictures of the world, where their objects are, and what to call them.
+"""What the demo's detector and segmenter learn from: pictures of the world, where their objects are, and what to call
+them.
 
 A prompt is one or more phrases ("heart . red star"); each has the objects that it names, none for a phrase that names
 nothing in the picture. The world knows both exactly, save for colours between two names: those are not asked for.
 """
+
 from __future__ import annotations
 
 import multiprocessing
@@ -15,8 +17,10 @@ import numpy as np
 
 from . import world
 
-SAME, OTHER = 60.0, 110.0  # `world.distance` to a named colour: nearer is called so, farther is not; named ones are 150 apart
-PAIRS, CONCEPTS = 0.45, 0.2  # of the pictures: two objects, and the colours that concepts have; the rest are the world's own
+# `world.distance` to a named colour: nearer is called so, farther is not; named ones are 150 apart
+SAME, OTHER = 60.0, 110.0
+# of the pictures: two objects, and the colours that concepts have; the rest are the world's own
+PAIRS, CONCEPTS = 0.45, 0.2
 STRANGERS = ("face", "dog", "car", "hair", "oval")  # words for what the world has not
 ARTICLES = ("", "", "", "a ", "the ")
 ALL_CLASSES = 0.33  # of the prompts: the list of all classes
@@ -35,7 +39,8 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Scenes, rendered. pictures: (N, 128, 128, 3) uint8; masks: (N, 2, 128, 128) uint8, what is seen of each object, 255 = whole."""
+    """Scenes, rendered. pictures: (N, 128, 128, 3) uint8; masks: (N, 2, 128, 128) uint8, what is seen of each object,
+    255 = whole."""
 
     scenes: list[world.Scene]
     pictures: np.ndarray
@@ -54,10 +59,11 @@ def sample_scene(rng: random.Random) -> world.Scene:
 
 
 def visible(masks: np.ndarray) -> np.ndarray:
-    """What is seen of each object. masks: `world.render`'s (objects, H, W), of which later ones are painted over earlier ones."""
+    """What is seen of each object. masks: `world.render`'s (objects, H, W), of which later ones are painted over
+    earlier ones."""
     seen = masks.copy()
     for i in range(len(masks)):
-        for above in masks[i + 1:]:
+        for above in masks[i + 1 :]:
             seen[i] *= 1 - above
     return seen
 
@@ -118,7 +124,8 @@ def _text(cls: str, color: str | None) -> str:
 
 
 def sample_phrase(scene: world.Scene, rng: random.Random) -> Phrase:
-    """A phrase to train on: half of them name something, the others are wrong in class, in colour, in both, or are no word of the world's."""
+    """A phrase to train on: half of them name something, the others are wrong in class, in colour, in both, or are no
+    word of the world's."""
     colored = rng.random() < COLORED
     kind = rng.random()
     if kind < 0.03:
@@ -135,7 +142,8 @@ def sample_phrase(scene: world.Scene, rng: random.Random) -> Phrase:
 def sample_prompt(scene: world.Scene, rng: random.Random) -> list[Phrase]:
     """One to six phrases, no object named twice: a query can learn only one name for what it sees.
 
-    A third are all the classes, as detectors are trained with all the classes of a data set: every word learns from every picture.
+    A third are all the classes, as detectors are trained with all the classes of a data set: every word learns from
+    every picture.
     """
     phrases: list[Phrase] = []
     if rng.random() < ALL_CLASSES:
@@ -155,7 +163,8 @@ def prompt_text(phrases: Sequence[Phrase]) -> str:
 
 
 def mirrored(pictures: np.ndarray, masks: np.ndarray, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of pictures (B, H, W, 3) and their masks (B, objects, H, W), half of them with left and right changed over."""
+    """Copies of pictures (B, H, W, 3) and their masks (B, objects, H, W), half of them with left and right changed
+    over."""
     pictures, masks = pictures.copy(), masks.copy()
     for i in range(len(pictures)):
         if rng.random() < 0.5:
@@ -168,7 +177,13 @@ def roughen(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rough = pictures.astype(np.float32)
     for i in range(len(rough)):
         if rng.random() < 0.33:
-            rough[i, 1:-1, 1:-1] = (rough[i, :-2, 1:-1] + rough[i, 2:, 1:-1] + rough[i, 1:-1, :-2] + rough[i, 1:-1, 2:] + rough[i, 1:-1, 1:-1]) / 5
+            rough[i, 1:-1, 1:-1] = (
+                rough[i, :-2, 1:-1]
+                + rough[i, 2:, 1:-1]
+                + rough[i, 1:-1, :-2]
+                + rough[i, 1:-1, 2:]
+                + rough[i, 1:-1, 1:-1]
+            ) / 5
         if rng.random() < 0.5:
             rough[i] += rng.normal(0, rng.uniform(0, 8), rough[i].shape)
     return rough.round().clip(0, 255).astype(np.uint8)
@@ -195,7 +210,7 @@ def render_all(some: Sequence[world.Scene]) -> tuple[np.ndarray, np.ndarray]:
     masks = np.zeros((len(some), MOST_OBJECTS, world.SIZE, world.SIZE), np.uint8)
     for i, scene in enumerate(some):
         pictures[i], whole = world.render(scene)
-        masks[i, :len(whole)] = (visible(whole) * 255).round()
+        masks[i, : len(whole)] = (visible(whole) * 255).round()
     return pictures, masks
 
 
@@ -206,11 +221,14 @@ def data_set(count: int, seed: int, folder: pathlib.Path, processes: int = 1) ->
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         shapes = ((count, world.SIZE, world.SIZE, 3), (count, MOST_OBJECTS, world.SIZE, world.SIZE))
-        stores = [np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape) for name, shape in zip(names, shapes)]
+        stores = [
+            np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
+            for name, shape in zip(names, shapes)
+        ]
         with multiprocessing.get_context("fork").Pool(processes) as pool:
             for i, parts in enumerate(pool.imap(_render_chunk, [(seed, chunk) for chunk in range(count // CHUNK)])):
                 for store, part in zip(stores, parts):
-                    store[i * CHUNK:(i + 1) * CHUNK] = part
+                    store[i * CHUNK : (i + 1) * CHUNK] = part
         for store in stores:
             store.flush()
         done.touch()

@@ -1,8 +1,10 @@
-"""Draws the pictures of the help pages and the tuning guide: `python -m demo.help_pictures`, or with names, `… gamma alpha`.
+"""Draws the pictures of the help pages and the tuning guide: `python -m demo.help_pictures`, or with names, `… gamma
+alpha`.
 
-Every picture varies one input of the pack's nodes on the demo model and leaves the rest alone: the same concept, the same
-edits, the same starting noise. They show which way a value pulls, not how good the method is on a real checkpoint.
+Every picture varies one input of the pack's nodes on the demo model and leaves the rest alone: the same concept, the
+same edits, the same starting noise. They show which way a value pulls, not how good the method is on a real checkpoint.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -80,17 +82,30 @@ class Studio:
     @cached_property
     def bench(self) -> editing.Bench:
         effort = self.effort
-        return editing.Bench(self.checkpoint, self.tasks, effort.inversion_steps, effort.cfg, effort.inner_steps, effort.text_steps)
+        return editing.Bench(
+            self.checkpoint, self.tasks, effort.inversion_steps, effort.cfg, effort.inner_steps, effort.text_steps
+        )
 
-    def concept(self, stage: int = 2, which: tuple[str, int] = CONCEPT, background: float = 1.0, semantic: float = 1.0, **training: Any) -> Any:
+    def concept(
+        self,
+        stage: int = 2,
+        which: tuple[str, int] = CONCEPT,
+        background: float = 1.0,
+        semantic: float = 1.0,
+        **training: Any,
+    ) -> Any:
         """A concept with Stage I's or both stages' training; `training` replaces fields of `learning.Training`."""
         key = (stage, which, background, semantic, *sorted(training.items()))
         if key not in self._concepts:
             start = self.concept(1, which, background, 1.0, **training) if stage == 2 else None
             wanted = dataclasses.replace(Training(), **training)
             share = self.effort.training
-            self.learner.training = dataclasses.replace(wanted, steps1=max(1, round(wanted.steps1 * share)), steps2=max(1, round(wanted.steps2 * share)))
-            self._concepts[key] = self.learner.learn(self.scene(which), Variant("", stage, False, background, semantic), 0, start)[0]
+            self.learner.training = dataclasses.replace(
+                wanted, steps1=max(1, round(wanted.steps1 * share)), steps2=max(1, round(wanted.steps2 * share))
+            )
+            self._concepts[key] = self.learner.learn(
+                self.scene(which), Variant("", stage, False, background, semantic), 0, start
+            )[0]
         return self._concepts[key]
 
     def scene(self, which: tuple[str, int] = CONCEPT) -> world.Scene:
@@ -111,17 +126,39 @@ class Studio:
     def inputs(self) -> list[np.ndarray]:
         return list(self.bench.decode(self.bench.latents))
 
-    def edits(self, cells: Sequence[tuple[float, float]], optimized: torch.Tensor | None, method: str = "null_text", source: str = "source") -> list[np.ndarray]:
+    def edits(
+        self,
+        cells: Sequence[tuple[float, float]],
+        optimized: torch.Tensor | None,
+        method: str = "null_text",
+        source: str = "source",
+    ) -> list[np.ndarray]:
         """Each (alpha, ratio)'s pictures, one a task."""
         grid = importlib.import_module(f"{PACKAGE}.inversion.grid")
-        return self.bench.edit(self.inverted(method, source), method, optimized, [grid.Cell(alpha, ratio) for alpha, ratio in cells])
+        return self.bench.edit(
+            self.inverted(method, source), method, optimized, [grid.Cell(alpha, ratio) for alpha, ratio in cells]
+        )
 
 
-def _columns(studio: Studio, variants: Sequence[tuple[str, Any]], prompts: Sequence[str], strengths: Sequence[float] | None = None) -> Image.Image:
+def _columns(
+    studio: Studio,
+    variants: Sequence[tuple[str, Any]],
+    prompts: Sequence[str],
+    strengths: Sequence[float] | None = None,
+) -> Image.Image:
     """A column a concept, a row a prompt; the first row's captions tell the variant."""
-    drawn = [studio.draw([concept], prompts, 1.0 if strengths is None else strengths[i]) for i, (_, concept) in enumerate(variants)]
+    drawn = [
+        studio.draw([concept], prompts, 1.0 if strengths is None else strengths[i])
+        for i, (_, concept) in enumerate(variants)
+    ]
     phrase = f"<w> {CONCEPT[0]}"
-    rows = [[(drawn[c][r], variants[c][0] if r == 0 else prompts[r].format(phrase) if c == 0 else "") for c in range(len(variants))] for r in range(len(prompts))]
+    rows = [
+        [
+            (drawn[c][r], variants[c][0] if r == 0 else prompts[r].format(phrase) if c == 0 else "")
+            for c in range(len(variants))
+        ]
+        for r in range(len(prompts))
+    ]
     return sheet(rows)
 
 
@@ -129,7 +166,11 @@ def _by_task(studio: Studio, columns: Sequence[tuple[str, np.ndarray]]) -> Image
     """A row a task: its picture, then one picture a column."""
     rows = []
     for i, (task, picture) in enumerate(zip(studio.tasks, studio.inputs())):
-        wanted = {"move": "move it", "resize": f"make it {task.told.get('size')}", "class": f"make it a {task.told['classes'][0]}"}  # type: ignore[index]
+        wanted = {
+            "move": "move it",
+            "resize": f"make it {task.told.get('size')}",
+            "class": f"make it a {task.told['classes'][0]}",
+        }  # type: ignore[index]
         if "place" in task.told:
             wanted["move"] = f"move it to the {task.told['place']}"
         rows.append([(picture, wanted[task.kind]), *[(pictures[i], label) for label, pictures in columns]])
@@ -141,7 +182,16 @@ def stage1(studio: Studio) -> Image.Image:
     image, mask = pixels_and_mask(studio.scene())
     picture, white = sampling.levels(image)[0], sampling.levels(mask[..., None].expand(-1, -1, -1, 3))[0]
     drawn = studio.draw([studio.concept(1)], PROMPTS)
-    return sheet([[(picture, "the picture"), (white, "its mask"), *[(one, prompt.format("<w> heart")) for one, prompt in zip(drawn, PROMPTS)]]], lines=3)
+    return sheet(
+        [
+            [
+                (picture, "the picture"),
+                (white, "its mask"),
+                *[(one, prompt.format("<w> heart")) for one, prompt in zip(drawn, PROMPTS)],
+            ]
+        ],
+        lines=3,
+    )
 
 
 def stage2(studio: Studio) -> Image.Image:
@@ -149,19 +199,32 @@ def stage2(studio: Studio) -> Image.Image:
     words = [prompt.format("heart") for prompt in PROMPTS]
     rows = [[(one, word) for one, word in zip(studio.draw([], words), words)]]
     for stage, name in ((1, "Stage I"), (2, "Stage II")):
-        rows.append([(one, f"{name}: {prompt.format('<w> heart')}") for one, prompt in zip(studio.draw([studio.concept(stage)], PROMPTS), PROMPTS)])
+        rows.append(
+            [
+                (one, f"{name}: {prompt.format('<w> heart')}")
+                for one, prompt in zip(studio.draw([studio.concept(stage)], PROMPTS), PROMPTS)
+            ]
+        )
     return sheet(rows, lines=3)
 
 
 def gamma(studio: Studio) -> Image.Image:
     """background_weight in both stages."""
-    return _columns(studio, [(f"background_weight {g:g}", studio.concept(background=g)) for g in (0.0, 0.5, 1.0, 3.0)], PROMPTS)
+    return _columns(
+        studio, [(f"background_weight {g:g}", studio.concept(background=g)) for g in (0.0, 0.5, 1.0, 3.0)], PROMPTS
+    )
 
 
 def eta(studio: Studio) -> Image.Image:
     """semantic_weight in Stage II: the subject, and below it the class word without the concept's name."""
-    prompts = ("{0} on a green background", f"a {CONCEPT[0]} on a green background", f"a {CONCEPT[0]} on a white background")
-    return _columns(studio, [(f"semantic_weight {e:g}", studio.concept(semantic=e)) for e in (0.0, 1.0, 3.0, 10.0)], prompts)
+    prompts = (
+        "{0} on a green background",
+        f"a {CONCEPT[0]} on a green background",
+        f"a {CONCEPT[0]} on a white background",
+    )
+    return _columns(
+        studio, [(f"semantic_weight {e:g}", studio.concept(semantic=e)) for e in (0.0, 1.0, 3.0, 10.0)], prompts
+    )
 
 
 def steps(studio: Studio) -> Image.Image:
@@ -177,7 +240,11 @@ def steps2(studio: Studio) -> Image.Image:
 def rate(studio: Studio) -> Image.Image:
     """Stage I's learning rate, as shares of the demo's own."""
     usual = Training().rate1
-    return _columns(studio, [(f"learning_rate {r:g}", studio.concept(1, rate1=r)) for r in (usual / 20, usual / 5, usual, usual * 5)], PROMPTS)
+    return _columns(
+        studio,
+        [(f"learning_rate {r:g}", studio.concept(1, rate1=r)) for r in (usual / 20, usual / 5, usual, usual * 5)],
+        PROMPTS,
+    )
 
 
 def encoder(studio: Studio) -> Image.Image:
@@ -195,14 +262,26 @@ def strength(studio: Studio) -> Image.Image:
 def compose(studio: Studio) -> Image.Image:
     """Two concepts, learned apart, alone and in one prompt."""
     both = [studio.concept(1), studio.concept(1, SECOND)]
-    prompts = ["{0} on a white background", "{1} on a white background", "{0} and {1} on a white background", "{0} and {1} on a black background"]
+    prompts = [
+        "{0} on a white background",
+        "{1} on a white background",
+        "{0} and {1} on a white background",
+        "{0} and {1} on a black background",
+    ]
     drawn = studio.draw(both, prompts)
     return sheet([[(one, prompt.format("<w> heart", "<v> star")) for one, prompt in zip(drawn, prompts)]], lines=3)
 
 
 def prompts(studio: Studio) -> Image.Image:
     """What a concept should follow, in the demo world's words."""
-    wanted = ("{0} on a pink background", "{0} at the right", "a small {0}", "a large {0}", "a tilted {0}", "{0} and a blue star")
+    wanted = (
+        "{0} on a pink background",
+        "{0} at the right",
+        "a small {0}",
+        "a large {0}",
+        "a tilted {0}",
+        "{0} and a blue star",
+    )
     drawn = studio.draw([studio.concept()], wanted)
     return sheet([[(one, prompt.format("<w> heart")) for one, prompt in zip(drawn, wanted)]])
 
@@ -219,19 +298,39 @@ def mask(studio: Studio) -> Image.Image:
     with torch.inference_mode():
         found = finding.find(image, wanted, False, None)
     white = found.masks[..., None].expand(-1, -1, -1, 3)
-    return sheet([[(sampling.levels(pixels)[0], name) for pixels, name in ((image, "image"), (found.overlays, "overlay"), (white, "mask"))]], lines=1)
+    return sheet(
+        [
+            [
+                (sampling.levels(pixels)[0], name)
+                for pixels, name in ((image, "image"), (found.overlays, "overlay"), (white, "mask"))
+            ]
+        ],
+        lines=1,
+    )
 
 
 def alpha(studio: Studio) -> Image.Image:
     """alpha at one source_ratio."""
     values = (0.0, 0.3, 0.6, 1.0, 1.5)
-    return _by_task(studio, [(f"alpha {a:g}", pictures) for a, pictures in zip(values, studio.edits([(a, RATIO) for a in values], studio.optimized))])
+    return _by_task(
+        studio,
+        [
+            (f"alpha {a:g}", pictures)
+            for a, pictures in zip(values, studio.edits([(a, RATIO) for a in values], studio.optimized))
+        ],
+    )
 
 
 def ratio(studio: Studio) -> Image.Image:
     """source_ratio at one alpha."""
     values = (0.0, 0.1, 0.2, 0.4, 0.7)
-    return _by_task(studio, [(f"source_ratio {r:g}", pictures) for r, pictures in zip(values, studio.edits([(ALPHA, r) for r in values], studio.optimized))])
+    return _by_task(
+        studio,
+        [
+            (f"source_ratio {r:g}", pictures)
+            for r, pictures in zip(values, studio.edits([(ALPHA, r) for r in values], studio.optimized))
+        ],
+    )
 
 
 def inversion(studio: Studio) -> Image.Image:
@@ -262,15 +361,25 @@ def reuse(studio: Studio) -> Image.Image:
     """One saved inversion, several target prompts."""
     scene, tail = studio.tasks[0].scene, studio.tasks[0].source
     name = studio.tasks[0].told["classes"][0]  # type: ignore[index]
-    wishes = {"at the left": tail.replace(str(name), f"{name} at the left"), "large": tail.replace("a ", "a large ", 1), "small": tail.replace("a ", "a small ", 1),
-              "tilted": tail.replace("a ", "a tilted ", 1)}
+    wishes = {
+        "at the left": tail.replace(str(name), f"{name} at the left"),
+        "large": tail.replace("a ", "a large ", 1),
+        "small": tail.replace("a ", "a small ", 1),
+        "tilted": tail.replace("a ", "a tilted ", 1),
+    }
     tasks = [editing.Task(scene, "move", tail, target, {"classes": (name,)}) for target in wishes.values()]
     effort = studio.effort
-    bench = editing.Bench(studio.checkpoint, tasks, effort.inversion_steps, effort.cfg, effort.inner_steps, effort.text_steps)
+    bench = editing.Bench(
+        studio.checkpoint, tasks, effort.inversion_steps, effort.cfg, effort.inner_steps, effort.text_steps
+    )
     grid = importlib.import_module(f"{PACKAGE}.inversion.grid")
     inverted = bench.invert("null_text", "source")[0]
     (edited,) = bench.edit(inverted, "null_text", bench.optimize()[0], [grid.Cell(ALPHA, RATIO)])
-    cells = [(bench.decode(bench.latents)[0], "the picture"), (bench.decode(inverted.reconstruction)[0], "given back"), *zip(edited, wishes)]
+    cells = [
+        (bench.decode(bench.latents)[0], "the picture"),
+        (bench.decode(inverted.reconstruction)[0], "given back"),
+        *zip(edited, wishes),
+    ]
     return sheet([cells])
 
 
@@ -280,20 +389,48 @@ def grid(studio: Studio) -> Image.Image:
     alphas, ratios = (0.2, 0.4, 0.6, 0.8), (0.1, 0.2, 0.4)
     pictures = studio.edits([(a, r) for r in ratios for a in alphas], studio.optimized)
     stack = torch.stack([torch.from_numpy(one[SHOWN]).float() / 255 for one in pictures])
-    return Image.fromarray(sampling.levels(draw(stack, [f"alpha {a:g}" for a in alphas], [f"ratio {r:g}" for r in ratios]))[0])
+    return Image.fromarray(
+        sampling.levels(draw(stack, [f"alpha {a:g}" for a in alphas], [f"ratio {r:g}" for r in ratios]))[0]
+    )
 
 
 FIGURES: dict[str, Callable[[Studio], Image.Image]] = {
     figure.__name__: figure
-    for figure in (stage1, stage2, gamma, eta, steps, steps2, rate, encoder, strength, compose, prompts, mask, alpha, ratio, inversion, text_steps, reuse, grid)}
+    for figure in (
+        stage1,
+        stage2,
+        gamma,
+        eta,
+        steps,
+        steps2,
+        rate,
+        encoder,
+        strength,
+        compose,
+        prompts,
+        mask,
+        alpha,
+        ratio,
+        inversion,
+        text_steps,
+        reuse,
+        grid,
+    )
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which pictures, all by default: {', '.join(FIGURES)}")
-    parser.add_argument("--checkpoint", type=pathlib.Path, default=pathlib.Path("demo/weights/sis_demo_sd15.safetensors"))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which pictures, all by default: {', '.join(FIGURES)}"
+    )
+    parser.add_argument(
+        "--checkpoint", type=pathlib.Path, default=pathlib.Path("demo/weights/sis_demo_sd15.safetensors")
+    )
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER)
-    parser.add_argument("--quick", action="store_true", help="hardly any steps, to try the script; give another --folder")
+    parser.add_argument(
+        "--quick", action="store_true", help="hardly any steps, to try the script; give another --folder"
+    )
     args = parser.parse_args()
     unknown = set(args.names) - set(FIGURES)
     if unknown:

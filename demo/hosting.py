@@ -1,4 +1,5 @@
 """Lets the demo's own scripts use a host's modules outside a server. Users of the pack never import this."""
+
 from __future__ import annotations
 
 import importlib
@@ -36,16 +37,20 @@ def import_host() -> None:
             import comfy.cli_args
         finally:
             sys.argv = arguments
-    importlib.import_module("utils")  # before the host's `nodes`, which puts a folder with a utils.py of its own first on the path
+    # before the host's `nodes`, which puts a folder with a utils.py of its own first on the path
+    importlib.import_module("utils")
     from .host_extension import small_sd15
 
     small_sd15.register()
 
 
 def import_pack() -> ModuleType:
-    """Imports the pack as the host imports a custom node's folder: as one package, whatever its folder is called. Needs no host by itself."""
+    """Imports the pack as the host imports a custom node's folder: as one package, whatever its folder is called. Needs
+    no host by itself."""
     if PACKAGE not in sys.modules:
-        spec = importlib.util.spec_from_file_location(PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+        )
         if spec is None or spec.loader is None:
             raise ImportError(f"{ROOT / '__init__.py'} can't be imported")
         module = importlib.util.module_from_spec(spec)

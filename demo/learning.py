@@ -1,4 +1,5 @@
 """Learns concepts with the pack's own nodes, called as the host's executor calls them, without a server."""
+
 from __future__ import annotations
 
 import importlib
@@ -80,7 +81,11 @@ class Learner:
         began = time.monotonic()
         shared = {"seed": seed, "precision": "auto", "gradient_checkpointing": "auto", "preview_every": 0}
         with torch.inference_mode():  # as the executor has it
-            output = self._run_stage1(scene, variant, shared) if variant.stage == 1 else self._run_stage2(variant, start, shared)
+            output = (
+                self._run_stage1(scene, variant, shared)
+                if variant.stage == 1
+                else self._run_stage2(variant, start, shared)
+            )
         concept, losses = output.result[:2]
         return concept, float(losses["loss"][-1]), time.monotonic() - began
 
@@ -88,25 +93,53 @@ class Learner:
         image, mask = pixels_and_mask(scene)
         options = self.training
         return self._stage1.execute(
-            model=self.model, clip=self.clip, vae=self.vae, image=image, mask=torch.ones_like(mask) if variant.whole else mask,
-            class_word=scene.objects[0].cls, steps=options.steps1, batch_size=options.batch1, learning_rate=options.rate1,
-            background_weight=variant.background, encoder=options.encoder, resolution=512, **shared)
+            model=self.model,
+            clip=self.clip,
+            vae=self.vae,
+            image=image,
+            mask=torch.ones_like(mask) if variant.whole else mask,
+            class_word=scene.objects[0].cls,
+            steps=options.steps1,
+            batch_size=options.batch1,
+            learning_rate=options.rate1,
+            background_weight=variant.background,
+            encoder=options.encoder,
+            resolution=512,
+            **shared,
+        )
 
     def _run_stage2(self, variant: Variant, start: Any, shared: dict[str, Any]) -> Any:
         options = self.training
         return self._stage2.execute(  # the concept carries its picture, and its mask of Stage I: all ones when plain
-            model=self.model, clip=self.clip, vae=self.vae, concept=start, steps=options.steps2, batch_size=options.batch2,
-            learning_rate=options.rate2, background_weight=variant.background, semantic_weight=variant.semantic,
-            rank=options.rank, train_text_encoder=True, **shared)
+            model=self.model,
+            clip=self.clip,
+            vae=self.vae,
+            concept=start,
+            steps=options.steps2,
+            batch_size=options.batch2,
+            learning_rate=options.rate2,
+            background_weight=variant.background,
+            semantic_weight=variant.semantic,
+            rank=options.rank,
+            train_text_encoder=True,
+            **shared,
+        )
 
-    def draw(self, concepts: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0) -> np.ndarray:
-        """Pictures with the concepts applied, (N, 128, 128, 3) uint8. In prompts {0} is the first concept's phrase, and so on.
+    def draw(
+        self, concepts: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0
+    ) -> np.ndarray:
+        """Pictures with the concepts applied, (N, 128, 128, 3) uint8. In prompts {0} is the first concept's phrase, and
+        so on.
 
         strength: of Stage II's LoRA, on MODEL and CLIP.
         """
         model, clip, phrases = self.model, self.clip, []
         with torch.inference_mode():
             for i, concept in enumerate(concepts):
-                model, clip, phrase = self._apply.execute(model, clip, concept, f"concept_{i}", strength, strength).result
+                model, clip, phrase = self._apply.execute(
+                    model, clip, concept, f"concept_{i}", strength, strength
+                ).result
                 phrases.append(phrase)
-        return sampling.pictures(model, clip, self.vae, [prompt.format(*phrases) for prompt in prompts], seeds, self.steps, self.cfg)
+        return sampling.pictures(
+            model, clip, self.vae, [prompt.format(*phrases) for prompt in prompts], seeds, self.steps, self.cfg
+        )

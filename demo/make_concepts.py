@@ -2,6 +2,7 @@
 
 The seeds were chosen by eye, for two colours that are told apart from one another and from the background.
 """
+
 from __future__ import annotations
 
 import argparse

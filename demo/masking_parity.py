@@ -3,13 +3,16 @@
     python -m demo.masking_parity reference FILE [--models swint,swinb,vit_b,vit_l,vit_h]
     python -m demo.masking_parity compare FILE
 
-`reference` needs groundingdino-py and segment-anything (see docs/masking.md for an environment that holds them): it runs both programs on the
-same full-size random weights and the same picture, prints the largest differences, and writes what the originals answered to FILE (.pt).
+`reference` needs groundingdino-py and segment-anything (see docs/masking.md for an environment that holds them): it
+runs both programs on the same full-size random weights and the same picture, prints the largest differences, and writes
+what the originals answered to FILE (.pt).
 `compare` runs transformers' networks alone, in any environment, against that file. Both exit 1 above 1e-4.
 
-GroundingDINO ranks all places of a picture and gives the 900 best to its queries in that order. In float32 two programs round nearly equal places
-differently, which shuffles queries and says nothing of the networks: there ours is given the order that the original found. In float64 it finds its own.
+GroundingDINO ranks all places of a picture and gives the 900 best to its queries in that order. In float32 two programs
+round nearly equal places differently, which shuffles queries and says nothing of the networks: there ours is given the
+order that the original found. In float64 it finds its own.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -68,7 +71,9 @@ def _dino(model: str, original: bool, dtype: torch.dtype, order: Tensor | None =
     if original:
         net: Any = packages.build_groundingdino(weights, load_tokenizer(), model)
     else:
-        net = (names.OriginalDino if anchors else TransformersDino)(transformers_api.build_grounding_dino(names.config_of(weights), names.rename(weights), model))
+        net = (names.OriginalDino if anchors else TransformersDino)(
+            transformers_api.build_grounding_dino(names.config_of(weights), names.rename(weights), model)
+        )
     del weights
     pixels, ids = _inputs()
     with torch.no_grad(), Order(order) as places:
@@ -83,8 +88,11 @@ def _sam(model: str, original: bool, dtype: torch.dtype, order: Tensor | None = 
     from single_image_studio.masking.sam import TransformersSam
 
     weights = original_sam(SAM[model][2])
-    net: Any = (packages.build_segment_anything(weights, model) if original
-                else TransformersSam(transformers_api.build_sam(names.config_of(weights), names.rename(weights), model)))
+    net: Any = (
+        packages.build_segment_anything(weights, model)
+        if original
+        else TransformersSam(transformers_api.build_sam(names.config_of(weights), names.rename(weights), model))
+    )
     del weights
     net.to(dtype)
     pixels = torch.randn(1, 3, net.side, net.side, generator=torch.Generator().manual_seed(1))
@@ -99,11 +107,14 @@ def _answers(model: str, original: bool, dtype: torch.dtype) -> Answers:
 
 
 def _ours(model: str, dtype: torch.dtype, theirs: Answers) -> Answers:
-    return (_dino if model in DINO else _sam)(model, False, dtype, theirs["order"] if model in DINO and dtype == torch.float32 else None)
+    return (_dino if model in DINO else _sam)(
+        model, False, dtype, theirs["order"] if model in DINO and dtype == torch.float32 else None
+    )
 
 
 def _differences(ours: Answers, theirs: Answers) -> Iterator[tuple[str, float, float, float]]:
-    """(name, largest absolute difference, share of rows that differ by less than LIMIT everywhere, the answer's own spread)."""
+    """(name, largest absolute difference, share of rows that differ by less than LIMIT everywhere, the answer's own
+    spread)."""
     for name, tensor in theirs.items():
         if name == "order":
             continue
@@ -115,8 +126,10 @@ def _differences(ours: Answers, theirs: Answers) -> Iterator[tuple[str, float, f
 
 def _print(title: str, ours: Answers, theirs: Answers, seconds: float = 0) -> bool:
     found = list(_differences(ours, theirs))
-    told = ", ".join(f"{name} differ by at most {difference:.1e} (within {LIMIT:.0e} in {100 * share:.1f} %; spread {spread:.2g})"
-                     for name, difference, share, spread in found)
+    told = ", ".join(
+        f"{name} differ by at most {difference:.1e} (within {LIMIT:.0e} in {100 * share:.1f} %; spread {spread:.2g})"
+        for name, difference, share, spread in found
+    )
     print(f"{title}: {told}" + (f"; {seconds:.0f} s" if seconds else ""), flush=True)
     return all(difference <= LIMIT for _, difference, _, _ in found)
 
@@ -136,7 +149,11 @@ def reference(path: pathlib.Path, models: list[str]) -> bool:
             kept[f"{model} {_name(dtype)}"] = theirs
             fine &= _print(f"{model}, {_name(dtype)}", _ours(model, dtype, theirs), theirs, time.monotonic() - began)
             if model in DINO and dtype == torch.float64:
-                _print(f"{model}, {_name(dtype)}, with transformers' own limit on coordinates", _dino(model, False, dtype, anchors=False), theirs)
+                _print(
+                    f"{model}, {_name(dtype)}, with transformers' own limit on coordinates",
+                    _dino(model, False, dtype, anchors=False),
+                    theirs,
+                )
             torch.save(kept, path)
     return fine
 

@@ -3,6 +3,7 @@
 `judge` checks what a caption tells; `concept_match` looks for a concept's own two colours and pattern;
 `pair_match` for two concepts in one picture. `demo.seeing` finds the objects.
 """
+
 from __future__ import annotations
 
 import math
@@ -24,7 +25,8 @@ LEANS = 0.33  # radians; the world's upright shapes lean at most 0.15, its tilte
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether each told fact holds; None where the caption tells nothing. One entry an object in `classes`, `colors`."""
+    """Whether each told fact holds; None where the caption tells nothing. One entry an object in `classes`,
+    `colors`."""
 
     background: bool | None
     count: bool
@@ -41,8 +43,8 @@ class ConceptScore:
     """How much of a concept an object shows.
 
     first, second: shares of the object's inside in the concept's two colours. layout: correlation of their places with
-    the concept's own pattern, seen at the found centre, radius and rotation, -1…1. mean_color: the object's mean colour is the
-    concept's, whatever lies where. score: 0…1, 1 for the concept itself.
+    the concept's own pattern, seen at the found centre, radius and rotation, -1…1. mean_color: the object's mean colour
+    is the concept's, whatever lies where. score: 0…1, 1 for the concept itself.
     """
 
     first: float = 0.0
@@ -86,7 +88,7 @@ def place_of(seen: Seen) -> str | None:
 
 
 def size_of(seen: Seen) -> str | None:
-    """"small", "large" or None: half-way between the radii in `world._object`."""
+    """ "small", "large" or None: half-way between the radii in `world._object`."""
     return "small" if seen.radius < 24 else "large" if seen.radius > 40 else None
 
 
@@ -102,7 +104,7 @@ def has_color(seen: Seen, name: str) -> bool:
 
 def _second_color(obj: world.Object) -> np.ndarray:
     """Where an object shows its second colour: (128, 128) in {0, 1}. One sample a pixel is enough inside an object."""
-    return world._second_color_share(obj)[::world.SUPERSAMPLING, ::world.SUPERSAMPLING]
+    return world._second_color_share(obj)[:: world.SUPERSAMPLING, :: world.SUPERSAMPLING]
 
 
 def _paint_layouts(seen: Seen) -> dict[str, list[np.ndarray]]:
@@ -132,7 +134,9 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum()) / scale if scale > 1e-6 else 0.0
 
 
-def pattern_of(picture: np.ndarray, seen: Seen, first: world.RGB, second: world.RGB, ordered: bool = False) -> str | None:
+def pattern_of(
+    picture: np.ndarray, seen: Seen, first: world.RGB, second: world.RGB, ordered: bool = False
+) -> str | None:
     """The pattern in which an object shows two colours; None when it is none of the world's.
 
     ordered: the spot of a spotted object must show `second`. (Halves and stripes are the same when swapped.)
@@ -158,7 +162,9 @@ def _own_pattern(picture: np.ndarray, seen: Seen) -> str | None:
     return pattern_of(picture, seen, seen.colors[0][0], seen.colors[1][0])
 
 
-def _judge_objects(seen: list[Seen], classes: tuple[str, ...], colors: tuple[str | None, ...]) -> tuple[tuple[bool, ...], tuple[bool | None, ...]]:
+def _judge_objects(
+    seen: list[Seen], classes: tuple[str, ...], colors: tuple[str | None, ...]
+) -> tuple[tuple[bool, ...], tuple[bool | None, ...]]:
     """Class and colour of each told object, seen objects taken in the order given; missing ones are wrong."""
     padded = [*seen, *[None] * len(classes)]
     right = tuple(s is not None and s.score >= SHAPE_SCORE and s.cls == c for s, c in zip(padded, classes))
@@ -177,21 +183,29 @@ def judge(picture: np.ndarray, told: Mapping[str, object]) -> Verdict:
     name = told.get("background")
     seen = seeing.objects(picture, len(classes))
     orders = [seen[:1]] if len(classes) == 1 else [seen[:2], seen[:2][::-1]]
-    right, painted = max((_judge_objects(order, classes, colors) for order in orders),
-                         key=lambda both: sum(both[0]) + sum(c is True for c in both[1]))
+    right, painted = max(
+        (_judge_objects(order, classes, colors) for order in orders),
+        key=lambda both: sum(both[0]) + sum(c is True for c in both[1]),
+    )
     verdict = Verdict(background_is(picture, str(name)) if name else None, len(seen) == len(classes), right, painted)
     return _judge_details(verdict, picture, seen, told) if len(classes) == 1 else verdict
 
 
 def _judge_details(verdict: Verdict, picture: np.ndarray, seen: list[Seen], told: Mapping[str, object]) -> Verdict:
     """Place, size, pattern and tilt: what captions of one object may tell."""
+
     def holds(fact: str, actual: Callable[[Seen], object]) -> bool | None:
         if not told.get(fact):
             return None
         return bool(seen) and actual(seen[0]) == told[fact]
 
-    return replace(verdict, place=holds("place", place_of), size=holds("size", size_of), tilted=holds("tilted", is_tilted),
-                   pattern=holds("pattern", lambda one: _own_pattern(picture, one)))
+    return replace(
+        verdict,
+        place=holds("place", place_of),
+        size=holds("size", size_of),
+        tilted=holds("tilted", is_tilted),
+        pattern=holds("pattern", lambda one: _own_pattern(picture, one)),
+    )
 
 
 def _expected_shares(obj: world.Object) -> tuple[float, float]:
@@ -237,4 +251,12 @@ def pair_match(picture: np.ndarray, one: world.Scene, other: world.Scene) -> tup
         best = 0 if scores[0].score >= scores[1].score else 1  # one object is at most one of the two
         return (scores[0], nothing) if best == 0 else (nothing, scores[1])
     straight, crossed = (rows[0][0], rows[1][1]), (rows[0][1], rows[1][0])
-    return max(straight, crossed, key=lambda pair: (sum(s.both_colors for s in pair), sum(s.mean_color for s in pair), sum(s.score for s in pair)))
+    return max(
+        straight,
+        crossed,
+        key=lambda pair: (
+            sum(s.both_colors for s in pair),
+            sum(s.mean_color for s in pair),
+            sum(s.score for s in pair),
+        ),
+    )

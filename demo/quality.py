@@ -3,6 +3,7 @@
 Draws one picture for each of a number of captions that training never saw, judges them with `demo.oracle`, measures
 the autoencoder, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -66,7 +67,15 @@ def held_out(count: int, seed: int = SEED, known: set[str] | None = None) -> lis
 
 def is_right(verdict: oracle.Verdict) -> bool:
     """Whether all that was told holds."""
-    facts = (verdict.background, verdict.place, verdict.size, verdict.pattern, verdict.tilted, *verdict.classes, *verdict.colors)
+    facts = (
+        verdict.background,
+        verdict.place,
+        verdict.size,
+        verdict.pattern,
+        verdict.tilted,
+        *verdict.classes,
+        *verdict.colors,
+    )
     return verdict.count and False not in facts
 
 
@@ -101,7 +110,11 @@ def autoencoder_errors(vae: object, count: int, seed: int = SEED + 1) -> dict[st
     drawn = sampling.reconstructions(vae, originals)
     difference = (drawn.astype(np.float64) - originals) / 255
     verdicts = [oracle.judge(picture, scene.told) for scene, picture in zip(scenes, drawn)]
-    return {"psnr": -10 * math.log10((difference**2).mean()), "l1": float(np.abs(difference).mean()), "right": float(np.mean([is_right(v) for v in verdicts]))}
+    return {
+        "psnr": -10 * math.log10((difference**2).mean()),
+        "l1": float(np.abs(difference).mean()),
+        "right": float(np.mean([is_right(v) for v in verdicts])),
+    }
 
 
 def wilson(right: int, asked: int, z: float = 1.96) -> tuple[float, float]:
@@ -121,39 +134,74 @@ def _fact_rows(result: Tally) -> list[str]:
             low, high = wilson(right, asked)
             goal = GOALS.get(fact)
             met = "" if goal is None else "met" if right / asked >= goal else "**missed**"
-            rows.append(f"| {fact} | {asked} | {right} | {right / asked:.1%} | {low:.0%} to {high:.0%} | {f'{goal:.0%}' if goal else ''} | {met} |")
+            rows.append(
+                f"| {fact} | {asked} | {right} | {right / asked:.1%} | {low:.0%} to {high:.0%} |"
+                f" {f'{goal:.0%}' if goal else ''} | {met} |"
+            )
     return rows
 
 
 def _confusion_rows(result: Tally) -> list[str]:
     drawn = [*world.CLASSES, "unclear"]
     rows = [f"| asked for | {' | '.join(drawn)} |", "|" + "---|" * (len(drawn) + 1)]
-    return rows + [f"| {cls} | " + " | ".join(str(result.confusion[cls, other] or "") for other in drawn) + " |" for cls in world.CLASSES]
+    return rows + [
+        f"| {cls} | " + " | ".join(str(result.confusion[cls, other] or "") for other in drawn) + " |"
+        for cls in world.CLASSES
+    ]
 
 
 def report(result: Tally, errors: dict[str, float], args: argparse.Namespace, seconds: float) -> str:
     command = "python -m demo.quality " + " ".join(sys.argv[1:])
     checkpoint = pathlib.Path(args.checkpoint)
-    return "\n".join([
-        "# How well the demo model draws what captions tell", "",
-        f"Measured {datetime.date.today().isoformat()} with `{command.strip()}` in {seconds / 60:.1f} minutes on {os.cpu_count()} CPU cores.", "",
-        f"- Checkpoint `{checkpoint.name}`, {checkpoint.stat().st_size / 1e6:.1f} MB.",
-        f"- {args.captions} captions that training never saw (seed {args.seed}), one picture each: "
-        f"{args.steps} DDIM steps, CFG {args.cfg:g}, picture i with seed {args.seed % 2**31} + i.",
-        "- Judged by `demo/oracle.py`: the world's own colours, outlines and places, nothing learned.", "",
-        *_fact_rows(result), "",
-        "Both objects count where two were asked for. *Everything told* wants every fact of a caption in one picture, and no more objects than told.", "",
-        "## Classes, one object", "", "Rows were asked for, columns were drawn; *unclear* is like no outline of the world.", "",
-        *_confusion_rows(result), "",
-        "## Autoencoder", "",
-        f"{args.reconstructions} held-out pictures there and back: PSNR {errors['psnr']:.1f} dB, L1 {errors['l1']:.4f} (of 1); "
-        f"the oracle still sees everything told in {errors['right']:.0%} of them.", "",
-        f"The first {SHEET} captions and what was drawn for them; in red where something told is wrong:", "", f"![contact sheet]({args.out.with_suffix('.jpg').name.lower()})", ""])
+    return "\n".join(
+        [
+            "# How well the demo model draws what captions tell",
+            "",
+            (
+                f"Measured {datetime.date.today().isoformat()} with `{command.strip()}` in {seconds / 60:.1f} minutes"
+                f" on {os.cpu_count()} CPU cores."
+            ),
+            "",
+            f"- Checkpoint `{checkpoint.name}`, {checkpoint.stat().st_size / 1e6:.1f} MB.",
+            (
+                f"- {args.captions} captions that training never saw (seed {args.seed}), one picture each: "
+                f"{args.steps} DDIM steps, CFG {args.cfg:g}, picture i with seed {args.seed % 2**31} + i."
+            ),
+            "- Judged by `demo/oracle.py`: the world's own colours, outlines and places, nothing learned.",
+            "",
+            *_fact_rows(result),
+            "",
+            (
+                "Both objects count where two were asked for. *Everything told* wants every fact of a caption in one"
+                " picture, and no more objects than told."
+            ),
+            "",
+            "## Classes, one object",
+            "",
+            "Rows were asked for, columns were drawn; *unclear* is like no outline of the world.",
+            "",
+            *_confusion_rows(result),
+            "",
+            "## Autoencoder",
+            "",
+            (
+                f"{args.reconstructions} held-out pictures there and back: PSNR {errors['psnr']:.1f} dB, L1"
+                f" {errors['l1']:.4f} (of 1); the oracle still sees everything told in {errors['right']:.0%} of them."
+            ),
+            "",
+            f"The first {SHEET} captions and what was drawn for them; in red where something told is wrong:",
+            "",
+            f"![contact sheet]({args.out.with_suffix('.jpg').name.lower()})",
+            "",
+        ]
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=pathlib.Path, default=pathlib.Path("demo/weights/sis_demo_sd15.safetensors"))
+    parser.add_argument(
+        "--checkpoint", type=pathlib.Path, default=pathlib.Path("demo/weights/sis_demo_sd15.safetensors")
+    )
     parser.add_argument("--captions", type=int, default=240)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--cfg", type=float, default=5.0)
@@ -168,14 +216,21 @@ def main() -> None:
     pictures = sampling.pictures(model, clip, vae, [scene.caption for scene in scenes], seeds, args.steps, args.cfg)
     result, verdicts = tally(scenes, pictures)
     errors = autoencoder_errors(vae, args.reconstructions)
-    sheet = sheets.contact_sheet(list(pictures[:SHEET]), [scene.caption for scene in scenes[:SHEET]], columns=8,
-                                 wrong=[not is_right(verdict) for verdict in verdicts[:SHEET]])
+    sheet = sheets.contact_sheet(
+        list(pictures[:SHEET]),
+        [scene.caption for scene in scenes[:SHEET]],
+        columns=8,
+        wrong=[not is_right(verdict) for verdict in verdicts[:SHEET]],
+    )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     size = sheets.save_jpeg(sheet, args.out.parent / args.out.with_suffix(".jpg").name.lower())
     args.out.write_text(report(result, errors, args, time.time() - began), encoding="utf-8")
     for fact, goal in GOALS.items():
         print(f"{fact}: {result.rate(fact):.1%} of {result.asked[fact]} (goal {goal:.0%})")
-    print(f"autoencoder: PSNR {errors['psnr']:.1f} dB, L1 {errors['l1']:.4f}; contact sheet {size / 1000:.0f} kB; report {args.out}")
+    print(
+        f"autoencoder: PSNR {errors['psnr']:.1f} dB, L1 {errors['l1']:.4f}; contact sheet {size / 1000:.0f} kB; report"
+        f" {args.out}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """Draws pictures with the host's own sampler, outside a server, many prompts at a time."""
+
 from __future__ import annotations
 
 import pathlib
@@ -21,7 +22,9 @@ def load(path: pathlib.Path | str) -> tuple[Any, Any, Any]:
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}: train one with `python -m demo.train_model`, or give --checkpoint")
+        raise FileNotFoundError(
+            f"no checkpoint at {path}: train one with `python -m demo.train_model`, or give --checkpoint"
+        )
     hosting.import_host()
     import comfy.sd
 
@@ -62,8 +65,20 @@ def levels(pixels: Tensor) -> np.ndarray:
     return (pixels[..., :3].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 
 
-def pictures(model: Any, clip: Any, vae: Any, prompts: Sequence[str], seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
-             negative: str = "", batch: int = 16, size: int = 128, sampler: str = "ddim", scheduler: str = "ddim_uniform") -> np.ndarray:
+def pictures(
+    model: Any,
+    clip: Any,
+    vae: Any,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    steps: int = 25,
+    cfg: float = 5.0,
+    negative: str = "",
+    batch: int = 16,
+    size: int = 128,
+    sampler: str = "ddim",
+    scheduler: str = "ddim_uniform",
+) -> np.ndarray:
     """One picture a prompt: (N, size, size, 3) uint8.
 
     seeds: one a prompt; the same prompt, seed and settings give the same picture in any batch, up to rounding.
@@ -75,18 +90,42 @@ def pictures(model: Any, clip: Any, vae: Any, prompts: Sequence[str], seeds: Seq
     with torch.inference_mode():
         uncond = encode_many(clip, [negative])
         for start in range(0, len(prompts), batch):
-            cond = encode_many(clip, prompts[start:start + batch])
-            latents = _sample(model, cond, uncond, seeds[start:start + batch], steps, cfg, size // DOWNSCALE, sampler, scheduler)
+            cond = encode_many(clip, prompts[start : start + batch])
+            latents = _sample(
+                model, cond, uncond, seeds[start : start + batch], steps, cfg, size // DOWNSCALE, sampler, scheduler
+            )
             parts.append(levels(vae.decode(latents)))
     return np.concatenate(parts) if parts else np.empty((0, size, size, 3), np.uint8)
 
 
-def _sample(model: Any, cond: Any, uncond: Any, seeds: Sequence[int], steps: int, cfg: float, side: int, sampler: str, scheduler: str) -> Tensor:
+def _sample(
+    model: Any,
+    cond: Any,
+    uncond: Any,
+    seeds: Sequence[int],
+    steps: int,
+    cfg: float,
+    side: int,
+    sampler: str,
+    scheduler: str,
+) -> Tensor:
     import comfy.sample
 
     empty = torch.zeros(len(seeds), 4, side, side)
-    return comfy.sample.sample(model, noise(seeds, tuple(empty.shape[1:])), steps, cfg, sampler, scheduler, cond, uncond, empty,
-                               denoise=1.0, disable_pbar=True, seed=int(seeds[0]))
+    return comfy.sample.sample(
+        model,
+        noise(seeds, tuple(empty.shape[1:])),
+        steps,
+        cfg,
+        sampler,
+        scheduler,
+        cond,
+        uncond,
+        empty,
+        denoise=1.0,
+        disable_pbar=True,
+        seed=int(seeds[0]),
+    )
 
 
 def reconstructions(vae: Any, originals: np.ndarray, batch: int = 16) -> np.ndarray:
@@ -94,6 +133,6 @@ def reconstructions(vae: Any, originals: np.ndarray, batch: int = 16) -> np.ndar
     parts = []
     with torch.inference_mode():
         for start in range(0, len(originals), batch):
-            pixels = torch.from_numpy(np.ascontiguousarray(originals[start:start + batch])).float() / 255
+            pixels = torch.from_numpy(np.ascontiguousarray(originals[start : start + batch])).float() / 255
             parts.append(levels(vae.decode(vae.encode(pixels))))
     return np.concatenate(parts)

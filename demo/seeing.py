@@ -2,6 +2,7 @@
 
 `demo.oracle` compares what is seen here with what was asked for.
 """
+
 from __future__ import annotations
 
 import functools
@@ -20,12 +21,14 @@ GRID = 40  # templates are GRID x GRID samples of a window WINDOW·√area wide
 WINDOW = 1.95
 ROTATION_STEP = math.radians(6)
 ASPECTS = (1.0, 0.85, 1 / 0.85)
-SYMMETRY = {"circle": 0, "square": 4, "triangle": 3, "star": 5, "heart": 1, "cross": 4}  # equal looks in a full turn; 0: all
+# equal looks in a full turn; 0: all
+SYMMETRY = {"circle": 0, "square": 4, "triangle": 3, "star": 5, "heart": 1, "cross": 4}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One object as seen. Centre and radius as in `world.Object`, pixels; `score` is the IoU with its class's outline."""
+    """One object as seen. Centre and radius as in `world.Object`, pixels; `score` is the IoU with its class's
+    outline."""
 
     cls: str
     score: float

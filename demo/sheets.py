@@ -1,4 +1,5 @@
 """Contact sheets: pictures in a grid with captions in small print."""
+
 from __future__ import annotations
 
 import io
@@ -28,8 +29,14 @@ def wrap(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int, lines: in
     return rows
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int, lines: int = 3,
-                  wrong: Sequence[bool] | None = None, title: str = "") -> Image.Image:
+def contact_sheet(
+    pictures: Sequence[np.ndarray],
+    captions: Sequence[str],
+    columns: int,
+    lines: int = 3,
+    wrong: Sequence[bool] | None = None,
+    title: str = "",
+) -> Image.Image:
     """Pictures (H, W, 3) uint8 of one size in rows of `columns`, each over its caption; `wrong` ones print in red."""
     height, width = pictures[0].shape[:2]
     rows = -(-len(pictures) // columns)

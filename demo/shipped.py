@@ -2,6 +2,7 @@
 
 Needs the standard library alone, like devtools.
 """
+
 from __future__ import annotations
 
 import json
@@ -43,7 +44,11 @@ def up_to(prompt: Prompt, *titles: str) -> Prompt:
     """The nodes of these titles, and all that they need."""
     wanted = [node_id for node_id, node in prompt.items() if workflow.title(node) in titles]
     for node_id in wanted:  # grows while it is walked
-        wanted += [value[0] for value in prompt[node_id]["inputs"].values() if isinstance(value, list) and value[0] not in wanted]
+        wanted += [
+            value[0]
+            for value in prompt[node_id]["inputs"].values()
+            if isinstance(value, list) and value[0] not in wanted
+        ]
     return {node_id: node for node_id, node in prompt.items() if node_id in wanted}
 
 
@@ -51,13 +56,18 @@ def with_painted_mask(prompt: Prompt, picture: str) -> Prompt:
     """The learning workflow with the demo's drawn mask instead of a found one, as an artist would paint it."""
     drawn = PAINTED_MASK | {"inputs": {"image": f"{pathlib.Path(picture).stem}_mask.png", "channel": "red"}}
     swapped = {node_id: drawn if workflow.title(node) == "Mask" else node for node_id, node in prompt.items()}
-    return {node_id: node for node_id, node in swapped.items() if workflow.title(node) != "Found boxes"}  # which only a detector draws
+    # which only a detector draws
+    return {node_id: node for node_id, node in swapped.items() if workflow.title(node) != "Found boxes"}
 
 
 def learning(name: str, more: Mapping[str, Mapping[str, Any]] | None = None) -> Prompt:
     """What learns and saves one of the demo's concepts, with the shipped learning workflow's own nodes."""
     concept = settings()["concepts"][name]
-    changes = {"Picture": {"image": concept["image"]}, "Stage I": {"class_word": concept["class_word"]}, "Save Concept": {"name": name}}
+    changes = {
+        "Picture": {"image": concept["image"]},
+        "Stage I": {"class_word": concept["class_word"]},
+        "Save Concept": {"name": name},
+    }
     whole = with_painted_mask(prompt("learn_a_concept", changes), concept["image"])
     return up_to(workflow.with_overrides(whole, more or {}), "Save Concept")
 
@@ -67,8 +77,11 @@ def inverting(more: Mapping[str, Mapping[str, Any]] | None = None) -> Prompt:
     return up_to(prompt("edit_a_photo", more), "Save Inversion")
 
 
-def prepare(client: Client, more_learning: Mapping[str, Mapping[str, Any]] | None = None,
-            more_inverting: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+def prepare(
+    client: Client,
+    more_learning: Mapping[str, Mapping[str, Any]] | None = None,
+    more_inverting: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """Makes the concepts and the inversion that the other workflows load.
 
     Raises: HostError when the host refuses or fails.

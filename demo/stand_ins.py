@@ -1,8 +1,10 @@
-"""Small files that stand in for downloads where a shipped workflow wants a ControlNet or an upscaler: `python -m demo.stand_ins FOLDER`.
+"""Small files that stand in for downloads where a shipped workflow wants a ControlNet or an upscaler: `python -m
+demo.stand_ins FOLDER`.
 
-They have the published layouts, so the stock loaders take them. Neither is trained: the ControlNet is a fresh one, which changes nothing
-(`noise` makes it act), and the upscaler repeats pixels.
+They have the published layouts, so the stock loaders take them. Neither is trained: the ControlNet is a fresh one,
+which changes nothing (`noise` makes it act), and the upscaler repeats pixels.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -15,17 +17,23 @@ from torch import Tensor
 CONTROLNET, UPSCALER = "sis_demo_control.safetensors", "sis_demo_upscaler.safetensors"
 CHECKPOINT = pathlib.Path(__file__).resolve().parent / "weights" / "sis_demo_sd15.safetensors"
 UNET = "model.diffusion_model."
-HINT_CHANNELS = (16, 16, 32, 32, 96, 96, 256)  # Zhang et al. 2023, arXiv:2302.05543: the hint's eight convolutions, the last as wide as the UNet
+# Zhang et al. 2023, arXiv:2302.05543: the hint's eight convolutions, the last as wide as the UNet
+HINT_CHANNELS = (16, 16, 32, 32, 96, 96, 256)
 
 
 def controlnet(checkpoint: dict[str, Tensor], noise: float = 0.0, seed: int = 0) -> dict[str, Tensor]:
-    """A ControlNet for a checkpoint's UNet: a copy of its encoder, whose results go through convolutions of zeros, or of noise.
+    """A ControlNet for a checkpoint's UNet: a copy of its encoder, whose results go through convolutions of zeros, or
+    of noise.
 
     checkpoint: as `load_file` gives it. noise: standard deviation of the hint's and the closing convolutions.
     """
     generator = torch.Generator().manual_seed(seed)
     unet = {name.removeprefix(UNET): weight for name, weight in checkpoint.items() if name.startswith(UNET)}
-    made = {name: weight.clone() for name, weight in unet.items() if name.startswith(("time_embed.", "input_blocks.", "middle_block."))}
+    made = {
+        name: weight.clone()
+        for name, weight in unet.items()
+        if name.startswith(("time_embed.", "input_blocks.", "middle_block."))
+    }
 
     def convolution(name: str, channels_in: int, channels_out: int, size: int) -> None:
         made[f"{name}.weight"] = torch.randn(channels_out, channels_in, size, size, generator=generator) * noise
@@ -51,16 +59,23 @@ def encoder_widths(unet: dict[str, Tensor]) -> list[int]:
 
 
 def upscaler(scale: int = 4, features: int = 4) -> dict[str, Tensor]:
-    """A four-times upscaler in Real-ESRGAN's compact layout (SRVGGNetCompact), which adds to the repeated pixels: here, nothing."""
+    """A four-times upscaler in Real-ESRGAN's compact layout (SRVGGNetCompact), which adds to the repeated pixels: here,
+    nothing."""
     return {
-        "body.0.weight": torch.zeros(features, 3, 3, 3), "body.0.bias": torch.zeros(features), "body.1.weight": torch.full((features,), 0.25),
-        "body.2.weight": torch.zeros(3 * scale**2, features, 3, 3), "body.2.bias": torch.zeros(3 * scale**2),
+        "body.0.weight": torch.zeros(features, 3, 3, 3),
+        "body.0.bias": torch.zeros(features),
+        "body.1.weight": torch.full((features,), 0.25),
+        "body.2.weight": torch.zeros(3 * scale**2, features, 3, 3),
+        "body.2.bias": torch.zeros(3 * scale**2),
     }
 
 
 def furnish(base: pathlib.Path, noise: float = 0.0) -> None:
     """Writes both files into the `models` of a host's base directory."""
-    for folder, name, weights in (("controlnet", CONTROLNET, controlnet(load_file(CHECKPOINT), noise)), ("upscale_models", UPSCALER, upscaler())):
+    for folder, name, weights in (
+        ("controlnet", CONTROLNET, controlnet(load_file(CHECKPOINT), noise)),
+        ("upscale_models", UPSCALER, upscaler()),
+    ):
         (base / "models" / folder).mkdir(parents=True, exist_ok=True)
         save_file(weights, base / "models" / folder / name)
 

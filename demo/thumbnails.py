@@ -1,7 +1,9 @@
 """Runs every shipped workflow on the demo model and draws its thumbnail: `python -m demo.thumbnails`.
 
-The thumbnails lie beside the workflows, where the host's template browser looks for them. Only those whose pictures changed are written.
+The thumbnails lie beside the workflows, where the host's template browser looks for them. Only those whose pictures
+changed are written.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -38,7 +40,8 @@ def chosen(name: str, found: list[Image.Image], source: Image.Image) -> list[Ima
         "learn_a_concept": [source, *found[0:6:2]],  # one of each prompt's two
         "use_a_concept": found[:4],
         "compose_three_concepts": found[:4],
-        "views_and_editing_prompts": found[:3],  # the views; the editing prompts speak of things that the demo's world has not
+        # the views; the editing prompts speak of things that the demo's world has not
+        "views_and_editing_prompts": found[:3],
         "edit_a_photo": [source, found[0]],
         "edit_grid": found[:1],
         "concept_controlnet_upscale": found[-1:],
@@ -54,7 +57,10 @@ def sheet(found: list[Image.Image]) -> Image.Image:
     tall = round(wide * found[0].height / found[0].width)
     made = Image.new("RGB", (columns * (wide + GAP) - GAP, rows * (tall + GAP) - GAP), PAPER)
     for i, picture in enumerate(found):
-        made.paste(picture.resize((wide, tall), Image.Resampling.LANCZOS), (i % columns * (wide + GAP), i // columns * (tall + GAP)))
+        made.paste(
+            picture.resize((wide, tall), Image.Resampling.LANCZOS),
+            (i % columns * (wide + GAP), i // columns * (tall + GAP)),
+        )
     return made
 
 
@@ -72,7 +78,9 @@ def jpeg(picture: Image.Image) -> bytes:
 def draw(client: Client, name: str, painted: bool) -> bytes:
     """One workflow's thumbnail."""
     prompt: Any = shipped.prompt(name)
-    picture = next((node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"), "heart.png")
+    picture = next(
+        (node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"), "heart.png"
+    )
     if painted and name == "learn_a_concept":
         prompt = shipped.with_painted_mask(prompt, picture)
     with Image.open(ROOT / "demo" / "concepts" / picture) as source:
@@ -83,7 +91,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "workflows")
     parser.add_argument("--only", nargs="*", choices=shipped.NAMES, default=shipped.NAMES)
-    parser.add_argument("--painted", action="store_true", help="take the demo's drawn masks, where the demo detector is not there")
+    parser.add_argument(
+        "--painted", action="store_true", help="take the demo's drawn masks, where the demo detector is not there"
+    )
     options = parser.parse_args()
     stop_on_signals()
     try:

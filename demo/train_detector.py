@@ -1,9 +1,11 @@
 """Trains the demo's detector, a small GroundingDINO that finds shapes by words: `python -m demo.train_detector`.
 
-It is transformers' own `GroundingDinoForObjectDetection` with a ResNet of three stages and a BERT of two layers, all of it
-trained from random numbers: first the ResNet alone, on classes, colours and boxes, then all but the ResNet, on words and
-boxes. Writes a Hugging Face folder (`--out`) that `from_pretrained` loads.
+It is transformers' own `GroundingDinoForObjectDetection` with a ResNet of three stages and a BERT of two layers, all of
+it
+trained from random numbers: first the ResNet alone, on classes, colours and boxes, then all but the ResNet, on words
+and boxes. Writes a Hugging Face folder (`--out`) that `from_pretrained` loads.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -38,7 +40,8 @@ THRESHOLD = 0.3  # GroundingDINO's usual score from which a box counts
 
 
 class Eyes(nn.Module):
-    """The detector's backbone while it learns to see: at every place, class, colours and box of the object that covers it."""
+    """The detector's backbone while it learns to see: at every place, class, colours and box of the object that covers
+    it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +49,16 @@ class Eyes(nn.Module):
         self.head = nn.Conv2d(self.backbone.channels[-1], len(world.CLASSES) + len(world.COLORS) + 4, 1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """pictures: as `pixel_values` has them. Returns logits of classes and colours and relative edges, each (B, …, PLACES, PLACES)."""
+        """pictures: as `pixel_values` has them. Returns logits of classes and colours and relative edges, each (B, …,
+        PLACES, PLACES)."""
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the CPU knows it
             seen = self.head(self.backbone(pictures.to(memory_format=torch.channels_last)).feature_maps[0]).float()
-        return seen[:, :len(world.CLASSES)], seen[:, len(world.CLASSES):-4], seen[:, -4:]
+        return seen[:, : len(world.CLASSES)], seen[:, len(world.CLASSES) : -4], seen[:, -4:]
 
 
 def eyes_loss(eyes: Eyes, data: grounding.Pictures, which: Sequence[int], rng: random.Random) -> tuple[Tensor, float]:
-    """The loss over all places that objects of some of the pictures cover, and the share of them whose class is right."""
+    """The loss over all places that objects of some of the pictures cover, and the share of them whose class is
+    right."""
     pictures, masks = grounding.mirrored(data.pictures[which], data.masks[which], rng)
     classes, colors, edges = eyes(pixel_values(grounding.roughen(pictures, np.random.default_rng(rng.getrandbits(32)))))
     total, right, count = torch.zeros(()), 0.0, 0
@@ -67,18 +72,23 @@ def eyes_loss(eyes: Eyes, data: grounding.Pictures, which: Sequence[int], rng: r
             sure = [k for k, holds in enumerate(called) if holds is not None]
             names = torch.tensor([float(called[k] or 0) for k in sure])[:, None].expand(-1, covered)
             total = total + nn.functional.cross_entropy(classes[i][:, places].T, cls, reduction="sum")
-            total = total + nn.functional.binary_cross_entropy_with_logits(colors[i][sure][:, places], names, reduction="sum") / 4
+            total = (
+                total
+                + nn.functional.binary_cross_entropy_with_logits(colors[i][sure][:, places], names, reduction="sum") / 4
+            )
             total = total + 2 * (edges[i][:, places] - label["boxes"][0][:, None]).abs().sum()
             right += float((classes[i][:, places].argmax(0) == cls).sum())
             count += covered
     return total / count, right / count
 
 
-def train_eyes(data: grounding.Pictures, steps: int, batch: int, seed: int, start: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+def train_eyes(
+    data: grounding.Pictures, steps: int, batch: int, seed: int, start: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """Trains the backbone alone, from the start or on from an earlier state. Returns its state.
 
-    Its normalisation learns here and is frozen in the detector, as in all of DETR's family. (Backbones without it, trained
-    inside the detector from random numbers, had not told one class from another after 500 steps.)
+    Its normalisation learns here and is frozen in the detector, as in all of DETR's family. (Backbones without it,
+    trained inside the detector from random numbers, had not told one class from another after 500 steps.)
     """
     eyes = Eyes().to(memory_format=torch.channels_last)
     if start is not None:
@@ -101,12 +111,19 @@ def train_eyes(data: grounding.Pictures, steps: int, batch: int, seed: int, star
 
 
 @torch.no_grad()
-def best_boxes(model: GroundingDinoForObjectDetection, tokenizer: BertTokenizer, pictures: np.ndarray, phrases: Sequence[grounding.Phrase]) -> tuple[Tensor, Tensor]:
+def best_boxes(
+    model: GroundingDinoForObjectDetection,
+    tokenizer: BertTokenizer,
+    pictures: np.ndarray,
+    phrases: Sequence[grounding.Phrase],
+) -> tuple[Tensor, Tensor]:
     """Score and box (left, top, right, bottom in pixels) of the best query for one phrase a picture."""
     scores, boxes = [], []
     for start in range(0, len(phrases), 50):
-        part = phrases[start:start + 50]
-        outputs = model(pixel_values=pixel_values(pictures[start:start + 50]), **tokens(tokenizer, [[phrase] for phrase in part]))
+        part = phrases[start : start + 50]
+        outputs = model(
+            pixel_values=pixel_values(pictures[start : start + 50]), **tokens(tokenizer, [[phrase] for phrase in part])
+        )
         score, query = outputs.logits.sigmoid().amax(-1).max(1)
         x, y, width, height = (outputs.pred_boxes[torch.arange(len(part)), query] * world.SIZE).unbind(-1)
         scores.append(score)
@@ -121,19 +138,37 @@ def box_iou(one: Sequence[float], other: Sequence[float]) -> float:
     return both / ((one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - both)
 
 
-def measure(model: GroundingDinoForObjectDetection, tokenizer: BertTokenizer, data: grounding.Pictures, seed: int = 0) -> dict[str, float]:
-    """Shares of pictures, by class and by colour and class: the best box is a named object's; a wrong phrase is turned down."""
+def measure(
+    model: GroundingDinoForObjectDetection, tokenizer: BertTokenizer, data: grounding.Pictures, seed: int = 0
+) -> dict[str, float]:
+    """Shares of pictures, by class and by colour and class: the best box is a named object's; a wrong phrase is turned
+    down."""
     result = {}
     for kind, colored in (("class", False), ("colour", True)):
         rng = random.Random(seed)
-        for name, phrases_of in ((f"{kind} right", grounding.true_phrases), (f"{kind} rejected", grounding.false_phrases)):
-            asked = [(i, rng.choice(options)) for i, scene in enumerate(data.scenes) if (options := phrases_of(scene, colored))]
-            scores, boxes = best_boxes(model, tokenizer, data.pictures[[i for i, _ in asked]], [phrase for _, phrase in asked])
+        for name, phrases_of in (
+            (f"{kind} right", grounding.true_phrases),
+            (f"{kind} rejected", grounding.false_phrases),
+        ):
+            asked = [
+                (i, rng.choice(options))
+                for i, scene in enumerate(data.scenes)
+                if (options := phrases_of(scene, colored))
+            ]
+            scores, boxes = best_boxes(
+                model, tokenizer, data.pictures[[i for i, _ in asked]], [phrase for _, phrase in asked]
+            )
             if phrases_of is grounding.false_phrases:
                 result[name] = float((scores < THRESHOLD).float().mean())
             else:
-                result[name] = float(np.mean([is_right(float(score), box, [grounding.box_of(data.masks[i][j]) for j in phrase.objects])
-                                              for score, box, (i, phrase) in zip(scores, boxes.tolist(), asked)]))
+                result[name] = float(
+                    np.mean(
+                        [
+                            is_right(float(score), box, [grounding.box_of(data.masks[i][j]) for j in phrase.objects])
+                            for score, box, (i, phrase) in zip(scores, boxes.tolist(), asked)
+                        ]
+                    )
+                )
     return result
 
 
@@ -145,8 +180,12 @@ def is_right(score: float, box: Sequence[float], wanted: Sequence[Sequence[float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=3500, help="of the whole run and its learning rate's cosine")
-    parser.add_argument("--eyes-steps", type=int, default=800, help="of the backbone alone, before; kept in FOLDER/detector_eyes.pt")
-    parser.add_argument("--more-eyes", action="store_true", help="first go on with FOLDER/detector_eyes.pt, for as many steps")
+    parser.add_argument(
+        "--eyes-steps", type=int, default=800, help="of the backbone alone, before; kept in FOLDER/detector_eyes.pt"
+    )
+    parser.add_argument(
+        "--more-eyes", action="store_true", help="first go on with FOLDER/detector_eyes.pt, for as many steps"
+    )
     parser.add_argument("--pictures", type=int, default=12000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -193,12 +232,23 @@ def main() -> None:
         step += 1
         losses.append(loss.item())
         if step % 50 == 0:
-            print(f"step {step}  loss {np.mean(losses[-50:]):.3f}  rate {rate:.2e}  {time.time() - began:.0f} s", flush=True)
+            print(
+                f"step {step}  loss {np.mean(losses[-50:]):.3f}  rate {rate:.2e}  {time.time() - began:.0f} s",
+                flush=True,
+            )
         if step % args.every == 0 or step == args.steps:
-            state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+            state = {
+                "model": model.state_dict(),
+                "average": average.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+            }
             torch.save(state, args.folder / "detector.pt")
             save_folder(averaged.eval(), tokenizer, args.out)
-            print("  " + "  ".join(f"{name} {share:.1%}" for name, share in measure(averaged, tokenizer, test).items()), flush=True)
+            print(
+                "  " + "  ".join(f"{name} {share:.1%}" for name, share in measure(averaged, tokenizer, test).items()),
+                flush=True,
+            )
     print(f"done: {step} steps")
 
 

@@ -3,6 +3,7 @@
 Needs demo_training/vae.pt (from `demo.train_vae`). Ends, and every few hundred steps writes, a checkpoint in SD 1.5's
 own layout (float16 safetensors) that the stock CheckpointLoaderSimple loads with `demo/host_extension`.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -40,11 +41,13 @@ def data_set(count: int, seed: int, folder: pathlib.Path, simple: bool = False) 
     pictures, captions = folder / f"{name}.npy", folder / f"{name}.txt"
     if not captions.exists():
         jobs = [(seed * 1_000_003 + i, 500, simple) for i in range(count // 500)]
-        store = np.lib.format.open_memmap(pictures, mode="w+", dtype=np.uint8, shape=(len(jobs) * 500, world.SIZE, world.SIZE, 3))
+        store = np.lib.format.open_memmap(
+            pictures, mode="w+", dtype=np.uint8, shape=(len(jobs) * 500, world.SIZE, world.SIZE, 3)
+        )
         words: list[str] = []
         with multiprocessing.get_context("fork").Pool(2) as pool:
             for i, (stack, texts) in enumerate(pool.imap(_render_many, jobs)):
-                store[i * 500:(i + 1) * 500] = stack
+                store[i * 500 : (i + 1) * 500] = stack
                 words += texts
         store.flush()
         captions.write_text("\n".join(words))
@@ -57,12 +60,13 @@ def _render_named(job: tuple[int, int]) -> tuple[np.ndarray, list[str], np.ndarr
     pairs = [world.sample_named_scene(rng) for _ in range(count)]
     looks = np.zeros((count, MOST_NAMES, LOOK), np.float32)
     for row, (_, found) in zip(looks, pairs):
-        row[:len(found)] = found
+        row[: len(found)] = found
     return np.stack([world.render(scene)[0] for scene, _ in pairs]), [scene.caption for scene, _ in pairs], looks
 
 
 def named_set(count: int, seed: int) -> Iterator[tuple[np.ndarray, list[str], Tensor]]:
-    """Scenes with names, 500 at a time: pictures (500, 128, 128, 3) uint8, captions, and looks (500, 2, 12), zero where there is no second name."""
+    """Scenes with names, 500 at a time: pictures (500, 128, 128, 3) uint8, captions, and looks (500, 2, 12), zero where
+    there is no second name."""
     jobs = [(seed * 1_000_003 + i, 500) for i in range(count // 500)]
     with multiprocessing.get_context("fork").Pool(2) as pool:
         for pictures, captions, looks in pool.imap(_render_named, jobs):
@@ -71,7 +75,10 @@ def named_set(count: int, seed: int) -> Iterator[tuple[np.ndarray, list[str], Te
 
 def encode_all(encoder: LinearEncoder, pictures: np.ndarray) -> Tensor:
     with torch.no_grad():
-        parts = [encoder(torch.from_numpy(np.array(pictures[i:i + 256])).permute(0, 3, 1, 2).float() / 255) for i in range(0, len(pictures), 256)]
+        parts = [
+            encoder(torch.from_numpy(np.array(pictures[i : i + 256])).permute(0, 3, 1, 2).float() / 255)
+            for i in range(0, len(pictures), 256)
+        ]
     return torch.cat(parts)
 
 
@@ -83,10 +90,22 @@ def new_unet() -> nn.Module:
     from .host_extension import small_sd15 as small
 
     net = UNetModel(
-        image_size=32, in_channels=4, out_channels=4, model_channels=small.MODEL_CHANNELS, num_res_blocks=[1, 1, 1],
-        channel_mult=(1, 2, 2), num_heads=small.HEADS, num_head_channels=-1, use_spatial_transformer=True,
-        transformer_depth=[0, 1, 1], transformer_depth_output=[0, 0, 1, 1, 1, 1], transformer_depth_middle=1,
-        context_dim=small.CONTEXT, legacy=False, use_linear_in_transformer=False, dtype=torch.float32,
+        image_size=32,
+        in_channels=4,
+        out_channels=4,
+        model_channels=small.MODEL_CHANNELS,
+        num_res_blocks=[1, 1, 1],
+        channel_mult=(1, 2, 2),
+        num_heads=small.HEADS,
+        num_head_channels=-1,
+        use_spatial_transformer=True,
+        transformer_depth=[0, 1, 1],
+        transformer_depth_output=[0, 0, 1, 1, 1, 1],
+        transformer_depth_middle=1,
+        context_dim=small.CONTEXT,
+        legacy=False,
+        use_linear_in_transformer=False,
+        dtype=torch.float32,
         operations=comfy.ops.disable_weight_init,
     )
     for name, module in net.named_modules():
@@ -136,13 +155,21 @@ def token_ids(captions: list[str]) -> Tensor:
 class Namer(nn.Module):
     """Gives every look a word vector of its own: looks (N, 12) to (N, width). Needed in training only.
 
-    The text encoder of a full-size Stable Diffusion has read the names of a great many people, animals and things, so that there is a
-    word vector near almost any appearance, which is what inversion looks for. Ten colour words leave nothing to be found.
+    The text encoder of a full-size Stable Diffusion has read the names of a great many people, animals and things, so
+    that there is a word vector near almost any appearance, which is what inversion looks for. Ten colour words leave
+    nothing to be found.
     """
 
     def __init__(self, width: int, scale: float) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(LOOK, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, width), nn.LayerNorm(width, elementwise_affine=False))
+        self.layers = nn.Sequential(
+            nn.Linear(LOOK, 256),
+            nn.SiLU(),
+            nn.Linear(256, 256),
+            nn.SiLU(),
+            nn.Linear(256, width),
+            nn.LayerNorm(width, elementwise_affine=False),
+        )
         self.scale = nn.Parameter(torch.tensor(scale))
 
     def forward(self, looks: Tensor) -> Tensor:
@@ -150,7 +177,8 @@ class Namer(nn.Module):
 
 
 def encode_text(text: nn.Module, ids: Tensor, names: Tensor | None = None) -> Tensor:
-    """Encodes captions, (B, 77) token ids, to (B, 77, width). names: word vectors for the captions' `world.NAME` tokens, in order."""
+    """Encodes captions, (B, 77) token ids, to (B, 77, width). names: word vectors for the captions' `world.NAME`
+    tokens, in order."""
     unique, back = torch.unique(ids, dim=0, return_inverse=True) if names is None else (ids, slice(None))
     embeds = nn.functional.embedding(unique, text.transformer.get_input_embeddings().weight)
     if names is not None:
@@ -168,7 +196,9 @@ def called_by(prompt: Tensor, looks: Tensor, namer: Namer, generator: torch.Gene
     return vectors + NAME_BLUR * namer.scale.detach() * torch.randn(vectors.shape, generator=generator)
 
 
-def checkpoint(unet: nn.Module, text: nn.Module, used: Tensor, vae_state: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+def checkpoint(
+    unet: nn.Module, text: nn.Module, used: Tensor, vae_state: dict[str, dict[str, Tensor]]
+) -> dict[str, Tensor]:
     """The tensors of an SD 1.5 checkpoint file, float16."""
     linear = LinearEncoder()
     linear.load_state_dict(vae_state["encoder"])
@@ -184,26 +214,31 @@ def checkpoint(unet: nn.Module, text: nn.Module, used: Tensor, vae_state: dict[s
         tensors[f"cond_stage_model.transformer.{k}"] = v
     tensors.update({f"first_stage_model.{k}": v for k, v in vae.state_dict().items()})
     half = {k: v.detach().half().contiguous() for k, v in tensors.items()}
-    half["first_stage_model.vae_scale"] = torch.tensor(0.18215)  # the host divides latents by it; ours are used as they come
+    # the host divides latents by it; ours are used as they come
+    half["first_stage_model.vae_scale"] = torch.tensor(0.18215)
     half["first_stage_model.vae_shift"] = torch.tensor(0.0)
     return half
 
 
 def load_parts(weights: dict[str, Tensor], unet: nn.Module, text: nn.Module) -> None:
-    """Fills UNet and text encoder from a checkpoint's tensors. Token rows that it left at zero keep their initialisation."""
+    """Fills UNet and text encoder from a checkpoint's tensors. Token rows that it left at zero keep their
+    initialisation."""
     for prefix, module in (("model.diffusion_model.", unet), ("cond_stage_model.transformer.", text.transformer)):
         state = {k.removeprefix(prefix): v.float() for k, v in weights.items() if k.startswith(prefix)}
         for key in state:
             if key.endswith("token_embedding.weight"):
-                state[key] = torch.where(state[key].abs().sum(1, keepdim=True) > 0, state[key], module.state_dict()[key])
+                state[key] = torch.where(
+                    state[key].abs().sum(1, keepdim=True) > 0, state[key], module.state_dict()[key]
+                )
         module.load_state_dict(state)
 
 
 def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
     """Half of them uniform, half where the picture is still undecided.
 
-    A plain background's colour can be read from the mean of 256 noisy latents at almost any timestep (at t = 900 still at
-    a signal-to-noise ratio above 1), so that with uniform draws and the plain eps loss the text was hardly needed and, in
+    A plain background's colour can be read from the mean of 256 noisy latents at almost any timestep (at t = 900 still
+    at a signal-to-noise ratio above 1), so that with uniform draws and the plain eps loss the text was hardly needed
+    and, in
     2,000 steps, not learned. The loss is therefore also weighted by sqrt((1 - alpha_bar) / alpha_bar), half way from
     an eps loss to an x0 loss, which makes all timesteps count about the same; and in the first half of a run the noise
     has a random mean of its own ("offset noise").
@@ -215,22 +250,41 @@ def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=100, help="of this run and its learning rate's cosine; 0 only writes the checkpoint anew, with today's VAE")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=100,
+        help="of this run and its learning rate's cosine; 0 only writes the checkpoint anew, with today's VAE",
+    )
     parser.add_argument("--pictures", type=int, default=30000)
     parser.add_argument("--simple-pictures", type=int, default=8000)
-    parser.add_argument("--simple", type=float, default=1.0, help="share of simple scenes at the start of the run, falling to 0 later in it")
+    parser.add_argument(
+        "--simple",
+        type=float,
+        default=1.0,
+        help="share of simple scenes at the start of the run, falling to 0 later in it",
+    )
     parser.add_argument("--named-pictures", type=int, default=20000)
     parser.add_argument("--named", type=float, default=0.0, help="share of scenes in which objects go by names")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=200)
-    parser.add_argument("--offset", type=float, default=0.5, help="offset noise at the start of the run, falling to 0 at its middle")
+    parser.add_argument(
+        "--offset", type=float, default=0.5, help="offset noise at the start of the run, falling to 0 at its middle"
+    )
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16; weights and loss stay float32")
-    parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's own choice. One is fastest on a machine that does other work too")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        help="0: PyTorch's own choice. One is fastest on a machine that does other work too",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
     parser.add_argument("--resume", action="store_true", help="go on from FOLDER/model.pt")
-    parser.add_argument("--init", type=pathlib.Path, help="start from a demo checkpoint (.safetensors), its VAE included")
+    parser.add_argument(
+        "--init", type=pathlib.Path, help="start from a demo checkpoint (.safetensors), its VAE included"
+    )
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/sis_demo_sd15.safetensors"))
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -261,14 +315,24 @@ def main() -> None:
     ids = token_ids([*captions, *simple_captions, *named_captions, ""])
     empty = ids[-1]
     used = torch.unique(ids[ids != NAME_TOKEN])
-    print(f"{len(latents)} pictures, latent mean {latents.mean((0, 2, 3)).tolist()}, deviation {latents.std((0, 2, 3)).tolist()}", flush=True)
+    print(
+        f"{len(latents)} pictures, latent mean {latents.mean((0, 2, 3)).tolist()}, deviation"
+        f" {latents.std((0, 2, 3)).tolist()}",
+        flush=True,
+    )
 
     unet, text = new_unet(), new_text_encoder()
     if args.init:
         load_parts(safetensors.torch.load_file(args.init), unet, text)
-    namer = Namer(text.transformer.get_input_embeddings().weight.shape[1], text.transformer.get_input_embeddings().weight.detach()[used].std().item())
+    namer = Namer(
+        text.transformer.get_input_embeddings().weight.shape[1],
+        text.transformer.get_input_embeddings().weight.detach()[used].std().item(),
+    )
     parameters = [*unet.parameters(), *text.transformer.parameters()]
-    groups = [{"params": list(unet.parameters()), "faster": 1.0}, {"params": [*text.transformer.parameters(), *namer.parameters()], "faster": 2.0}]
+    groups = [
+        {"params": list(unet.parameters()), "faster": 1.0},
+        {"params": [*text.transformer.parameters(), *namer.parameters()], "faster": 2.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
     average = [p.detach().clone() for p in parameters]
     step = 0
@@ -277,14 +341,21 @@ def main() -> None:
         unet.load_state_dict(state["unet"])
         text.transformer.load_state_dict(state["text"])
         namer.load_state_dict(state["namer"])
-        if len(state["optimizer"]["param_groups"]) == len(groups):  # an older state had one group: its moments build up again
+        # an older state had one group: its moments build up again
+        if len(state["optimizer"]["param_groups"]) == len(groups):
             optimizer.load_state_dict(state["optimizer"])
         average, step = state["average"], state["step"]
     print(f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M, from step {step}", flush=True)
 
     def save() -> None:
-        state = {"unet": unet.state_dict(), "text": text.transformer.state_dict(), "namer": namer.state_dict(),
-                 "optimizer": optimizer.state_dict(), "average": average, "step": step}
+        state = {
+            "unet": unet.state_dict(),
+            "text": text.transformer.state_dict(),
+            "namer": namer.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average,
+            "step": step,
+        }
         torch.save(state, args.folder / "model.pt")
         live = [p.detach().clone() for p in parameters]
         with torch.no_grad():
@@ -309,8 +380,11 @@ def main() -> None:
         called = called_by(prompt, names[(which - first_named).clamp(min=0)], namer, generator) if args.named else None
         timesteps = draw_timesteps(args.batch, generator)
         x0, noise = latents[which], torch.randn(args.batch, *latents.shape[1:], generator=generator)
-        # Hides the mean colour, so that it has to be read in the text; gone by the middle of the run (see draw_timesteps).
-        noise = noise + args.offset * max(0.0, 1 - 2 * done) * torch.randn(args.batch, latents.shape[1], 1, 1, generator=generator)
+        # Hides the mean colour, so that it has to be read in the text; gone by the middle of the run (see
+        # draw_timesteps).
+        noise = noise + args.offset * max(0.0, 1 - 2 * done) * torch.randn(
+            args.batch, latents.shape[1], 1, 1, generator=generator
+        )
         alpha_bar = ALPHA_BAR[timesteps].view(-1, 1, 1, 1)
         noisy = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):  # twice as fast where the processor has it
@@ -325,7 +399,11 @@ def main() -> None:
         losses.append(loss.item())
         torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - min(0.999, (1 + step) / (10 + step)))
         if step % 100 == 0:
-            print(f"step {step}  loss {np.mean(losses[-100:]):.4f}  rate {optimizer.param_groups[0]['lr']:.2e}  {time.time() - began:.0f} s", flush=True)
+            print(
+                f"step {step}  loss {np.mean(losses[-100:]):.4f}  rate {optimizer.param_groups[0]['lr']:.2e} "
+                f" {time.time() - began:.0f} s",
+                flush=True,
+            )
         if step % 500 == 0:
             save()
     save()

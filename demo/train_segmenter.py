@@ -1,8 +1,9 @@
 """Trains the demo's segmenter, a small SAM that outlines what is in a box: `python -m demo.train_segmenter`.
 
-It is transformers' own `SamModel` at 128 px in patches of 8, trained from random numbers on the world's true boxes, shaken
-as a detector's are. Writes a Hugging Face folder (`--out`) that `from_pretrained` loads.
+It is transformers' own `SamModel` at 128 px in patches of 8, trained from random numbers on the world's true boxes,
+shaken as a detector's are. Writes a Hugging Face folder (`--out`) that `from_pretrained` loads.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -31,15 +32,32 @@ SHAKE, LEAST_SHAKE = 0.05, 1.0  # standard deviation of a box's edge, in sizes o
 def new_config() -> SamConfig:
     """SAM ViT-B's layout with 4 layers of 96 channels instead of 12 of 768, two of them windowed."""
     return SamConfig(
-        vision_config={"image_size": world.SIZE, "patch_size": PATCH, "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3,
-                       "mlp_ratio": 2.0, "output_channels": WIDTH, "num_pos_feats": WIDTH // 2, "window_size": 8, "global_attn_indexes": [1, 3],
-                       "initializer_range": 0.02},
+        vision_config={
+            "image_size": world.SIZE,
+            "patch_size": PATCH,
+            "hidden_size": 96,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 3,
+            "mlp_ratio": 2.0,
+            "output_channels": WIDTH,
+            "num_pos_feats": WIDTH // 2,
+            "window_size": 8,
+            "global_attn_indexes": [1, 3],
+            "initializer_range": 0.02,
+        },
         prompt_encoder_config={"hidden_size": WIDTH, "image_size": world.SIZE, "patch_size": PATCH},
-        mask_decoder_config={"hidden_size": WIDTH, "mlp_dim": 2 * WIDTH, "num_attention_heads": 4, "iou_head_hidden_dim": WIDTH})
+        mask_decoder_config={
+            "hidden_size": WIDTH,
+            "mlp_dim": 2 * WIDTH,
+            "num_attention_heads": 4,
+            "iou_head_hidden_dim": WIDTH,
+        },
+    )
 
 
 def new_model() -> SamModel:
-    """With random weights. transformers draws the frequencies of places far too high for training (they are meant to be loaded): 1 as in SAM."""
+    """With random weights. transformers draws the frequencies of places far too high for training (they are meant to be
+    loaded): 1 as in SAM."""
     model = SamModel(new_config())
     nn.init.normal_(model.shared_image_embedding.positional_embedding)
     return model
@@ -48,7 +66,10 @@ def new_model() -> SamModel:
 def shaken(box: Sequence[float], rng: random.Random) -> list[float]:
     """A box (left, top, right, bottom in pixels) with each edge a little off, inside the picture."""
     width, height = box[2] - box[0], box[3] - box[1]
-    return [min(float(world.SIZE), max(0.0, edge + rng.gauss(0, LEAST_SHAKE + SHAKE * side))) for edge, side in zip(box, (width, height, width, height))]
+    return [
+        min(float(world.SIZE), max(0.0, edge + rng.gauss(0, LEAST_SHAKE + SHAKE * side)))
+        for edge, side in zip(box, (width, height, width, height))
+    ]
 
 
 def batch_of(data: grounding.Pictures, which: Sequence[int], rng: random.Random) -> tuple[dict[str, Tensor], Tensor]:
@@ -69,7 +90,8 @@ def overlap(logits: Tensor, wanted: Tensor) -> Tensor:
 
 
 def mask_loss(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Cross-entropy and Dice of masks (…, H, W), one number a mask. SAM's focal loss is for far smaller objects than the world has."""
+    """Cross-entropy and Dice of masks (…, H, W), one number a mask. SAM's focal loss is for far smaller objects than
+    the world has."""
     entropy = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean((-2, -1))
     seen = logits.sigmoid()
     dice = 1 - (2 * (seen * wanted).sum((-2, -1)) + 1) / (seen.sum((-2, -1)) + wanted.sum((-2, -1)) + 1)
@@ -77,7 +99,8 @@ def mask_loss(logits: Tensor, wanted: Tensor) -> Tensor:
 
 
 def segmentation_loss(model: SamModel, inputs: dict[str, Tensor], wanted: Tensor, several: bool) -> Tensor:
-    """Of the one mask, or of the best of three (`several`), as SAM is trained; and of the IoU that it expects of each."""
+    """Of the one mask, or of the best of three (`several`), as SAM is trained; and of the IoU that it expects of
+    each."""
     outputs = model(**inputs, multimask_output=several)
     expanded = wanted[:, :, None].expand_as(outputs.pred_masks)
     each = mask_loss(outputs.pred_masks, expanded)
@@ -87,7 +110,8 @@ def segmentation_loss(model: SamModel, inputs: dict[str, Tensor], wanted: Tensor
 
 @torch.no_grad()
 def measure(model: SamModel, data: grounding.Pictures, seed: int = 0) -> dict[str, float]:
-    """Mean IoU of the one mask, and of that of three which the model thinks best, for shaken boxes, at SAM's low resolution."""
+    """Mean IoU of the one mask, and of that of three which the model thinks best, for shaken boxes, at SAM's low
+    resolution."""
     rng = random.Random(seed)
     found: dict[str, list[Tensor]] = {"one mask": [], "best of three": []}
     for start in range(0, len(data.scenes), 50):
@@ -103,8 +127,12 @@ def measure(model: SamModel, data: grounding.Pictures, seed: int = 0) -> dict[st
 def save_folder(model: Any, folder: pathlib.Path) -> None:
     """Writes what `from_pretrained` needs: the model and its image processor."""
     model.save_pretrained(folder)
-    SamImageProcessor(size={"longest_edge": world.SIZE}, pad_size={"height": world.SIZE, "width": world.SIZE},
-                      mask_size={"longest_edge": LOW}, mask_pad_size={"height": LOW, "width": LOW}).save_pretrained(folder)
+    SamImageProcessor(
+        size={"longest_edge": world.SIZE},
+        pad_size={"height": world.SIZE, "width": world.SIZE},
+        mask_size={"longest_edge": LOW},
+        mask_pad_size={"height": LOW, "width": LOW},
+    ).save_pretrained(folder)
 
 
 def main() -> None:
@@ -151,12 +179,22 @@ def main() -> None:
         step += 1
         losses.append(loss.item())
         if step % 50 == 0:
-            print(f"step {step}  loss {np.mean(losses[-50:]):.4f}  rate {rate:.2e}  {time.time() - began:.0f} s", flush=True)
+            print(
+                f"step {step}  loss {np.mean(losses[-50:]):.4f}  rate {rate:.2e}  {time.time() - began:.0f} s",
+                flush=True,
+            )
         if step % args.every == 0 or step == args.steps:
-            state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+            state = {
+                "model": model.state_dict(),
+                "average": average.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+            }
             torch.save(state, args.folder / "segmenter.pt")
             save_folder(averaged.eval(), args.out)
-            print("  IoU " + "  ".join(f"{name} {iou:.3f}" for name, iou in measure(averaged, test).items()), flush=True)
+            print(
+                "  IoU " + "  ".join(f"{name} {iou:.3f}" for name, iou in measure(averaged, test).items()), flush=True
+            )
     print(f"done: {step} steps")
 
 

@@ -3,6 +3,7 @@
 The encoder is a *linear* 8x8 patch projection (which the TAESD layout can hold exactly, see `fold_encoder`), so that
 latents cost nothing while the UNet trains and are smooth; the decoder is TAESD's, and learns to draw the edges.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,7 +24,8 @@ GAIN = 2.5  # latents = GAIN * (rgb - 0.5) for the three colour channels: about 
 
 
 class LinearEncoder(nn.Module):
-    """(B, 3, H, W) pictures in [0, 1] to (B, 4, H/8, W/8) latents. Starts as three mean colours and a luminance slope."""
+    """(B, 3, H, W) pictures in [0, 1] to (B, 4, H/8, W/8) latents. Starts as three mean colours and a luminance
+    slope."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +77,13 @@ def fold_encoder(linear: LinearEncoder, encoder: nn.Sequential) -> None:
 
 def unfold_encoder(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The linear encoder's state, read back from a checkpoint that holds it folded; the inverse of `fold_encoder`."""
-    numbers = sorted({int(key[len(prefix):].split(".")[0]) for key in weights if key.startswith(prefix) and key[len(prefix):].count(".") == 1})
+    numbers = sorted(
+        {
+            int(key[len(prefix) :].split(".")[0])
+            for key in weights
+            if key.startswith(prefix) and key[len(prefix) :].count(".") == 1
+        }
+    )
     project, last = (f"{prefix}{n}" for n in numbers[-2:])
     linear = LinearEncoder()
     with torch.no_grad():
@@ -84,7 +92,9 @@ def unfold_encoder(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]
             for row in range(2):
                 for column in range(2):
                     y, x = row * 4 + (outer // 2) * 2 + inner // 2, column * 4 + (outer % 2) * 2 + inner % 2
-                    linear.weight[:, rgb, y, x] = weights[f"{project}.weight"][0:4, channel, row + 1, column + 1].float()
+                    linear.weight[:, rgb, y, x] = weights[f"{project}.weight"][
+                        0:4, channel, row + 1, column + 1
+                    ].float()
         linear.bias.copy_(weights[f"{last}.bias"].float())
     return linear.state_dict()
 
@@ -100,7 +110,8 @@ def state_of(checkpoint: pathlib.Path) -> dict[str, dict[str, Tensor]]:
 
 
 def start_decoder(decoder: nn.Sequential) -> None:
-    """Starts the decoder as a nearest-neighbour enlargement: three colour channels pass through, the rest is noise to learn from."""
+    """Starts the decoder as a nearest-neighbour enlargement: three colour channels pass through, the rest is noise to
+    learn from."""
     convs = [layer for layer in decoder if isinstance(layer, nn.Conv2d)]
     with torch.no_grad():
         for module in decoder.modules():
@@ -130,7 +141,12 @@ def pictures(count: int, seed: int) -> Tensor:
 def crops(data: Tensor, batch: int, side: int, generator: torch.Generator) -> Tensor:
     which = torch.randint(len(data), (batch,), generator=generator)
     corner = torch.randint(data.shape[-1] - side + 1, (batch, 2), generator=generator)
-    return torch.stack([data[i, :, y:y + side, x:x + side] for i, (y, x) in zip(which.tolist(), corner.tolist())]).float() / 255
+    return (
+        torch.stack(
+            [data[i, :, y : y + side, x : x + side] for i, (y, x) in zip(which.tolist(), corner.tolist())]
+        ).float()
+        / 255
+    )
 
 
 def main() -> None:
@@ -139,8 +155,14 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", type=pathlib.Path, help="start from an earlier --out, or from a demo checkpoint (.safetensors)")
-    parser.add_argument("--decoder-only", action="store_true", help="leave the encoder, and so the latents that a UNet knows, as they are")
+    parser.add_argument(
+        "--resume", type=pathlib.Path, help="start from an earlier --out, or from a demo checkpoint (.safetensors)"
+    )
+    parser.add_argument(
+        "--decoder-only",
+        action="store_true",
+        help="leave the encoder, and so the latents that a UNet knows, as they are",
+    )
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/vae.pt"))
     args = parser.parse_args()
@@ -151,7 +173,11 @@ def main() -> None:
     vae = hosting.taesd()
     encoder = LinearEncoder()
     if args.resume:
-        state = state_of(args.resume) if args.resume.suffix == ".safetensors" else torch.load(args.resume, weights_only=True)
+        state = (
+            state_of(args.resume)
+            if args.resume.suffix == ".safetensors"
+            else torch.load(args.resume, weights_only=True)
+        )
         encoder.load_state_dict(state["encoder"])
         vae.taesd_decoder.load_state_dict(state["decoder"])
     else:
@@ -178,7 +204,11 @@ def main() -> None:
         step += 1
         errors.append(difference.abs().mean().item())
         if step % 50 == 0:
-            print(f"step {step}  L1 {np.mean(errors[-50:]):.4f}  std {[round(v, 2) for v in latents.std((0, 2, 3)).tolist()]}  {time.time() - began:.0f} s", flush=True)
+            print(
+                f"step {step}  L1 {np.mean(errors[-50:]):.4f}  std"
+                f" {[round(v, 2) for v in latents.std((0, 2, 3)).tolist()]}  {time.time() - began:.0f} s",
+                flush=True,
+            )
         if step % 200 == 0:
             torch.save({"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}, args.out)
     torch.save({"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}, args.out)

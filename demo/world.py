@@ -4,6 +4,7 @@ A caption tells only part of its picture (the colours of an object are often lef
 "heart" is a prior over many appearances, as "face" is for Stable Diffusion. What words cannot tell, an object's own
 two colours and pattern, is what a concept is made of.
 """
+
 from __future__ import annotations
 
 import math
@@ -89,7 +90,10 @@ def outline(cls: str, radius: float, rotation: float) -> list[list[tuple[float, 
         return [_regular(5, radius * 1.25, rotation, 0.42)]
     if cls == "cross":
         w = radius * 0.36
-        bars = [[(-w, -radius), (w, -radius), (w, radius), (-w, radius)], [(-radius, -w), (radius, -w), (radius, w), (-radius, w)]]
+        bars = [
+            [(-w, -radius), (w, -radius), (w, radius), (-w, radius)],
+            [(-radius, -w), (radius, -w), (radius, w), (-radius, w)],
+        ]
         return [turned(bar) for bar in bars]
     if cls == "heart":
         curve = []
@@ -102,7 +106,9 @@ def outline(cls: str, radius: float, rotation: float) -> list[list[tuple[float, 
     raise ValueError(f"unknown class {cls!r}; expected one of {', '.join(CLASSES)}")
 
 
-def shape_mask(cls: str, x: float, y: float, radius: float, rotation: float, size: int = SIZE, scale: int = SUPERSAMPLING) -> np.ndarray:
+def shape_mask(
+    cls: str, x: float, y: float, radius: float, rotation: float, size: int = SIZE, scale: int = SUPERSAMPLING
+) -> np.ndarray:
     """The shape's coverage at `scale` times the picture's resolution: (size·scale, size·scale) float32 in {0, 1}."""
     canvas = Image.new("L", (size * scale, size * scale), 0)
     draw = ImageDraw.Draw(canvas)
@@ -169,8 +175,18 @@ def free_color(rng: random.Random, *unlike: RGB, apart: float = 150.0) -> RGB:
             return color
 
 
-def _object(rng: random.Random, background: RGB, cls: str, color: str | None, pattern: str | None,
-            size: str | None, place: str | None, tilted: bool, seat: int | None, play: float) -> Object:
+def _object(
+    rng: random.Random,
+    background: RGB,
+    cls: str,
+    color: str | None,
+    pattern: str | None,
+    size: str | None,
+    place: str | None,
+    tilted: bool,
+    seat: int | None,
+    play: float,
+) -> Object:
     def about(middle: float, spread: float) -> float:
         return middle + play * rng.uniform(-spread, spread)
 
@@ -202,7 +218,8 @@ def _words(*parts: str | None) -> str:
 def sample_scene(rng: random.Random, simple: bool = False) -> Scene:
     """A scene with a caption that tells some of it; `told` holds what the caption promises, for the oracle.
 
-    What is not told lies near the middle: an object without a place is near the centre, one without a size is of middling
+    What is not told lies near the middle: an object without a place is near the centre, one without a size is of
+        middling
     size. A simple scene hides nothing: its colours are all told, and nothing plays around its middle. (A model that is
     to learn what "star" means learns it there first, where nothing else explains the picture.)
     """
@@ -223,7 +240,10 @@ def sample_scene(rng: random.Random, simple: bool = False) -> Scene:
     if rng.random() < 0.24:
         classes = [rng.choice(CLASSES) for _ in range(2)]
         colors = [rng.choice(others) if rng.random() < tell_color else None for _ in range(2)]
-        objects = tuple(_object(rng, background, classes[i], colors[i], "plain" if colors[i] else None, None, None, False, i, play) for i in range(2))
+        objects = tuple(
+            _object(rng, background, classes[i], colors[i], "plain" if colors[i] else None, None, None, False, i, play)
+            for i in range(2)
+        )
         caption = _words(article, colors[0], classes[0], "and", "a", colors[1], classes[1], tail)
         told.update(classes=tuple(classes), colors=tuple(colors))
         return Scene(background, objects, caption, told)
@@ -240,8 +260,16 @@ def sample_scene(rng: random.Random, simple: bool = False) -> Scene:
     tilted = cls != "circle" and rng.random() < 0.2
     obj = _object(rng, background, cls, color, pattern, size, place, tilted, None, play)
     bare = not (color or pattern or size or place or tilted)
-    caption = _words(None if bare and not tell_background else article, size, "tilted" if tilted else None,
-                     pattern if pattern != "plain" else None, color, cls, f"at the {place}" if place else None, tail)
+    caption = _words(
+        None if bare and not tell_background else article,
+        size,
+        "tilted" if tilted else None,
+        pattern if pattern != "plain" else None,
+        color,
+        cls,
+        f"at the {place}" if place else None,
+        tail,
+    )
     told.update(classes=(cls,), colors=(color,), pattern=pattern, size=size, place=place, tilted=tilted)
     return Scene(background, (obj,), caption, told)
 
@@ -264,9 +292,11 @@ def _dress(rng: random.Random, obj: Object, background: RGB) -> Object:
 
 
 def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[tuple[float, ...], ...]]:
-    """A scene in which objects go by names, as people and brands do in captions of photographs, and the looks behind the names.
+    """A scene in which objects go by names, as people and brands do in captions of photographs, and the looks behind
+    the names.
 
-    A name (`NAME` in the caption, one for each look, in order) stands for an appearance that no words of the caption tell.
+    A name (`NAME` in the caption, one for each look, in order) stands for an appearance that no words of the caption
+    tell.
     Looks are drawn anew for every picture: there are as many names as appearances.
     """
     background_name = rng.choice(list(COLORS))
@@ -283,7 +313,9 @@ def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[tuple[float, ..
         for seat in range(2):
             cls, color = rng.choice(CLASSES), rng.choice(others) if rng.random() < 0.5 else None
             color = None if named[seat] else color
-            objects.append(_object(rng, background, cls, color, "plain" if color else None, None, None, False, seat, 1.0))
+            objects.append(
+                _object(rng, background, cls, color, "plain" if color else None, None, None, False, seat, 1.0)
+            )
             words += [("a" if seat else article), NAME if named[seat] else color, cls, None if seat else "and"]
     else:
         named = (True,)
@@ -294,7 +326,10 @@ def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[tuple[float, ..
         objects.append(_object(rng, background, cls, None, None, size, place, tilted, None, 1.0))
         words += [article, size, "tilted" if tilted else None, NAME, cls, f"at the {place}" if place else None]
     objects = [_dress(rng, obj, background) if name else obj for obj, name in zip(objects, named)]
-    told: dict[str, object] = {"classes": tuple(obj.cls for obj in objects), "background": background_name if tell_background else None}
+    told: dict[str, object] = {
+        "classes": tuple(obj.cls for obj in objects),
+        "background": background_name if tell_background else None,
+    }
     looks = tuple(look_of(obj) for obj, name in zip(objects, named) if name)
     return Scene(background, tuple(objects), _words(*words, tail), told), looks
 
@@ -309,7 +344,17 @@ def sample_concept(rng: random.Random, cls: str | None = None) -> Scene:
     first = free_color(rng, background, apart=200.0)
     second = free_color(rng, background, first, apart=200.0)
     x, y = 64 + rng.uniform(-6, 6), 64 + rng.uniform(-6, 6)
-    obj = Object(cls, x, y, rng.uniform(31, 36), rng.uniform(-0.15, 0.15), rng.choice(PATTERNS[1:]), first, second, rng.choice(PATTERN_ANGLES))
+    obj = Object(
+        cls,
+        x,
+        y,
+        rng.uniform(31, 36),
+        rng.uniform(-0.15, 0.15),
+        rng.choice(PATTERNS[1:]),
+        first,
+        second,
+        rng.choice(PATTERN_ANGLES),
+    )
     return Scene(background, (obj,), cls, {"classes": (cls,)})
 
 

@@ -3,6 +3,7 @@
 Runs on the standard library alone, except for `contact_sheet` and `curves`, which need Pillow and run in the host's
 Python. The tests reuse `server` and `client`.
 """
+
 from __future__ import annotations
 
 import pathlib

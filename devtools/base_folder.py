@@ -3,6 +3,7 @@
 A host started with `--base-directory` reads and writes nothing outside it, so several can run side by side and a
 user's own ComfyUI folder is never touched.
 """
+
 from __future__ import annotations
 
 import os
@@ -13,8 +14,20 @@ from . import ROOT, DevError
 
 PACK = "single-image-studio"
 CHECKPOINT = "sis_demo_sd15.safetensors"
-MASKING = ("grounding-dino/sis_demo_dino", "sams/sis_demo_sam")  # the demo's detector and segmenter, in demo/weights as in models
-FOLDERS = ("custom_nodes", "input", "models/checkpoints", "models/embeddings", "models/grounding-dino", "models/loras", "models/sams", "output", "temp", "user")
+# the demo's detector and segmenter, in demo/weights as in models
+MASKING = ("grounding-dino/sis_demo_dino", "sams/sis_demo_sam")
+FOLDERS = (
+    "custom_nodes",
+    "input",
+    "models/checkpoints",
+    "models/embeddings",
+    "models/grounding-dino",
+    "models/loras",
+    "models/sams",
+    "output",
+    "temp",
+    "user",
+)
 NOT_THE_PACK = shutil.ignore_patterns(".*", "demo_training", "demo_output", "test_artifacts", "__pycache__")
 
 
@@ -63,4 +76,7 @@ def need_demo_model(root: pathlib.Path = ROOT) -> None:
     for name, script in scripts.items():
         weights = root / "demo" / "weights" / name
         if not (weights.is_file() or (weights / "model.safetensors").is_file()):
-            raise DevError(f"the demo model's weights are missing: restore {weights} from the repository, or train them with `python -m {script}`")
+            raise DevError(
+                f"the demo model's weights are missing: restore {weights} from the repository, or train them with"
+                f" `python -m {script}`"
+            )

@@ -1,4 +1,5 @@
 """The two subgraph blueprints that ship with the pack: a whole job as one node."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,9 +12,21 @@ from .ui_workflow import Group
 
 
 def learn_a_concept(sheet: Blueprint) -> None:
-    wires: dict[str, Any] = {"model": sheet.input("model", "MODEL"), "clip": sheet.input("clip", "CLIP"), "vae": sheet.input("vae", "VAE")}
+    wires: dict[str, Any] = {
+        "model": sheet.input("model", "MODEL"),
+        "clip": sheet.input("clip", "CLIP"),
+        "vae": sheet.input("vae", "VAE"),
+    }
     picture = sheet.input("image", "IMAGE")
-    mask = sheet.node("SIS_MaskFromPrompt", "Mask", models=[DINO, SAM], image=picture, prompt="face", detector=DINO.name, segmenter=SAM.name)
+    mask = sheet.node(
+        "SIS_MaskFromPrompt",
+        "Mask",
+        models=[DINO, SAM],
+        image=picture,
+        prompt="face",
+        detector=DINO.name,
+        segmenter=SAM.name,
+    )
     first = sheet.node("SIS_TrainStage1", "Stage I", **wires, image=picture, mask=mask["mask"])
     second = sheet.node("SIS_TrainStage2", "Stage II", **wires, concept=first["concept"])
     kept = sheet.node("SIS_SaveConcept", "Save Concept", concept=second["concept"])
@@ -27,17 +40,42 @@ def learn_a_concept(sheet: Blueprint) -> None:
 
 
 def edit_a_photo(sheet: Blueprint) -> None:
-    model, clip, vae, picture = (sheet.input(name, kind) for name, kind in (("model", "MODEL"), ("clip", "CLIP"), ("vae", "VAE"), ("image", "IMAGE")))
+    model, clip, vae, picture = (
+        sheet.input(name, kind)
+        for name, kind in (("model", "MODEL"), ("clip", "CLIP"), ("vae", "VAE"), ("image", "IMAGE"))
+    )
     latent = sheet.node("VAEEncode", "VAE Encode", pixels=picture, vae=vae)
     # on the finished node a prompt's own box would have no name; a line of text has
     now, then = (sheet.node("PrimitiveString", title) for title in ("What it shows now", "What it should become"))
-    source, target = (prompt(sheet, title, clip, text["STRING"]) for title, text in (("Source prompt", now), ("Target prompt", then)))
+    source, target = (
+        prompt(sheet, title, clip, text["STRING"]) for title, text in (("Source prompt", now), ("Target prompt", then))
+    )
     empty = prompt(sheet, "Empty prompt", clip, "")
-    optimized = sheet.node("SIS_ImagicTextOptimize", "Text optimisation", model=model, target=target["CONDITIONING"], latent=latent["LATENT"])
-    inversion = sheet.node("SIS_NullTextInvert", "Inversion", model=model, latent=latent["LATENT"], source=source["CONDITIONING"],
-                           uncond=empty["CONDITIONING"], vae=vae)
-    edit = sheet.node("SIS_TimestepAwareKSampler", "Edit", model=model, inversion=inversion["inversion"], source=source["CONDITIONING"],
-                      target=target["CONDITIONING"], optimized=optimized["optimized"])
+    optimized = sheet.node(
+        "SIS_ImagicTextOptimize",
+        "Text optimisation",
+        model=model,
+        target=target["CONDITIONING"],
+        latent=latent["LATENT"],
+    )
+    inversion = sheet.node(
+        "SIS_NullTextInvert",
+        "Inversion",
+        model=model,
+        latent=latent["LATENT"],
+        source=source["CONDITIONING"],
+        uncond=empty["CONDITIONING"],
+        vae=vae,
+    )
+    edit = sheet.node(
+        "SIS_TimestepAwareKSampler",
+        "Edit",
+        model=model,
+        inversion=inversion["inversion"],
+        source=source["CONDITIONING"],
+        target=target["CONDITIONING"],
+        optimized=optimized["optimized"],
+    )
     decoder = sheet.node("VAEDecode", "VAE Decode", samples=edit["latent"], vae=vae)
     sheet.widget("what it shows now", now, "value")
     sheet.widget("what it should become", then, "value", "a photo of a sitting dog")
@@ -46,7 +84,13 @@ def edit_a_photo(sheet: Blueprint) -> None:
     sheet.output("image", decoder["IMAGE"])
     sheet.output("inversion", inversion["inversion"])
     sheet.output("report", inversion["report"])
-    sheet.lay([Group("Picture and prompts", [[latent, now, then], [source, target, empty]]), Group("Invert", [[inversion], [optimized]]), Group("Edit", [[edit], [decoder]])])
+    sheet.lay(
+        [
+            Group("Picture and prompts", [[latent, now, then], [source, target, empty]]),
+            Group("Invert", [[inversion], [optimized]]),
+            Group("Edit", [[edit], [decoder]]),
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -58,8 +102,14 @@ class Shipped:
 
 
 BLUEPRINTS = {
-    "Learn a concept": Shipped("Learns a concept from one picture: mask from a word, Stage I, Stage II, saved under a name. Connect a checkpoint and a picture.",
-                               learn_a_concept),
-    "Edit a photo": Shipped("Edits a photo non-rigidly: inversion, text optimisation and timestep-aware sampling. Connect a checkpoint and a picture of 512 x 512.",
-                            edit_a_photo),
+    "Learn a concept": Shipped(
+        "Learns a concept from one picture: mask from a word, Stage I, Stage II, saved under a name. Connect a"
+        " checkpoint and a picture.",
+        learn_a_concept,
+    ),
+    "Edit a photo": Shipped(
+        "Edits a photo non-rigidly: inversion, text optimisation and timestep-aware sampling. Connect a checkpoint and"
+        " a picture of 512 x 512.",
+        edit_a_photo,
+    ),
 }

@@ -1,4 +1,5 @@
 """Finds a Chromium for the browser tests, and gets Debian's own where that can be done unasked."""
+
 from __future__ import annotations
 
 import os
@@ -27,7 +28,9 @@ def find(environment: Mapping[str, str] = os.environ) -> pathlib.Path | None:
     if named := environment.get("SIS_BROWSER"):
         return pathlib.Path(named) if pathlib.Path(named).is_file() else None
     found = next((path for name in NAMES if (path := shutil.which(name, path=environment.get("PATH")))), None)
-    return pathlib.Path(found) if found else next((pathlib.Path(p) for p in ELSEWHERE if pathlib.Path(p).is_file()), None)
+    return (
+        pathlib.Path(found) if found else next((pathlib.Path(p) for p in ELSEWHERE if pathlib.Path(p).is_file()), None)
+    )
 
 
 def may_install() -> bool:
@@ -36,7 +39,8 @@ def may_install() -> bool:
 
 
 def provide() -> pathlib.Path | None:
-    """`find`, and if need be apt's chromium first. Says why when there is none in the end; the tests then skip or fail."""
+    """`find`, and if need be apt's chromium first. Says why when there is none in the end; the tests then skip or
+    fail."""
     if found := find():
         return found
     if may_install() and "SIS_BROWSER" not in os.environ:

@@ -1,4 +1,5 @@
 """`dev.py test`: ruff, then the type checker, then pytest, each reported even if an earlier one failed."""
+
 from __future__ import annotations
 
 import os
@@ -36,7 +37,10 @@ def check_tools(host: Host) -> None:
     """Raises: DevError when the host's Python cannot import the test tools (we never install into a user's)."""
     found = subprocess.run([str(host.python), "-c", "import pytest, mypy, ruff"], capture_output=True, check=False)
     if found.returncode:
-        raise DevError(f"{host.python} lacks the test tools: install them with `{host.python} -m pip install -r requirements-dev.txt`")
+        raise DevError(
+            f"{host.python} lacks the test tools: install them with `{host.python} -m pip install -r"
+            " requirements-dev.txt`"
+        )
 
 
 def ruff(host: Host) -> int:
@@ -51,7 +55,15 @@ def mypy(host: Host) -> int:
     """
     place = ROOT / ".host" / "typing"
     place.mkdir(parents=True, exist_ok=True)
-    command = [str(host.python), "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache")]
+    command = [
+        str(host.python),
+        "-m",
+        "mypy",
+        "--config-file",
+        str(ROOT / "pyproject.toml"),
+        "--cache-dir",
+        str(ROOT / ".mypy_cache"),
+    ]
     for name, folder in PACKAGES.items():
         link(folder, place / name)
         command += ["-p", name]
@@ -63,5 +75,15 @@ def pytest(host: Host, arguments: list[str]) -> int:
     environment = os.environ | {"COMFYUI_PATH": str(host.comfyui), "COMFYUI_PYTHON": str(host.python)}
     if not host.ours:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
-    command = [str(host.python), "-P", "-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), *arguments]
+    command = [
+        str(host.python),
+        "-P",
+        "-m",
+        "pytest",
+        "--rootdir",
+        str(ROOT),
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        *arguments,
+    ]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

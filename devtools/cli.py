@@ -1,4 +1,5 @@
 """The command line of `dev.py`."""
+
 from __future__ import annotations
 
 import argparse
@@ -20,23 +21,38 @@ DEFAULT_PORT = 8188
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--comfyui", metavar="PATH",
-                        help="use this ComfyUI instead of the project's own (also: COMFYUI_PATH); nothing is written there")
-    common.add_argument("--python", metavar="PATH",
-                        help="the Python of that ComfyUI (also: COMFYUI_PYTHON); found by itself in most installations")
-    whole = argparse.ArgumentParser(prog="dev.py", description="Single Image Studio's developer commands. The first run downloads what it needs.")
+    common.add_argument(
+        "--comfyui",
+        metavar="PATH",
+        help="use this ComfyUI instead of the project's own (also: COMFYUI_PATH); nothing is written there",
+    )
+    common.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the Python of that ComfyUI (also: COMFYUI_PYTHON); found by itself in most installations",
+    )
+    whole = argparse.ArgumentParser(
+        prog="dev.py", description="Single Image Studio's developer commands. The first run downloads what it needs."
+    )
     commands = whole.add_subparsers(dest="command", required=True)
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
 
     demo = add("demo", "run a job of the pack on a real ComfyUI with the small demo model; results go to demo_output/")
-    demo.add_argument("name", nargs="?", default="learn", choices=sorted(DEMOS),
-                      help="learn: learn a concept from one picture (the default); edit: invert a picture and edit it")
+    demo.add_argument(
+        "name",
+        nargs="?",
+        default="learn",
+        choices=sorted(DEMOS),
+        help="learn: learn a concept from one picture (the default); edit: invert a picture and edit it",
+    )
     add("test", "run ruff, mypy and pytest; further arguments go to pytest")
     serve = add("serve", "leave a ComfyUI with the pack and the demo model running for a browser")
     serve.add_argument("--port", type=int, help=f"default: {DEFAULT_PORT}, or any free one if that is taken")
-    add("where", "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word")
+    add(
+        "where", "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word"
+    )
     return whole
 
 

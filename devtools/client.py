@@ -1,4 +1,5 @@
 """A client for a running ComfyUI: post workflows, wait for them, read what they did. Standard library only."""
+
 from __future__ import annotations
 
 import json
@@ -42,7 +43,10 @@ def describe_rejection(details: dict[str, Any]) -> str:
     """The host's validation errors, one a line."""
     lines = [str(details.get("error", {}).get("message", "the workflow was refused"))]
     for node_id, node in details.get("node_errors", {}).items():
-        lines += [f"  node {node_id} ({node.get('class_type')}): {e.get('message')}: {e.get('details')}" for e in node.get("errors", [])]
+        lines += [
+            f"  node {node_id} ({node.get('class_type')}): {e.get('message')}: {e.get('details')}"
+            for e in node.get("errors", [])
+        ]
     return "\n".join(lines)
 
 
@@ -106,11 +110,15 @@ class Client:
     def upload(self, file: pathlib.Path, name: str | None = None) -> str:
         """Puts a picture into the host's input folder over HTTP. Returns its name there."""
         boundary, name = uuid.uuid4().hex, name or file.name
-        head = (f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n'
-                "Content-Type: application/octet-stream\r\n\r\n")
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
         data = head.encode() + file.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/upload/image", data, kind), timeout=60) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/upload/image", data, kind), timeout=60
+        ) as answer:
             return str(json.load(answer)["name"])
 
     def view(self, image: dict[str, str]) -> bytes:
@@ -125,7 +133,8 @@ class Client:
         Raises: PromptRejected when the host's validation refuses it.
         """
         answer = json.loads(self.request("/prompt", {"prompt": prompt, "client_id": self.client_id}))
-        if answer.get("node_errors"):  # the host would run what is left of such a workflow; nobody here wants half of one
+        # the host would run what is left of such a workflow; nobody here wants half of one
+        if answer.get("node_errors"):
             self.request("/queue", {"delete": [answer["prompt_id"]]})
             raise PromptRejected(answer)
         return str(answer["prompt_id"])
@@ -184,8 +193,11 @@ class Client:
 
     def events_of(self, prompt_id: str, kind: str | None = None) -> list[Event]:
         """The events of one workflow, oldest first, of one type if given."""
-        return [e for e in list(self.events)
-                if isinstance(e["data"], dict) and e["data"].get("prompt_id") == prompt_id and kind in (None, e["type"])]
+        return [
+            e
+            for e in list(self.events)
+            if isinstance(e["data"], dict) and e["data"].get("prompt_id") == prompt_id and kind in (None, e["type"])
+        ]
 
     def close(self) -> None:
         """Ends `listen`."""

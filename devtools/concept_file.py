@@ -1,4 +1,5 @@
 """Reads the metadata of a concept file with nothing but the standard library."""
+
 from __future__ import annotations
 
 import json
@@ -30,4 +31,8 @@ def loss_curves(path: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def _total_first(terms: dict[str, list[float]]) -> dict[str, list[float]]:
-    return {"total": terms["loss"]} | {name: values for name, values in terms.items() if name != "loss"} if "loss" in terms else terms
+    return (
+        {"total": terms["loss"]} | {name: values for name, values in terms.items() if name != "loss"}
+        if "loss" in terms
+        else terms
+    )

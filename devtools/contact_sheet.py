@@ -3,6 +3,7 @@
 `python -m devtools.contact_sheet < job.json`; the job holds `title`, `sources` [{file, caption}], `rows`
 [{caption, files}] and `out`. Needs Pillow.
 """
+
 from __future__ import annotations
 
 import json
@@ -29,7 +30,7 @@ def wrapped(text: str, font: Any, width: float, lines: int = 2) -> str:
         else:
             broken.append(word)
     if len(broken) > lines:
-        broken = [*broken[:lines - 1], broken[lines - 1] + " …"]
+        broken = [*broken[: lines - 1], broken[lines - 1] + " …"]
     return "\n".join(broken)
 
 

@@ -3,6 +3,7 @@
 `python -m devtools.curves < job.json`; the job holds `panels` [{title, series: {name: [numbers]}}] and `out`.
 Needs Pillow.
 """
+
 from __future__ import annotations
 
 import json
@@ -40,7 +41,9 @@ def smoothed(values: list[float], keep: float = 0.9) -> list[float]:
 
 def draw_panel(draw: ImageDraw.ImageDraw, panel: dict[str, Any], left: int) -> None:
     """Draws one panel at x = left: axes, a legend, and each series faintly raw and plainly smoothed."""
-    series: dict[str, list[float]] = {name: [v for v in values if math.isfinite(v)] for name, values in panel["series"].items()}
+    series: dict[str, list[float]] = {
+        name: [v for v in values if math.isfinite(v)] for name, values in panel["series"].items()
+    }
     series = {name: values for name, values in series.items() if values}
     draw.text((left + LEFT, 10), panel["title"], INK, ImageFont.load_default(18))
     if not series:

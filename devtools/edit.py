@@ -1,4 +1,5 @@
 """`dev.py demo edit`: edits one demo picture on a real ComfyUI and leaves the alpha × ratio grid in demo_output/."""
+
 from __future__ import annotations
 
 import pathlib
@@ -37,7 +38,9 @@ def run(host: Host, output: pathlib.Path = jobs.OUTPUT) -> int:
     return 0
 
 
-def collect(prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib.Path, output: pathlib.Path) -> list[str]:
+def collect(
+    prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib.Path, output: pathlib.Path
+) -> list[str]:
     """Copies the pictures, the report and the inversion file to `output`. Returns their names.
 
     Raises: DevError when something that the workflow should have made is missing.

@@ -1,4 +1,5 @@
 """Which ComfyUI, and which Python, the commands use: the project's own, or the user's."""
+
 from __future__ import annotations
 
 import os
@@ -39,7 +40,9 @@ def own_host(comfyui: pathlib.Path, python: str | None) -> Host:
     """
     comfyui = comfyui.expanduser().absolute()
     if not (comfyui / "main.py").is_file() or not (comfyui / "comfy").is_dir():
-        raise DevError(f"{comfyui} is not a ComfyUI folder (it has no main.py and comfy/): check --comfyui or COMFYUI_PATH")
+        raise DevError(
+            f"{comfyui} is not a ComfyUI folder (it has no main.py and comfy/): check --comfyui or COMFYUI_PATH"
+        )
     # absolute, not resolved: a virtual environment's python is a link, and works only by its own name
     chosen = pathlib.Path(python).expanduser().absolute() if python else find_python(comfyui)
     if not chosen.is_file():

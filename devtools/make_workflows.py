@@ -2,6 +2,7 @@
 
 They are described in shipped_workflows.py and blueprints.py; a test holds the files to what this writes.
 """
+
 from __future__ import annotations
 
 import json
@@ -24,7 +25,9 @@ from .ui_workflow import Info, Sheet, to_api, to_ui
 def versions() -> tuple[str, str]:
     """The pack's version, and the oldest host's that it needs: the files must open there."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = [re.search(rf'^{key} = "[^\d"]*([\d.]+)"', project, re.MULTILINE) for key in ("version", "requires-comfyui")]
+    found = [
+        re.search(rf'^{key} = "[^\d"]*([\d.]+)"', project, re.MULTILINE) for key in ("version", "requires-comfyui")
+    ]
     if not all(found):
         raise DevError("pyproject.toml names no version or no requires-comfyui: put them back")
     pack, hosts = (match[1] for match in found if match)
@@ -49,12 +52,15 @@ def made(info: Info) -> dict[str, str]:
 
 def written(workflow: dict[str, Any]) -> str:
     """A workflow as JSON with one node, link or group a line, so that a change shows where it is."""
+
     def lines(value: Any, indent: str) -> str:
         if isinstance(value, list) and value and isinstance(value[0], dict | list):
             inner = f",\n{indent} ".join(lines(entry, indent + " ") for entry in value)
             return f"[\n{indent} {inner}\n{indent}]"
         if isinstance(value, dict) and ("nodes" in value or "subgraphs" in value):
-            inner = f",\n{indent} ".join(f"{json.dumps(key)}: {lines(entry, indent + ' ')}" for key, entry in value.items())
+            inner = f",\n{indent} ".join(
+                f"{json.dumps(key)}: {lines(entry, indent + ' ')}" for key, entry in value.items()
+            )
             return f"{{\n{indent} {inner}\n{indent}}}"
         return json.dumps(value, ensure_ascii=False)
 

@@ -1,4 +1,5 @@
 """Shows a running workflow in the terminal: one line a node, with a bar that moves where the output is a terminal."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Starts and stops a real ComfyUI server in a process of its own, on the loopback interface only."""
+
 from __future__ import annotations
 
 import contextlib
@@ -38,10 +39,20 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def start_command(host: Host, base: pathlib.Path, port: int) -> list[str]:
-    """The command line of a server that reads and writes inside `base` alone. COMFYUI_ARGS adds to it, such as another --front-end-root."""
+    """The command line of a server that reads and writes inside `base` alone. COMFYUI_ARGS adds to it, such as another
+    --front-end-root."""
     return [
-        str(host.python), "main.py", "--cpu", "--listen", ADDRESS, "--port", str(port),
-        "--base-directory", str(base.absolute()), "--database-url", "sqlite:///:memory:",
+        str(host.python),
+        "main.py",
+        "--cpu",
+        "--listen",
+        ADDRESS,
+        "--port",
+        str(port),
+        "--base-directory",
+        str(base.absolute()),
+        "--database-url",
+        "sqlite:///:memory:",
         *shlex.split(os.environ.get("COMFYUI_ARGS", "")),
     ]
 
@@ -91,15 +102,24 @@ def _start(host: Host, base: pathlib.Path, port: int, log: pathlib.Path) -> subp
         environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
     with log.open("wb") as out:
         # A group of its own: a Ctrl-C in the terminal reaches us first, and we stop the server in order.
-        return subprocess.Popen(start_command(host, base, port), cwd=host.comfyui, env=environment, stdin=subprocess.DEVNULL,
-                                stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(
+            start_command(host, base, port),
+            cwd=host.comfyui,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], client: Client, log: pathlib.Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise DevError(f"ComfyUI ended while starting (code {process.returncode}); the end of its log:\n{last_lines(log)}")
+            raise DevError(
+                f"ComfyUI ended while starting (code {process.returncode}); the end of its log:\n{last_lines(log)}"
+            )
         try:
             client.get("/system_stats")
             return
@@ -121,6 +141,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def stop_on_signals() -> None:
     """Turns a polite kill or a closed terminal into an exception, so that `serving` stops its server then too."""
+
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 

@@ -1,4 +1,5 @@
 """Stamps: small files that say from which inputs something was made, so that it is not made again."""
+
 from __future__ import annotations
 
 import hashlib

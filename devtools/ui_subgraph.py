@@ -1,10 +1,26 @@
 """Builds subgraph blueprints: a whole sheet as one node, which the page lists under Subgraph Blueprints."""
+
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from .ui_workflow import GROUP_PADDING, TITLE, UUIDS, WIDTH, Info, Link, Node, Output, Sheet, is_widget, links_of, specs, type_of, ui_node
+from .ui_workflow import (
+    GROUP_PADDING,
+    TITLE,
+    UUIDS,
+    WIDTH,
+    Info,
+    Link,
+    Node,
+    Output,
+    Sheet,
+    is_widget,
+    links_of,
+    specs,
+    type_of,
+    ui_node,
+)
 
 INPUT_ID, OUTPUT_ID = -10, -20  # the page's own ids of a subgraph's two edges
 EDGE_WIDTH, SLOT = 120, 20
@@ -50,16 +66,34 @@ def to_blueprint(sheet: Blueprint) -> dict[str, Any]:
     links = list(links_of([*sheet.nodes, sheet.results]))
     one = str(uuid.uuid5(UUIDS, f"subgraph {sheet.name}"))
     node = {
-        "id": 1, "type": one, "pos": [0, TITLE], "size": list(sheet.size()), "flags": {}, "order": 0, "mode": 0,
-        "inputs": [{"name": name, "type": kind, "link": None} | ({"widget": {"name": name}} if name in sheet.shown else {}) for name, kind in sheet.given.outputs],
+        "id": 1,
+        "type": one,
+        "pos": [0, TITLE],
+        "size": list(sheet.size()),
+        "flags": {},
+        "order": 0,
+        "mode": 0,
+        "inputs": [
+            {"name": name, "type": kind, "link": None} | ({"widget": {"name": name}} if name in sheet.shown else {})
+            for name, kind in sheet.given.outputs
+        ],
         "outputs": [{"name": name, "type": kind, "links": []} for name, kind in sheet.results.sockets],
-        "title": sheet.name, "properties": {"cnr_id": "single-image-studio", "ver": sheet.versions["single-image-studio"]},
+        "title": sheet.name,
+        "properties": {"cnr_id": "single-image-studio", "ver": sheet.versions["single-image-studio"]},
         "widgets_values": list(sheet.shown.values()),
     }
     return {
-        "id": str(uuid.uuid5(UUIDS, f"blueprint {sheet.name}")), "revision": 0, "last_node_id": 1, "last_link_id": 0, "nodes": [node], "links": [],
-        "groups": [], "definitions": {"subgraphs": [_definition(sheet, one, links)]}, "config": {},
-        "extra": {"BlueprintDescription": sheet.description}, "version": 0.4,
+        "id": str(uuid.uuid5(UUIDS, f"blueprint {sheet.name}")),
+        "revision": 0,
+        "last_node_id": 1,
+        "last_link_id": 0,
+        "nodes": [node],
+        "links": [],
+        "groups": [],
+        "definitions": {"subgraphs": [_definition(sheet, one, links)]},
+        "config": {},
+        "extra": {"BlueprintDescription": sheet.description},
+        "version": 0.4,
     }
 
 
@@ -67,19 +101,43 @@ def _definition(sheet: Blueprint, one: str, links: list[Link]) -> dict[str, Any]
     right = max(x + width for _, (x, _, width, _) in sheet.groups)
     left = -EDGE_WIDTH - 2 * GROUP_PADDING
     return {
-        "id": one, "version": 1, "revision": 0, "config": {}, "name": sheet.name,
-        "state": {"lastGroupId": len(sheet.groups), "lastNodeId": max(node.id for node in sheet.nodes), "lastLinkId": len(links), "lastRerouteId": 0},
+        "id": one,
+        "version": 1,
+        "revision": 0,
+        "config": {},
+        "name": sheet.name,
+        "state": {
+            "lastGroupId": len(sheet.groups),
+            "lastNodeId": max(node.id for node in sheet.nodes),
+            "lastLinkId": len(links),
+            "lastRerouteId": 0,
+        },
         "inputNode": _edge(INPUT_ID, left, len(sheet.given.outputs)),
         "outputNode": _edge(OUTPUT_ID, right + 2 * GROUP_PADDING, len(sheet.results.sockets)),
-        "inputs": [_slot(one, "input", name, kind, [link[0] for link in links if link[1] is sheet.given and link[2] == place])
-                   for place, (name, kind) in enumerate(sheet.given.outputs)],
-        "outputs": [_slot(one, "output", name, kind, [link[0] for link in links if link[3] is sheet.results and link[5] == name])
-                    for name, kind in sheet.results.sockets],
+        "inputs": [
+            _slot(one, "input", name, kind, [link[0] for link in links if link[1] is sheet.given and link[2] == place])
+            for place, (name, kind) in enumerate(sheet.given.outputs)
+        ],
+        "outputs": [
+            _slot(
+                one, "output", name, kind, [link[0] for link in links if link[3] is sheet.results and link[5] == name]
+            )
+            for name, kind in sheet.results.sockets
+        ],
         "widgets": [],
         "nodes": [ui_node(node, order, links, sheet.info) for order, node in enumerate(sheet.nodes)],
         "groups": sheet.ui_groups(),
-        "links": [{"id": number, "origin_id": origin.id, "origin_slot": slot, "target_id": target.id, "target_slot": place, "type": kind}
-                  for number, origin, slot, target, place, _, kind in links],
+        "links": [
+            {
+                "id": number,
+                "origin_id": origin.id,
+                "origin_slot": slot,
+                "target_id": target.id,
+                "target_slot": place,
+                "type": kind,
+            }
+            for number, origin, slot, target, place, _, kind in links
+        ],
         "extra": {},
     }
 

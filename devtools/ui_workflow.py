@@ -1,8 +1,10 @@
 """Builds workflows in the page's own format from a compact description, and derives their API form.
 
-A `Sheet` is filled with nodes, whose inputs are values or other nodes' outputs, and laid out in groups of columns; positions, sizes and
-links follow from the host's /object_info. Since both forms come from one description they cannot drift apart.
+A `Sheet` is filled with nodes, whose inputs are values or other nodes' outputs, and laid out in groups of columns;
+positions, sizes and links follow from the host's /object_info. Since both forms come from one description they cannot
+drift apart.
 """
+
 from __future__ import annotations
 
 import uuid
@@ -22,14 +24,27 @@ NOTE = "MarkdownNote"
 TITLE, ROW, WIDGET_ROW, TEXT_BOX, PICTURE, WIDTH = 30, 26, 36, 110, 320, 320
 GAP, GROUP_TITLE, GROUP_PADDING, GROUP_GAP = 40, 50, 24, 60
 SHOWS_PICTURES = ("LoadImage", "LoadImageMask", "MaskPreview", "SaveImage", "PreviewImage")
-# what the page shows below a node's widgets besides a picture: text, or the pack's own live view, concept picker and grid
-SHOWS = {"PreviewAny": 190, "SIS_SaveConcept": 60, "SIS_LoadConcept": 70, "SIS_TrainStage1": 550, "SIS_TrainStage2": 235, "SIS_ImagicTextOptimize": 235,
-         "SIS_NullTextInvert": 235, "SIS_EditGrid": 345, "SIS_MaskFromPrompt": 370}
-ROOM = {"SIS_NullTextInvert": 370, "SIS_TimestepAwareKSampler": 450}  # below a node that grows by its preview while it runs
-NOTE_MARGINS, NOTE_LINE, NOTE_PARAGRAPH = 50, 21, 10  # pixels, of a whole note, of a line in it and between its paragraphs
+# what the page shows below a node's widgets besides a picture: text, or the pack's own live view, concept picker and
+# grid
+SHOWS = {
+    "PreviewAny": 190,
+    "SIS_SaveConcept": 60,
+    "SIS_LoadConcept": 70,
+    "SIS_TrainStage1": 550,
+    "SIS_TrainStage2": 235,
+    "SIS_ImagicTextOptimize": 235,
+    "SIS_NullTextInvert": 235,
+    "SIS_EditGrid": 345,
+    "SIS_MaskFromPrompt": 370,
+}
+# below a node that grows by its preview while it runs
+ROOM = {"SIS_NullTextInvert": 370, "SIS_TimestepAwareKSampler": 450}
+# pixels, of a whole note, of a line in it and between its paragraphs
+NOTE_MARGINS, NOTE_LINE, NOTE_PARAGRAPH = 50, 21, 10
 NOTE_LETTERS = {"#": 26, "1": 31, "": 37}  # how many fit in a line of a heading, a list, or plain text of `WIDTH`
 GROUP_COLOR, NOTE_COLOR, NOTE_BACKGROUND = "#3f789e", "#432", "#653"
-UUIDS = uuid.UUID("6f0cf5f6-8d0f-4f1b-9a61-6a5f3a7b7d10")  # the root of all ids that are made here: the same name gives the same id
+# the root of all ids that are made here: the same name gives the same id
+UUIDS = uuid.UUID("6f0cf5f6-8d0f-4f1b-9a61-6a5f3a7b7d10")
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,8 @@ class Output:
 
 @dataclass(eq=False)
 class Node:
-    """A node on a sheet. sockets, widgets: [(name, type)] in schema order; outputs: [(name, type)]; inputs: what the description gave."""
+    """A node on a sheet. sockets, widgets: [(name, type)] in schema order; outputs: [(name, type)]; inputs: what the
+    description gave."""
 
     id: int
     type: str
@@ -114,10 +130,17 @@ def type_of(spec: Sequence[Any]) -> str:
 
 
 def default_of(spec: Sequence[Any], linked: bool = False) -> Any:
-    """What the page shows in a fresh node's widget. A linked one's value is never used: it must not depend on this host's files."""
+    """What the page shows in a fresh node's widget. A linked one's value is never used: it must not depend on this
+    host's files."""
     options = (spec[1] if len(spec) > 1 else {}) or {}
     choices = spec[0] if isinstance(spec[0], list) else options.get("options", [])
-    fallback = {"STRING": "", "BOOLEAN": False, "INT": 0, "FLOAT": 0.0, "COMBO": choices[0] if choices and not linked else ""}
+    fallback = {
+        "STRING": "",
+        "BOOLEAN": False,
+        "INT": 0,
+        "FLOAT": 0.0,
+        "COMBO": choices[0] if choices and not linked else "",
+    }
     return options.get("default", fallback[type_of(spec)])
 
 
@@ -136,12 +159,20 @@ class Sheet:
         self.nodes: list[Node] = []
         self.groups: list[tuple[Group, tuple[int, int, int, int]]] = []
 
-    def node(self, class_type: str, title: str = "", id: int | None = None, models: Sequence[Model] = (), control: str = "fixed",
-             **inputs: Any) -> Node:
+    def node(
+        self,
+        class_type: str,
+        title: str = "",
+        id: int | None = None,
+        models: Sequence[Model] = (),
+        control: str = "fixed",
+        **inputs: Any,
+    ) -> Node:
         """Adds a node. Inputs are values, or outputs of other nodes; what is not named keeps its default.
 
         control: what the seed does after a run, where the node has one.
-        Raises: DevError for a node that the host lacks, an input that the node lacks, or a socket without a link that it needs.
+        Raises: DevError for a node that the host lacks, an input that the node lacks, or a socket without a link that
+            it needs.
         """
         known = specs(self.info, class_type)
         if unknown := set(inputs) - set(known):
@@ -153,26 +184,50 @@ class Sheet:
         widgets = [(name, type_of(spec)) for name, spec in known.items() if is_widget(spec)]
         sockets = [(name, type_of(spec)) for name, spec in known.items() if not is_widget(spec)]
         found = self.info[class_type]
-        outputs = [(name, kind if isinstance(kind, str) else "COMBO") for name, kind in zip(found["output_name"], found["output"])]
-        values = {name: inputs[name] if name in inputs and name not in links else default_of(known[name], name in links) for name, _ in widgets}
+        outputs = [
+            (name, kind if isinstance(kind, str) else "COMBO")
+            for name, kind in zip(found["output_name"], found["output"])
+        ]
+        values = {
+            name: inputs[name] if name in inputs and name not in links else default_of(known[name], name in links)
+            for name, _ in widgets
+        }
         pack = "single-image-studio" if class_type.startswith("SIS_") else "comfy-core"
         properties: dict[str, Any] = {"cnr_id": pack, "ver": self.versions[pack], "Node name for S&R": class_type}
         if models:
             properties["models"] = [{"name": m.name, "url": m.url, "directory": m.directory} for m in models]
-        added = Node(id or self._free_id(), class_type, title or found["display_name"] or class_type, sockets, widgets, outputs, values, links,
-                     (WIDTH, self._height(class_type, known, len(outputs))), properties, control, room=ROOM.get(class_type, 0))
+        added = Node(
+            id or self._free_id(),
+            class_type,
+            title or found["display_name"] or class_type,
+            sockets,
+            widgets,
+            outputs,
+            values,
+            links,
+            (WIDTH, self._height(class_type, known, len(outputs))),
+            properties,
+            control,
+            room=ROOM.get(class_type, 0),
+        )
         self.nodes.append(added)
         return added
 
     def note(self, text: str, title: str = "Note") -> Node:
         """Adds a note in Markdown, as tall as its text.
 
-        Raises: DevError for text that the page would not show: <tags>, and `code`, which the Vue renderer shows blue on blue.
+        Raises: DevError for text that the page would not show: <tags>, and `code`, which the Vue renderer shows blue on
+            blue.
         """
         if "<" in text or "`" in text:
-            raise DevError(f"the note {title!r} holds a < or a backtick, which the page does not show as written: say it in words")
+            raise DevError(
+                f"the note {title!r} holds a < or a backtick, which the page does not show as written: say it in words"
+            )
         paragraphs = [line for line in text.splitlines() if line]
-        lines = sum(-(-len(line) // NOTE_LETTERS["#" if line[0] == "#" else "1" if line[0].isdigit() else ""]) for line in paragraphs)
+        lines = sum(
+            -(-len(line) // NOTE_LETTERS["#" if line[0] == "#" else "1" if line[0].isdigit() else ""])
+            for line in paragraphs
+        )
         height = NOTE_MARGINS + lines * NOTE_LINE + len(paragraphs) * NOTE_PARAGRAPH
         added = Node(self._free_id(), NOTE, title, [], [("text", "STRING")], [], {"text": text}, {}, (WIDTH, height))
         self.nodes.append(added)
@@ -205,7 +260,10 @@ class Sheet:
             y += bottom + GROUP_GAP
         placed = [node for group, _ in self.groups for column in group.columns for node in column]
         if len(placed) != len(set(placed)) or set(placed) != set(self.nodes):
-            raise DevError(f"{self.name}: every node must be in one group: check {[n.title for n in self.nodes if placed.count(n) != 1]}")
+            raise DevError(
+                f"{self.name}: every node must be in one group: check"
+                f" {[n.title for n in self.nodes if placed.count(n) != 1]}"
+            )
 
     def _lay_group(self, group: Group, x: int, y: int) -> tuple[int, int]:
         """Places one group's nodes. Returns its width and height."""
@@ -223,20 +281,35 @@ class Sheet:
 
     def ui_groups(self) -> list[dict[str, Any]]:
         """The groups as the page saves them."""
-        return [{"id": number, "title": group.title, "bounding": list(bounds), "color": GROUP_COLOR, "font_size": 24, "flags": {}}
-                for number, (group, bounds) in enumerate(self.groups, 1)]
+        return [
+            {
+                "id": number,
+                "title": group.title,
+                "bounding": list(bounds),
+                "color": GROUP_COLOR,
+                "font_size": 24,
+                "flags": {},
+            }
+            for number, (group, bounds) in enumerate(self.groups, 1)
+        ]
 
 
 def to_ui(sheet: Sheet) -> dict[str, Any]:
     """The workflow as the page saves it."""
     links = list(links_of(sheet.nodes))
     return {
-        "id": str(uuid.uuid5(UUIDS, sheet.name)), "revision": 0,
-        "last_node_id": max(node.id for node in sheet.nodes), "last_link_id": len(links),
+        "id": str(uuid.uuid5(UUIDS, sheet.name)),
+        "revision": 0,
+        "last_node_id": max(node.id for node in sheet.nodes),
+        "last_link_id": len(links),
         "nodes": [ui_node(node, order, links, sheet.info) for order, node in enumerate(sheet.nodes)],
-        "links": [[number, origin.id, slot, target.id, place, kind] for number, origin, slot, target, place, _, kind in links],
+        "links": [
+            [number, origin.id, slot, target.id, place, kind] for number, origin, slot, target, place, _, kind in links
+        ],
         "groups": sheet.ui_groups(),
-        "config": {}, "extra": {"ds": {"scale": 0.6, "offset": [60, 100]}}, "version": 0.4,
+        "config": {},
+        "extra": {"ds": {"scale": 0.6, "offset": [60, 100]}},
+        "version": 0.4,
     }
 
 
@@ -244,7 +317,8 @@ Link = tuple[int, Node, int, Node, int, str, str]
 
 
 def links_of(nodes: Sequence[Node]) -> Iterator[Link]:
-    """(number, origin, its slot, target, its slot, input's name, type). A target's slots are its sockets, then its widgets."""
+    """(number, origin, its slot, target, its slot, input's name, type). A target's slots are its sockets, then its
+    widgets."""
     number = 0
     for target in nodes:
         for place, (name, _) in enumerate([*target.sockets, *target.widgets]):
@@ -257,16 +331,34 @@ def links_of(nodes: Sequence[Node]) -> Iterator[Link]:
 def ui_node(node: Node, order: int, links: Sequence[Link], info: Info) -> dict[str, Any]:
     """One node as the page saves it."""
     incoming = {link[5]: link[0] for link in links if link[3] is node}
-    inputs: list[dict[str, Any]] = [{"name": name, "type": kind, "link": incoming.get(name)} for name, kind in node.sockets]
-    inputs += [{"name": name, "type": kind, "widget": {"name": name}, "link": incoming.get(name)} for name, kind in node.widgets if node.type != NOTE]
+    inputs: list[dict[str, Any]] = [
+        {"name": name, "type": kind, "link": incoming.get(name)} for name, kind in node.sockets
+    ]
+    inputs += [
+        {"name": name, "type": kind, "widget": {"name": name}, "link": incoming.get(name)}
+        for name, kind in node.widgets
+        if node.type != NOTE
+    ]
     for entry in inputs:
         if entry["name"] in _optional(node, info):
             entry["shape"] = 7  # the page's ring, for sockets that may stay empty
-    outputs = [{"name": name, "type": kind, "links": [link[0] for link in links if link[1] is node and link[2] == slot]}
-               for slot, (name, kind) in enumerate(node.outputs)]
+    outputs = [
+        {"name": name, "type": kind, "links": [link[0] for link in links if link[1] is node and link[2] == slot]}
+        for slot, (name, kind) in enumerate(node.outputs)
+    ]
     made: dict[str, Any] = {
-        "id": node.id, "type": node.type, "pos": list(node.pos), "size": list(node.size), "flags": {}, "order": order, "mode": 0,
-        "inputs": inputs, "outputs": outputs, "title": node.title, "properties": node.properties, "widgets_values": widget_values(node, info),
+        "id": node.id,
+        "type": node.type,
+        "pos": list(node.pos),
+        "size": list(node.size),
+        "flags": {},
+        "order": order,
+        "mode": 0,
+        "inputs": inputs,
+        "outputs": outputs,
+        "title": node.title,
+        "properties": node.properties,
+        "widgets_values": widget_values(node, info),
     }
     if node.type == NOTE:
         made |= {"color": NOTE_COLOR, "bgcolor": NOTE_BACKGROUND}
@@ -290,7 +382,8 @@ def widget_values(node: Node, info: Info) -> list[Any]:
 
 
 def to_api(ui: dict[str, Any], info: Info) -> Prompt:
-    """A workflow's API form from its saved form, as the page's Export (API) makes it. For nodes that run, without subgraphs."""
+    """A workflow's API form from its saved form, as the page's Export (API) makes it. For nodes that run, without
+    subgraphs."""
     origins = {number: [str(origin), slot] for number, origin, slot, *_ in ui["links"]}
     prompt: Prompt = {}
     for node in ui["nodes"]:
@@ -304,6 +397,9 @@ def to_api(ui: dict[str, Any], info: Info) -> Prompt:
                 if has_control(name, spec):
                     next(values)
         inputs |= {entry["name"]: origins[entry["link"]] for entry in node["inputs"] if entry["link"] is not None}
-        prompt[str(node["id"])] = {"inputs": {name: inputs[name] for name in known if name in inputs}, "class_type": node["type"],
-                                   "_meta": {"title": node["title"]}}
+        prompt[str(node["id"])] = {
+            "inputs": {name: inputs[name] for name in known if name in inputs},
+            "class_type": node["type"],
+            "_meta": {"title": node["title"]},
+        }
     return prompt

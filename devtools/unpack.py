@@ -1,4 +1,5 @@
 """Takes one folder out of a wheel, safely and all or nothing."""
+
 from __future__ import annotations
 
 import os
@@ -20,7 +21,7 @@ def members_below(wheel: zipfile.ZipFile, prefix: str) -> list[tuple[zipfile.Zip
     for info in wheel.infolist():
         if info.is_dir() or not info.filename.startswith(prefix):
             continue
-        inside = pathlib.PurePosixPath(info.filename[len(prefix):])
+        inside = pathlib.PurePosixPath(info.filename[len(prefix) :])
         unsafe = inside.is_absolute() or ".." in inside.parts or "\\" in info.filename or ":" in info.filename
         if unsafe or not inside.parts or stat.S_ISLNK(info.external_attr >> 16):
             raise DevError(f"the wheel holds the unsafe path {info.filename!r}, so nothing of it was unpacked")

@@ -1,4 +1,5 @@
 """The least of a WebSocket client (RFC 6455): enough to listen to a ComfyUI on this machine."""
+
 from __future__ import annotations
 
 import base64
@@ -19,8 +20,10 @@ class WebSocket:
         self._socket = socket.create_connection((host, port), timeout)
         try:
             key = base64.b64encode(os.urandom(16))
-            request = (f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       f"Sec-WebSocket-Key: {key.decode()}\r\nSec-WebSocket-Version: 13\r\n\r\n")
+            request = (
+                f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Key: {key.decode()}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            )
             self._socket.sendall(request.encode())
             self._stream = self._socket.makefile("rb")
             self._check_handshake(key)
@@ -32,7 +35,7 @@ class WebSocket:
     def _check_handshake(self, key: bytes) -> None:
         status = self._stream.readline()
         headers = {}
-        while (line := self._stream.readline().strip()):
+        while line := self._stream.readline().strip():
             name, _, value = line.partition(b":")
             headers[name.strip().lower()] = value.strip()
         wanted = base64.b64encode(hashlib.sha1(key + MAGIC).digest())  # the protocol's own choice

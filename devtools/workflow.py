@@ -1,4 +1,5 @@
 """Reads API workflows, changes their values by node title, and finds which prompt made which picture."""
+
 from __future__ import annotations
 
 import copy
@@ -21,7 +22,9 @@ def load(path: pathlib.Path) -> Prompt:
         workflow = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DevError(f"{path} cannot be read as a workflow: {error}") from error
-    if not isinstance(workflow, dict) or not all(isinstance(node, dict) and "class_type" in node for node in workflow.values()):
+    if not isinstance(workflow, dict) or not all(
+        isinstance(node, dict) and "class_type" in node for node in workflow.values()
+    ):
         raise DevError(f"{path} is not an API workflow: save it with Export (API)")
     return workflow
 
@@ -61,7 +64,14 @@ def prompt_behind(workflow: Prompt, node_id: str) -> str:
     """
     node: Any = workflow[node_id]
     while "text" not in node["inputs"]:
-        link = next((node["inputs"][name] for name in ("images", "samples", "positive", "conditioning") if name in node["inputs"]), None)
+        link = next(
+            (
+                node["inputs"][name]
+                for name in ("images", "samples", "positive", "conditioning")
+                if name in node["inputs"]
+            ),
+            None,
+        )
         if link is None:
             raise DevError(f"no prompt leads to node {node_id} ({title(workflow[node_id])})")
         node = workflow[link[0]]

@@ -1,4 +1,5 @@
 """DDIM: its timesteps, and one step along its ODE in either direction."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ TRAIN_STEPS = 1000
 class DDIMSchedule:
     """DDIM's timesteps, "leading" spacing, as Stable Diffusion is sampled with.
 
-    steps: 1…999. A number that does not divide 1000 rounds the spacing down, as diffusers does: 30 gives 958, 925, …, 1.
+    steps: 1…999. A number that does not divide 1000 rounds the spacing down, as diffusers does: 30 gives 958, 925, …,
+        1.
     offset: added to each timestep. 1 is Stable Diffusion's (981, 961, …, 1 for 50 steps); with 0 the last step
         (980, …, 0) changes nothing.
     Raises: InputError when a value does not fit.

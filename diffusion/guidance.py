@@ -1,4 +1,5 @@
 """Classifier-free guidance."""
+
 from __future__ import annotations
 
 from torch import Tensor

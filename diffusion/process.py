@@ -7,6 +7,7 @@
 | alpha_bar | the cumulative product of 1 - beta at t |
 | eps | the noise, drawn or predicted |
 """
+
 from __future__ import annotations
 
 import torch

@@ -1,4 +1,5 @@
 """How close two tensors are."""
+
 from __future__ import annotations
 
 import torch

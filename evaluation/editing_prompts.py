@@ -2,6 +2,7 @@
 
 `{}` stands for the concept's phrase, as in "<my_concept> face".
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ class EditingPrompt:
     goals: tuple[str, ...]
 
     def text(self, phrase: str) -> str:
-        return self.template.replace("{}", phrase)  # not format(): a phrase may hold braces, for the page's dynamic prompts
+        # not format(): a phrase may hold braces, for the page's dynamic prompts
+        return self.template.replace("{}", phrase)
 
     def score(self) -> str:
         """What each goal is worth, in words."""
@@ -47,23 +49,47 @@ def singleinsert(second_choice: bool = False) -> tuple[EditingPrompt, ...]:
 
 
 PLACES = (
-    "in the jungle", "in the snow", "on the beach", "on a cobblestone street", "on top of pink fabric", "on top of a wooden floor",
-    "with a city in the background", "with a mountain in the background", "with a blue house in the background", "on top of a purple rug in a forest",
+    "in the jungle",
+    "in the snow",
+    "on the beach",
+    "on a cobblestone street",
+    "on top of pink fabric",
+    "on top of a wooden floor",
+    "with a city in the background",
+    "with a mountain in the background",
+    "with a blue house in the background",
+    "on top of a purple rug in a forest",
 )
 OBJECT_PLACES = (
-    "with a wheat field in the background", "with a tree and autumn leaves in the background", "with the Eiffel Tower in the background",
-    "floating on top of water", "floating in an ocean of milk", "on top of green grass with sunflowers around it", "on top of a mirror",
-    "on top of the sidewalk in a crowded street", "on top of a dirt road", "on top of a white rug",
+    "with a wheat field in the background",
+    "with a tree and autumn leaves in the background",
+    "with the Eiffel Tower in the background",
+    "floating on top of water",
+    "floating in an ocean of milk",
+    "on top of green grass with sunflowers around it",
+    "on top of a mirror",
+    "on top of the sidewalk in a crowded street",
+    "on top of a dirt road",
+    "on top of a white rug",
 )
 OUTFITS = (
-    "wearing a red hat", "wearing a santa hat", "wearing a rainbow scarf", "wearing a black top hat and a monocle", "in a chef outfit",
-    "in a firefighter outfit", "in a police outfit", "wearing pink glasses", "wearing a yellow shirt", "in a purple wizard outfit",
+    "wearing a red hat",
+    "wearing a santa hat",
+    "wearing a rainbow scarf",
+    "wearing a black top hat and a monocle",
+    "in a chef outfit",
+    "in a firefighter outfit",
+    "in a police outfit",
+    "wearing pink glasses",
+    "wearing a yellow shirt",
+    "in a purple wizard outfit",
 )
 PROPERTIES = ("red", "purple", "shiny", "wet", "cube shaped")
 
 
 def dreambooth(after: Sequence[str]) -> tuple[EditingPrompt, ...]:
-    """DreamBooth's 25 (Ruiz et al. 2023, arXiv:2208.12242; its data set's list): 20 after the subject, 5 properties before it.
+    """DreamBooth's 25 (Ruiz et al. 2023, arXiv:2208.12242; its data set's list): 20 after the subject, 5 properties
+    before it.
 
     Their authors score them with CLIP; here each is one goal.
     """
@@ -90,6 +116,9 @@ def checklist(prompts: Sequence[EditingPrompt], phrase: str) -> str:
     In Markdown, as which the page shows it: prompts are code, or their <names> would be taken for HTML and left out.
     """
     lines = [f"{number}. `{prompt.text(phrase)}`\n    - {prompt.score()}" for number, prompt in enumerate(prompts, 1)]
-    rule = (f"Editing Success Rate (ESR): draw {SEEDS} pictures a prompt with different seeds, give each picture the points of the goals that it shows, "
-            f"and divide the sum by the number of pictures ({len(prompts)} x {SEEDS} = {len(prompts) * SEEDS}).")
+    rule = (
+        f"Editing Success Rate (ESR): draw {SEEDS} pictures a prompt with different seeds, give each picture the points"
+        f" of the goals that it shows, and divide the sum by the number of pictures ({len(prompts)} x {SEEDS} ="
+        f" {len(prompts) * SEEDS})."
+    )
     return "\n".join([*lines, "", rule])

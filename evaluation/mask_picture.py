@@ -1,4 +1,5 @@
 """A picture with its mask, as an artist can judge it at a glance."""
+
 from __future__ import annotations
 
 import torch
@@ -22,7 +23,8 @@ def mask_picture(picture: Tensor, mask: Tensor) -> Tensor:
 
 
 def _edge(mask: Tensor) -> Tensor:
-    """The pixels just outside the subject, about 1/128 of the picture's side wide; (1, H, W), bool. A mask that is full or empty has none."""
+    """The pixels just outside the subject, about 1/128 of the picture's side wide; (1, H, W), bool. A mask that is full
+    or empty has none."""
     inside = (mask > 0.5).float()[:, None]
     reach = max(1, round(min(mask.shape[1:]) / 128))
     grown = F.max_pool2d(inside, 2 * reach + 1, stride=1, padding=reach)

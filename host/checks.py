@@ -1,4 +1,5 @@
 """Refuses what the methods cannot work on, in one sentence, before anything is touched."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -31,7 +32,10 @@ def _what_it_is(base: Any) -> str:
 def _predicts_eps(model: Any) -> bool:
     """Nodes such as ModelSamplingDiscrete may have changed it on the wire."""
     sampling = model.get_model_object("model_sampling")
-    return getattr(type(sampling), "calculate_denoised", None) is comfy.model_sampling.EPS.calculate_denoised and len(getattr(sampling, "sigmas", ())) == TRAIN_STEPS
+    return (
+        getattr(type(sampling), "calculate_denoised", None) is comfy.model_sampling.EPS.calculate_denoised
+        and len(getattr(sampling, "sigmas", ())) == TRAIN_STEPS
+    )
 
 
 def require_sd1(model: Any) -> None:
@@ -41,7 +45,10 @@ def require_sd1(model: Any) -> None:
     if not kind and not _predicts_eps(model):
         kind = f"patched to another kind of prediction ({type(model.get_model_object('model_sampling')).__name__})"
     if kind:
-        raise InputError(f"`model` is {kind}, and this works on Stable Diffusion 1.x: load an SD 1.4 or 1.5 checkpoint, or any finetune of one.")
+        raise InputError(
+            f"`model` is {kind}, and this works on Stable Diffusion 1.x: load an SD 1.4 or 1.5 checkpoint, or any"
+            " finetune of one."
+        )
 
 
 def text_width(clip: Any) -> int:
@@ -52,19 +59,31 @@ def text_width(clip: Any) -> int:
 def require_sd1_clip(clip: Any, model: Any | None = None) -> None:
     """Raises: InputError unless the CLIP is SD 1.x's single text encoder, of the width that `model` reads."""
     if clip is None:
-        raise InputError("`clip` is empty: the loaded file holds no text encoder; load a full SD 1.5 checkpoint, or add a CLIPLoader.")
+        raise InputError(
+            "`clip` is empty: the loaded file holds no text encoder; load a full SD 1.5 checkpoint, or add a"
+            " CLIPLoader."
+        )
     stage = getattr(clip, "cond_stage_model", None)
     if not hasattr(stage, "clip_l") or any(hasattr(stage, other) for other in ("clip_g", "t5xxl", "clip_h")):
-        raise InputError(f"`clip` is a {type(stage).__name__}, and this works on SD 1.x's text encoder (CLIP-L alone): connect the checkpoint's own CLIP.")
+        raise InputError(
+            f"`clip` is a {type(stage).__name__}, and this works on SD 1.x's text encoder (CLIP-L alone): connect the"
+            " checkpoint's own CLIP."
+        )
     if model is not None:
         wanted, found = model.model.model_config.unet_config.get("context_dim"), text_width(clip)
         if wanted is not None and wanted != found:
-            raise InputError(f"`clip` gives {found} numbers a token but `model` reads {wanted}: connect both to the same checkpoint.")
+            raise InputError(
+                f"`clip` gives {found} numbers a token but `model` reads {wanted}: connect both to the same checkpoint."
+            )
 
 
 def require_vae(vae: Any) -> None:
     """Raises: InputError unless the VAE has SD 1.x's four latent channels."""
     if vae is None or getattr(vae, "first_stage_model", None) is None:
-        raise InputError("`vae` is empty: the loaded file holds no VAE; load a full SD 1.5 checkpoint, or add a VAELoader.")
+        raise InputError(
+            "`vae` is empty: the loaded file holds no VAE; load a full SD 1.5 checkpoint, or add a VAELoader."
+        )
     if vae.latent_channels != 4:
-        raise InputError(f"`vae` has {vae.latent_channels} latent channels and SD 1.x has 4: connect the checkpoint's own VAE.")
+        raise InputError(
+            f"`vae` has {vae.latent_channels} latent channels and SD 1.x has 4: connect the checkpoint's own VAE."
+        )

@@ -1,4 +1,5 @@
 """The graph's MODEL and CLIP as a differentiable denoiser, in the terms of the papers."""
+
 from __future__ import annotations
 
 import contextlib
@@ -72,7 +73,8 @@ class Denoiser:
         return self.base.process_latent_in(sample).float().to(self.device)  # type: ignore[no-any-return]
 
     def micro_batch(self, batch: int) -> int:
-        """How many samples are likely to fit at once, halving from `batch`; running out of memory later halves again."""
+        """How many samples are likely to fit at once, halving from `batch`; running out of memory later halves
+        again."""
         if self.device.type == "cpu" or self._posterior is None:
             return batch
         # An inference estimate covers one layer's activations at a time; backward keeps them all. The factor is a guess
@@ -93,7 +95,9 @@ def with_precision(model: Any, precision: str) -> Any:
 
 
 @contextlib.contextmanager
-def open_denoiser(model: Any, clip: Any | None, posterior: Posterior | None, class_word: str, precision: str = "auto") -> Iterator[Denoiser]:
+def open_denoiser(
+    model: Any, clip: Any | None, posterior: Posterior | None, class_word: str, precision: str = "auto"
+) -> Iterator[Denoiser]:
     """Loads the graph's models for training and yields a `Denoiser`; leaves MODEL and CLIP as they were.
 
     model: a MODEL wire, with whatever LoRAs and patches are on it. clip: a CLIP wire or None.
@@ -121,7 +125,8 @@ def free_memory_after(error: BaseException) -> None:
 
 
 class PeakMemory:
-    """The most memory that the work has used: on the GPU what torch allocated, on the CPU the process's resident set."""
+    """The most memory that the work has used: on the GPU what torch allocated, on the CPU the process's resident
+    set."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -139,5 +144,3 @@ class PeakMemory:
 
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
-
-

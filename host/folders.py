@@ -1,4 +1,5 @@
 """Where the pack's files live: folders registered with the host, so that extra model paths work."""
+
 from __future__ import annotations
 
 import contextlib
@@ -15,7 +16,8 @@ from ..support.errors import InputError
 class Shelf:
     """One kind of the pack's files, in models/single_image_studio/… and wherever extra model paths add to it.
 
-    kind: the host's name of the model folder. folder: its own. widget, saver: the input that chooses a file, and the node that writes one.
+    kind: the host's name of the model folder. folder: its own. widget, saver: the input that chooses a file, and the
+        node that writes one.
     """
 
     kind: str
@@ -45,7 +47,10 @@ class Shelf:
         found = folder_paths.get_full_path(self.kind, f"{name}.safetensors")
         if found is None:
             folders = ", ".join(str(folder) for folder in self.folders())
-            raise InputError(f"`{self.widget}`: there is no {self.thing} {name!r} in {folders}; save one with {self.saver}, or choose another.")
+            raise InputError(
+                f"`{self.widget}`: there is no {self.thing} {name!r} in {folders}; save one with {self.saver}, or"
+                " choose another."
+            )
         return pathlib.Path(found)
 
     def stamp(self, name: str | None) -> str:
@@ -67,6 +72,9 @@ def register() -> None:
 
 
 def save_folders() -> tuple[list[pathlib.Path], list[pathlib.Path], list[pathlib.Path]]:
-    """All folders of concepts, embeddings and LoRAs. Each kind is saved to its first; a new name must be free in all of them."""
-    embeddings, loras = ([pathlib.Path(p) for p in folder_paths.get_folder_paths(kind)] for kind in ("embeddings", "loras"))
+    """All folders of concepts, embeddings and LoRAs. Each kind is saved to its first; a new name must be free in all of
+    them."""
+    embeddings, loras = (
+        [pathlib.Path(p) for p in folder_paths.get_folder_paths(kind)] for kind in ("embeddings", "loras")
+    )
     return CONCEPTS.folders(), embeddings, loras

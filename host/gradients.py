@@ -4,6 +4,7 @@ The host loads weights under `torch.inference_mode()`, and autograd refuses such
 saved for backward"). `gradients` swaps each for a clone of the same bits, switches inference mode off, and puts every
 flag back when it ends, also after an exception or a cancel.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -58,7 +59,8 @@ def static_memory(patcher: Any) -> Any:
 
 @contextlib.contextmanager
 def training_mode() -> Iterator[None]:
-    """Switches the executor's inference mode off and tells newer hosts that this is training, which keeps fused in-place code paths off.
+    """Switches the executor's inference mode off and tells newer hosts that this is training, which keeps fused
+    in-place code paths off.
 
     Never await inside: switched-off inference mode would leak into other nodes.
     """
@@ -92,7 +94,8 @@ def gradients(*patchers: Any, memory_required: float = 0) -> Iterator[tuple[Any,
 
 @contextlib.contextmanager
 def out_of_place_text_encoder(text_encoder: nn.Module) -> Iterator[None]:
-    """Lets gradients through the host's CLIP layers, which add in place (`x += …`) over what a layer norm saved for backward.
+    """Lets gradients through the host's CLIP layers, which add in place (`x += …`) over what a layer norm saved for
+    backward.
 
     Each norm gets its own copy of its input; the forward values keep their bits.
     """
@@ -111,7 +114,8 @@ def out_of_place_text_encoder(text_encoder: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def out_of_place_control() -> Iterator[None]:
-    """Lets gradients through a UNet with a ControlNet, whose residuals the host adds in place to activations saved for backward."""
+    """Lets gradients through a UNet with a ControlNet, whose residuals the host adds in place to activations saved for
+    backward."""
     original = openaimodel.apply_control
 
     def apply_control(h: Tensor, control: Any, name: str) -> Tensor:

@@ -1,4 +1,5 @@
 """LATENT wires and the papers' latents."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -21,13 +22,18 @@ def latents_from(latent: dict[str, Any]) -> Tensor:
     if not isinstance(samples, Tensor) or getattr(samples, "is_nested", False):
         raise InputError("`latent` holds no picture's latents: connect a VAEEncode to it.")
     if samples.dim() != 4 or samples.shape[1] != 4:
-        raise InputError(f"`latent` has shape {tuple(samples.shape)}, and Stable Diffusion 1.x has (pictures, 4, height, width): encode the picture with the checkpoint's own VAE.")
+        raise InputError(
+            f"`latent` has shape {tuple(samples.shape)}, and Stable Diffusion 1.x has (pictures, 4, height, width):"
+            " encode the picture with the checkpoint's own VAE."
+        )
     if not len(samples):
         raise InputError("`latent` holds no picture: connect a VAEEncode to it.")
     with torch.inference_mode(False), torch.no_grad():
         samples = samples.clone().float().cpu()
         if not torch.isfinite(samples).all():
-            raise InputError("`latent` holds numbers that are not finite (NaN): encode the picture again, with a VAE in fp32.")
+            raise InputError(
+                "`latent` holds numbers that are not finite (NaN): encode the picture again, with a VAE in fp32."
+            )
         return _FORMAT.process_in(samples)  # type: ignore[no-any-return]
 
 
@@ -39,7 +45,8 @@ def latent_of(latents: Tensor) -> dict[str, Tensor]:
 def noise_latent_of(latents: Tensor, alpha_bar: float) -> dict[str, Tensor]:
     """A LATENT wire of noisy latents, for stock samplers with their own noise switched off.
 
-    latents: (B, 4, h, w), VP scale, at the noise level `alpha_bar`. The host's samplers work at x = latents / sqrt(alpha_bar).
+    latents: (B, 4, h, w), VP scale, at the noise level `alpha_bar`. The host's samplers work at x = latents /
+        sqrt(alpha_bar).
     """
     return {"samples": _FORMAT.process_out(latents.float().cpu() / alpha_bar**0.5)}
 

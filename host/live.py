@@ -1,8 +1,10 @@
-"""What the page's live view shows of a node while it runs: curves, time, previews. Kept, so that a page opened later has them again.
+"""What the page's live view shows of a node while it runs: curves, time, previews. Kept, so that a page opened later
+has them again.
 
 Each run is told in three ways: events (what is new, a few times a second), a route (everything, for a page that was
 reloaded), and the log and the node's `ui` (for those without the page). Nothing here touches tensors or random numbers.
 """
+
 from __future__ import annotations
 
 import base64
@@ -33,13 +35,20 @@ PREVIEW_SIDE = 128
 SUBJECT_SIDE = 256
 
 TITLES = {"stage1": "Stage I", "stage2": "Stage II", "text": "Imagic Text Optimize", "inversion": "Null-Text Invert"}
-TERMS = {"loss": "total", "foreground": "subject", "background": "background", "semantic": "class word", "misfit": "words against picture",
-         "distance": "distance from the picture"}
+TERMS = {
+    "loss": "total",
+    "foreground": "subject",
+    "background": "background",
+    "semantic": "class word",
+    "misfit": "words against picture",
+    "distance": "distance from the picture",
+}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a node runs: its id in the graph (`2:1` inside a subgraph), the id of the page's workflow, the prompt's id. None where unknown."""
+    """Where a node runs: its id in the graph (`2:1` inside a subgraph), the id of the page's workflow, the prompt's id.
+    None where unknown."""
 
     node: str | None = None
     workflow: str | None = None
@@ -48,7 +57,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Moment:
-    """One step in words: step `step` of `steps` in a phase (learning, inverting, optimising, measuring, reconstructing) of one picture."""
+    """One step in words: step `step` of `steps` in a phase (learning, inverting, optimising, measuring, reconstructing)
+    of one picture."""
 
     phase: str
     step: int
@@ -90,7 +100,9 @@ class LiveRun:
         self._send()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         cancelled = isinstance(error, comfy.model_management.InterruptProcessingException)
         self.state = "done" if error is None else "cancelled" if cancelled else "failed"
         self.ended = time.monotonic()
@@ -101,13 +113,15 @@ class LiveRun:
         self.total = total
 
     def show_subject(self, picture: Any) -> None:
-        """Shows, before the first step and from then on, what is learned: a PIL picture, such as the given one with its mask."""
+        """Shows, before the first step and from then on, what is learned: a PIL picture, such as the given one with its
+        mask."""
         with self._lock:
             self.subject, self._subject_sent = _data_url(picture, SUBJECT_SIDE), False
         self._send()
 
     def step(self, done: int, moment: Moment, values: Mapping[str, float], preview: Any = None) -> None:
-        """Takes a finished step. values: by a key of TERMS; numbers that are not finite leave a gap. preview: a PIL picture."""
+        """Takes a finished step. values: by a key of TERMS; numbers that are not finite leave a gap. preview: a PIL
+        picture."""
         now = time.monotonic()
         with self._lock:
             self.done, self.moment = done, moment
@@ -115,7 +129,9 @@ class LiveRun:
             if values:
                 self._append(moment.x, values)
             if preview is not None:
-                self._keep_preview({"done": done, "phase": moment.phase, "step": moment.step, "src": _data_url(preview, PREVIEW_SIDE)})
+                self._keep_preview(
+                    {"done": done, "phase": moment.phase, "step": moment.step, "src": _data_url(preview, PREVIEW_SIDE)}
+                )
         if now - self._last_sent >= SEND_EVERY or done >= self.total:
             self._send()
         if now - self._last_logged >= LOG_EVERY:
@@ -142,45 +158,75 @@ class LiveRun:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that are left at the pace so far, not counting what came before the first step; None before anything is known."""
+        """Seconds that are left at the pace so far, not counting what came before the first step; None before anything
+        is known."""
         if self.state != "running" or self._first is None or not self.total:
             return None
         first, then = self._first
-        pace = (time.monotonic() - then) / (self.done - first) if self.done > first else self.elapsed / max(1, self.done)
+        pace = (
+            (time.monotonic() - then) / (self.done - first) if self.done > first else self.elapsed / max(1, self.done)
+        )
         return pace * max(0, self.total - self.done)
 
     def sentence(self) -> str:
         """The newest facts, for the log."""
-        parts = [f"{TERMS.get(name, name)} {numbers[-1]:.4g}" for name, numbers in self.series.items() if numbers and numbers[-1] is not None]
+        parts = [
+            f"{TERMS.get(name, name)} {numbers[-1]:.4g}"
+            for name, numbers in self.series.items()
+            if numbers and numbers[-1] is not None
+        ]
         where = "" if self.moment is None else f"{self.moment.phase}, step {self.moment.step} of {self.moment.steps}"
         if self.moment is not None and self.moment.pictures > 1:
             where += f" of picture {self.moment.picture} of {self.moment.pictures}"
         left = "" if self.remaining is None else f", about {self.remaining:.0f} s left"
-        return f"{TITLES[self.kind]}: {where}: {', '.join(parts) or 'no numbers yet'}; {self.elapsed:.0f} s so far{left}."
+        return (
+            f"{TITLES[self.kind]}: {where}: {', '.join(parts) or 'no numbers yet'}; {self.elapsed:.0f} s so far{left}."
+        )
 
     def history(self, previews: bool = True) -> dict[str, Any]:
         """Everything so far, as the page takes it; long curves thinned to MOST_POINTS."""
         with self._lock:
             kept = _evenly(len(self.x), MOST_POINTS)
-            return {**self._facts(), "x": [self.x[i] for i in kept], "series": {name: [numbers[i] for i in kept] for name, numbers in self.series.items()},
-                    "previews": list(self.previews) if previews else [], "subject": self.subject if previews else None}
+            return {
+                **self._facts(),
+                "x": [self.x[i] for i in kept],
+                "series": {name: [numbers[i] for i in kept] for name, numbers in self.series.items()},
+                "previews": list(self.previews) if previews else [],
+                "subject": self.subject if previews else None,
+            }
 
     def ui(self) -> dict[str, list[dict[str, Any]]]:
-        """For NodeOutput's `ui`: the whole history again, so that it is in the host's own history too and comes back with a cached result."""
+        """For NodeOutput's `ui`: the whole history again, so that it is in the host's own history too and comes back
+        with a cached result."""
         return {"sis_live": [self.history(previews=False)]}
 
     def _facts(self) -> dict[str, Any]:
-        return {"node": self.place.node, "workflow": self.place.workflow, "prompt_id": self.place.prompt, "kind": self.kind, "began": self.began,
-                "state": self.state, "moment": None if self.moment is None else asdict(self.moment), "done": self.done, "total": self.total,
-                "elapsed": round(self.elapsed, 2), "remaining": _rounded(self.remaining)}
+        return {
+            "node": self.place.node,
+            "workflow": self.place.workflow,
+            "prompt_id": self.place.prompt,
+            "kind": self.kind,
+            "began": self.began,
+            "state": self.state,
+            "moment": None if self.moment is None else asdict(self.moment),
+            "done": self.done,
+            "total": self.total,
+            "elapsed": round(self.elapsed, 2),
+            "remaining": _rounded(self.remaining),
+        }
 
     def _send(self) -> None:
         """Sends what is new since the last event."""
         self._last_sent = time.monotonic()
         with self._lock:
             since, new = self._sent, self._sent_previews
-            message = {**self._facts(), "x": self.x[since:], "series": {name: numbers[since:] for name, numbers in self.series.items()},
-                       "previews": self.previews[new:], "subject": None if self._subject_sent else self.subject}
+            message = {
+                **self._facts(),
+                "x": self.x[since:],
+                "series": {name: numbers[since:] for name, numbers in self.series.items()},
+                "previews": self.previews[new:],
+                "subject": None if self._subject_sent else self.subject,
+            }
             self._subject_sent = True
             self._sent, self._sent_previews = len(self.x), len(self.previews)
         if self.place.node is not None:

@@ -1,4 +1,6 @@
-"""Models of other makers, in the host's own kind of folders: single files, and Hugging Face folders with a config.json."""
+"""Models of other makers, in the host's own kind of folders: single files, and Hugging Face folders with a
+config.json."""
+
 from __future__ import annotations
 
 import os
@@ -13,7 +15,8 @@ DEEPEST = 2  # folders below a registered one that are looked into for a config.
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A kind of model folder, which other packs may have registered too. kind: the host's name of it, and the default folder's."""
+    """A kind of model folder, which other packs may have registered too. kind: the host's name of it, and the default
+    folder's."""
 
     kind: str
 
@@ -27,7 +30,8 @@ class ModelFolder:
         return [pathlib.Path(p) for p in folder_paths.get_folder_paths(self.kind)]
 
     def found(self) -> dict[str, pathlib.Path]:
-        """What is there: name to path. A folder with a config.json is one model; the files in it are not listed on their own."""
+        """What is there: name to path. A folder with a config.json is one model; the files in it are not listed on
+        their own."""
         models: dict[str, pathlib.Path] = {}
         for root in self.folders():
             for name, path in _model_folders(root):
@@ -35,7 +39,11 @@ class ModelFolder:
         inside = tuple(f"{name}/" for name in models)
         for name in folder_paths.get_filename_list(self.kind):
             path = folder_paths.get_full_path(self.kind, name)
-            if path is not None and os.path.splitext(name)[1] in ENDINGS and not name.replace("\\", "/").startswith(inside):
+            if (
+                path is not None
+                and os.path.splitext(name)[1] in ENDINGS
+                and not name.replace("\\", "/").startswith(inside)
+            ):
                 models.setdefault(name, pathlib.Path(path))
         return models
 

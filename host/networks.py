@@ -1,4 +1,6 @@
-"""Puts networks that are not the host's own under its memory manager: it makes room for them, and takes them off again."""
+"""Puts networks that are not the host's own under its memory manager: it makes room for them, and takes them off
+again."""
+
 from __future__ import annotations
 
 import contextlib
@@ -18,7 +20,8 @@ log = logging.getLogger("single_image_studio")
 
 
 class _Holder(nn.Module):
-    """The host writes `device` and other marks on the module it manages; some networks have those names as properties of their own."""
+    """The host writes `device` and other marks on the module it manages; some networks have those names as properties
+    of their own."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -26,11 +29,14 @@ class _Holder(nn.Module):
 
 
 class Placed:
-    """A network that the host places. Build it on the CPU, `load` it before each use, drop every reference to free it."""
+    """A network that the host places. Build it on the CPU, `load` it before each use, drop every reference to free
+    it."""
 
     def __init__(self, net: nn.Module) -> None:
         manager = comfy.model_management
-        self.patcher: Any = comfy.model_patcher.ModelPatcher(_Holder(net), load_device=manager.get_torch_device(), offload_device=manager.unet_offload_device())
+        self.patcher: Any = comfy.model_patcher.ModelPatcher(
+            _Holder(net), load_device=manager.get_torch_device(), offload_device=manager.unet_offload_device()
+        )
 
     def load(self) -> None:
         """Onto the host's device, whole; other models make room if they must."""

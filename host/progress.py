@@ -1,4 +1,5 @@
 """Progress, previews and cancelling, as the host shows them."""
+
 from __future__ import annotations
 
 import logging
@@ -61,7 +62,8 @@ class Progress:
             server.send_progress_text(text, self.node_id)
 
     def _preview(self, latents: Tensor) -> Any:
-        """By the user's own preview method, else the model's plain colour table: never the VAE, which would push the model out of memory."""
+        """By the user's own preview method, else the model's plain colour table: never the VAE, which would push the
+        model out of memory."""
         import latent_preview
 
         try:
@@ -79,5 +81,7 @@ class Progress:
         form = self.model.model.latent_format
         previewer = latent_preview.get_previewer(device, form)
         if previewer is None:
-            previewer = latent_preview.Latent2RGBPreviewer(form.latent_rgb_factors, getattr(form, "latent_rgb_factors_bias", None))
+            previewer = latent_preview.Latent2RGBPreviewer(
+                form.latent_rgb_factors, getattr(form, "latent_rgb_factors_bias", None)
+            )
         return previewer

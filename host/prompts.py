@@ -4,6 +4,7 @@ An algorithm runs where a sampler would: the host has loaded the model, ControlN
 conditionings, has resolved areas, masks, hooks and timestep ranges, and cleans up afterwards. So all of that survives,
 on old and new hosts alike, while the algorithm sees embeddings only.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -32,7 +33,8 @@ Conditioning = Sequence[Any]
 Entry = dict[str, Any]
 log = logging.getLogger("single_image_studio")
 _CROSS = "c_crossattn"
-ACTIVATIONS = 6  # backward keeps what inference would drop; a guess, which only decides how much else the host unloads first
+# backward keeps what inference would drop; a guess, which only decides how much else the host unloads first
+ACTIVATIONS = 6
 _CFG_PATCHES = ("sampler_cfg_function", "sampler_post_cfg_function", "sampler_pre_cfg_function")
 
 
@@ -73,7 +75,11 @@ def picture_of(conditioning: Conditioning, index: int, pictures: int) -> list[li
     """One picture's part of a conditioning made for a batch: embeddings, masks and ControlNet hints of that many."""
 
     def pick(value: Any) -> Any:
-        return value[index:index + 1] if isinstance(value, Tensor) and value.dim() > 1 and len(value) == pictures else value
+        return (
+            value[index : index + 1]
+            if isinstance(value, Tensor) and value.dim() > 1 and len(value) == pictures
+            else value
+        )
 
     picked = [[pick(entry[0]), {name: pick(value) for name, value in entry[1].items()}] for entry in conditioning]
     for _, options in picked:
@@ -93,7 +99,8 @@ def _hint_of(control: Any, pick: Callable[[Any], Any]) -> Any:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a prompt's entries stand: in which of the host's two lists, from which entry, and how many tokens each has."""
+    """Where a prompt's entries stand: in which of the host's two lists, from which entry, and how many tokens each
+    has."""
 
     side: str
     first: int
@@ -107,7 +114,13 @@ class Predictor:
     checkpointing: recompute blocks in backward; may be switched at any time.
     """
 
-    def __init__(self, guider: comfy.samplers.CFGGuider, model_options: dict[str, Any], places: Mapping[str, _Place], device: torch.device) -> None:
+    def __init__(
+        self,
+        guider: comfy.samplers.CFGGuider,
+        model_options: dict[str, Any],
+        places: Mapping[str, _Place],
+        device: torch.device,
+    ) -> None:
         self.base = guider.inner_model
         self.device = device
         self.sigmas = sigmas_of(self.base.model_sampling, device)
@@ -117,13 +130,16 @@ class Predictor:
         self._model_options = model_options
         self._places = places
         self._sides: dict[str, list[Entry]] = dict(guider.conds)
-        self._ranged = any("timestep_start" in e or "timestep_end" in e for entries in self._sides.values() for e in entries)
+        self._ranged = any(
+            "timestep_start" in e or "timestep_end" in e for entries in self._sides.values() for e in entries
+        )
 
     def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[HostPrompt]) -> list[Tensor]:
         """See `inversion.prompts.PredictEps`; all prompts in one pass through the UNet where memory allows."""
         throw_if_cancelled()
-        if self._ranged and len(timesteps) > 1 and len(timesteps.unique()) > 1:  # the host reads a batch's ranges off its first timestep
-            parts = [self.predict_eps(latents[i:i + 1], timesteps[i:i + 1], prompts) for i in range(len(latents))]
+        # the host reads a batch's ranges off its first timestep
+        if self._ranged and len(timesteps) > 1 and len(timesteps.unique()) > 1:
+            parts = [self.predict_eps(latents[i : i + 1], timesteps[i : i + 1], prompts) for i in range(len(latents))]
             return [torch.cat(list(predictions)) for predictions in zip(*parts, strict=True)]
         sigma, alpha_bar = self.sigmas[timesteps], self.alpha_bar[timesteps]
         entries = [self._with_context(p.name, p.context) for p in prompts]
@@ -134,7 +150,9 @@ class Predictor:
     def _calculate(self, entries: list[list[Entry]], x: Tensor, sigma: Tensor) -> list[Tensor]:
         other = self._model_options.get("sampler_calc_cond_batch_function")
         if other is not None:
-            return other({"conds": entries, "input": x, "sigma": sigma, "model": self.base, "model_options": self._model_options})  # type: ignore[no-any-return]
+            return other(
+                {"conds": entries, "input": x, "sigma": sigma, "model": self.base, "model_options": self._model_options}
+            )  # type: ignore[no-any-return]
         return comfy.samplers.calc_cond_batch(self.base, entries, x, sigma, self._model_options)
 
     def _with_context(self, name: str, context: Tensor) -> list[Entry]:
@@ -145,10 +163,17 @@ class Predictor:
         """
         place = self._places[name]
         entries = self._sides[place.side]
-        own = entries[place.first:place.first + len(place.lengths)]
+        own = entries[place.first : place.first + len(place.lengths)]
         parts = context.to(self.device).split(place.lengths, dim=1)
-        new = {id(entry["model_conds"][_CROSS]): comfy.conds.CONDCrossAttn(part) for entry, part in zip(own, parts, strict=True)}
-        return [{**entry, "model_conds": {**entry["model_conds"], _CROSS: new[key]}} for entry in entries if (key := id(entry["model_conds"][_CROSS])) in new]
+        new = {
+            id(entry["model_conds"][_CROSS]): comfy.conds.CONDCrossAttn(part)
+            for entry, part in zip(own, parts, strict=True)
+        }
+        return [
+            {**entry, "model_conds": {**entry["model_conds"], _CROSS: new[key]}}
+            for entry in entries
+            if (key := id(entry["model_conds"][_CROSS])) in new
+        ]
 
 
 class _Algorithm(comfy.samplers.Sampler):  # type: ignore[misc]
@@ -157,16 +182,34 @@ class _Algorithm(comfy.samplers.Sampler):  # type: ignore[misc]
     def __init__(self, run: Callable[[dict[str, Any]], Any]) -> None:
         self.run = run
 
-    def sample(self, model_wrap: Any, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, noise: Tensor, *_: Any, **__: Any) -> Tensor:
+    def sample(
+        self,
+        model_wrap: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Any,
+        noise: Tensor,
+        *_: Any,
+        **__: Any,
+    ) -> Tensor:
         self.result = self.run(extra_args["model_options"])
         return noise
 
 
-def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str, Conditioning], latents: Tensor, timesteps: Sequence[int],
-        algorithm: Callable[[Predictor, dict[str, HostPrompt]], T], precision: str = "auto", with_gradients: bool = False) -> T:
+def run(
+    model: Any,
+    positive: Mapping[str, Conditioning],
+    negative: Mapping[str, Conditioning],
+    latents: Tensor,
+    timesteps: Sequence[int],
+    algorithm: Callable[[Predictor, dict[str, HostPrompt]], T],
+    precision: str = "auto",
+    with_gradients: bool = False,
+) -> T:
     """Runs an algorithm on the graph's MODEL and conditionings, and leaves them as they were.
 
-    positive, negative: conditionings by the names of the inputs that they came from, on the side where the host has them
+    positive, negative: conditionings by the names of the inputs that they came from, on the side where the host has
+        them
         (it shares ControlNets and areas between the sides). The algorithm gets a HostPrompt for each name.
     latents: (B, 4, h, w), for their shape. timesteps: noisiest first; what a stock sampler would be told.
     with_gradients: weights are made fit for autograd, and grad may be switched on inside.
@@ -175,7 +218,10 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
     for name, conditioning in (*positive.items(), *negative.items()):
         _check(model, name, conditioning)
     if any(model.model_options.get(patch) for patch in _CFG_PATCHES):
-        log.warning("`model` carries a patch of the guidance (such as RescaleCFG), which inversion and its sampler do not use: the stock KSampler route does.")
+        log.warning(
+            "`model` carries a patch of the guidance (such as RescaleCFG), which inversion and its sampler do not use:"
+            " the stock KSampler route does."
+        )
     with contextlib.ExitStack() as stack:
         if with_gradients:
             stack.enter_context(training_mode())
@@ -185,7 +231,12 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
         patcher = with_precision(static_memory(model) if with_gradients else model, precision)
         guider = comfy.samplers.CFGGuider(patcher)
         sides = {side: named for side, named in (("positive", positive), ("negative", negative)) if named}
-        guider.inner_set_conds({side: [entry for conditioning in named.values() for entry in conditioning] for side, named in sides.items()})
+        guider.inner_set_conds(
+            {
+                side: [entry for conditioning in named.values() for entry in conditioning]
+                for side, named in sides.items()
+            }
+        )
         places = {name: place for side, named in sides.items() for name, place in _places(side, named).items()}
         contexts = {name: context_of(conditioning) for named in sides.values() for name, conditioning in named.items()}
 
@@ -197,7 +248,8 @@ def run(model: Any, positive: Mapping[str, Conditioning], negative: Mapping[str,
             with checkpointed_blocks(predictor.base.diffusion_model, lambda: predictor.checkpointing):
                 return algorithm(predictor, prompts)
 
-        if with_gradients:  # the host's own loading may leave part of a large model in CPU memory, where autograd cannot follow
+        # the host's own loading may leave part of a large model in CPU memory, where autograd cannot follow
+        if with_gradients:
             models, _ = comfy.sampler_helpers.get_additional_models(guider.original_conds, patcher.model_dtype())
             room = patcher.model.memory_required([1, *latents.shape[1:]]) * ACTIVATIONS
             comfy.model_management.load_models_gpu([patcher, *models], memory_required=room, force_full_load=True)
@@ -230,13 +282,20 @@ def _check(model: Any, name: str, conditioning: Any) -> None:
         if not isinstance(embedding, Tensor) or embedding.dim() != 3:
             raise InputError(f"`{name}` holds no text embedding: connect a CLIPTextEncode to it.")
         if wanted is not None and embedding.shape[2] != wanted:
-            raise InputError(f"`{name}` has {embedding.shape[2]} numbers a token but `model` reads {wanted}: encode it with the same checkpoint's CLIP.")
+            raise InputError(
+                f"`{name}` has {embedding.shape[2]} numbers a token but `model` reads {wanted}: encode it with the same"
+                " checkpoint's CLIP."
+            )
         if not torch.isfinite(embedding).all():
-            raise InputError(f"`{name}` holds numbers that are not finite (NaN): encode the prompt again, or load another checkpoint.")
+            raise InputError(
+                f"`{name}` holds numbers that are not finite (NaN): encode the prompt again, or load another"
+                " checkpoint."
+            )
 
 
 def within(conditioning: Conditioning, start: float, end: float) -> list[list[Any]]:
-    """A conditioning that acts in a share of sampling only (0 is noise, 1 clean); ranges that its entries already have are kept."""
+    """A conditioning that acts in a share of sampling only (0 is noise, 1 clean); ranges that its entries already have
+    are kept."""
     out = []
     for embedding, options in conditioning:
         first, last = max(start, options.get("start_percent", 0.0)), min(end, options.get("end_percent", 1.0))
@@ -246,19 +305,27 @@ def within(conditioning: Conditioning, start: float, end: float) -> list[list[An
 
 
 def aligned(target: Conditioning, other: Conditioning, name: str) -> tuple[list[list[Any]], Tensor]:
-    """Both sides of a blend in one shape: the target with its embeddings repeated where needed, and the other's context.
+    """Both sides of a blend in one shape: the target with its embeddings repeated where needed, and the other's
+    context.
 
     Prompts of different length (77 tokens a chunk) are repeated to a common one, as the host does when it batches them:
-    attention over repeated tokens gives what it gives over them once. One entry is blended into every entry of the target.
+    attention over repeated tokens gives what it gives over them once. One entry is blended into every entry of the
+    target.
     Raises: InputError when the entries cannot be paired.
     """
     if len(other) not in (1, len(target)):
-        raise InputError(f"`{name}` has {len(other)} parts (areas or combined prompts) and `target` has {len(target)}: give both the same, or `{name}` one.")
+        raise InputError(
+            f"`{name}` has {len(other)} parts (areas or combined prompts) and `target` has {len(target)}: give both the"
+            f" same, or `{name}` one."
+        )
     pairs = zip(target, list(other) * (len(target) // len(other)), strict=True)
     repeated, contexts = [], []
     for (embedding, options), (companion, _) in pairs:
         if embedding.shape[2] != companion.shape[2]:
-            raise InputError(f"`{name}` has {companion.shape[2]} numbers a token and `target` has {embedding.shape[2]}: encode both with one checkpoint's CLIP.")
+            raise InputError(
+                f"`{name}` has {companion.shape[2]} numbers a token and `target` has {embedding.shape[2]}: encode both"
+                " with one checkpoint's CLIP."
+            )
         length = math.lcm(embedding.shape[1], companion.shape[1])
         repeated.append([embedding.repeat(1, length // embedding.shape[1], 1), dict(options)])
         contexts.append([companion.repeat(1, length // companion.shape[1], 1), {}])

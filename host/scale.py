@@ -1,4 +1,5 @@
 """Noise levels and latents between the host's scale and the papers': x = latents / sqrt(alpha_bar) = x0 + sigma·eps."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """The graph's CLIP: prompts with an embedding in them, with gradients or as an ordinary CLIP wire."""
+
 from __future__ import annotations
 
 import copy
@@ -24,13 +25,20 @@ def class_tokens(clip: Any, class_word: str) -> list[Token]:
     tokenizer = clip.tokenizer.clip_l
     chunks = clip.tokenize(class_word)["l"]
     start, length = getattr(tokenizer, "tokens_start", 1), tokenizer.max_length
-    ends = [i for i, (token, _) in enumerate(chunks[0]) if i >= start and isinstance(token, int) and token == tokenizer.end_token]
+    ends = [
+        i
+        for i, (token, _) in enumerate(chunks[0])
+        if i >= start and isinstance(token, int) and token == tokenizer.end_token
+    ]
     count = ends[0] - start if ends else length
     if count == 0:
         raise InputError("`class_word` is empty: name the subject's kind in a word or two, such as face or dog.")
     if len(chunks) > 1 or count > length - start - 2:
-        raise InputError(f"`class_word` is longer than the text encoder's context of {length - start - 2} tokens beside the concept: use a word or two, such as face or dog.")
-    return list(chunks[0][start:start + count])
+        raise InputError(
+            f"`class_word` is longer than the text encoder's context of {length - start - 2} tokens beside the concept:"
+            " use a word or two, such as face or dog."
+        )
+    return list(chunks[0][start : start + count])
 
 
 def class_embedding(clip: Any, class_word: str) -> Tensor:
@@ -73,11 +81,17 @@ class ConceptTokenizer:
             raise AttributeError(name)
         return getattr(self.inner, name)
 
-    def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> list[list[tuple[Any, ...]]]:
+    def tokenize_with_weights(
+        self, text: str, return_word_ids: bool = False, **kwargs: Any
+    ) -> list[list[tuple[Any, ...]]]:
         """As the host's: chunks of (token id or embedding, weight[, word id])."""
         named = [name for name in self.concepts if f"<{name}>" in text]
         for unknown in sorted(set(_NAME.findall(text)) - set(self.concepts)):
-            log.warning("The prompt writes <%s>, and no such concept is loaded here; there are %s.", unknown, ", ".join(f"<{n}>" for n in self.concepts))
+            log.warning(
+                "The prompt writes <%s>, and no such concept is loaded here; there are %s.",
+                unknown,
+                ", ".join(f"<{n}>" for n in self.concepts),
+            )
         if not named:
             return self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)  # type: ignore[no-any-return]
         words = self._rare_words(text, len(named) * max(len(self.concepts[n]) for n in named))
@@ -88,22 +102,32 @@ class ConceptTokenizer:
             swaps.update({token: row for (_, token), row in zip(chosen, rows)})
             text = text.replace(f"<{name}>", " " + " ".join(word for word, _ in chosen) + " ")
         chunks = self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)
-        return [[(swaps.get(entry[0], entry[0]) if isinstance(entry[0], int) else entry[0], *entry[1:]) for entry in chunk] for chunk in chunks]
+        return [
+            [(swaps.get(entry[0], entry[0]) if isinstance(entry[0], int) else entry[0], *entry[1:]) for entry in chunk]
+            for chunk in chunks
+        ]
 
     def _rare_words(self, text: str, count: int) -> list[tuple[str, int]]:
         """Words of one token each that the prompt does not hold."""
-        used = {entry[0] for chunk in self.inner.tokenize_with_weights(text, disable_weights=True) for entry in chunk if isinstance(entry[0], int)}
+        used = {
+            entry[0]
+            for chunk in self.inner.tokenize_with_weights(text, disable_weights=True)
+            for entry in chunk
+            if isinstance(entry[0], int)
+        }
         found: list[tuple[str, int]] = []
         for token in sorted(self.inner.inv_vocab, reverse=True):
             word = self.inner.inv_vocab[token].removesuffix("</w>")
             if token in used or not (word.isascii() and word.isalpha() and len(word) > 4):
                 continue
             ids = self.inner.tokenizer(word)["input_ids"]
-            if ids[self.inner.tokens_start:-1] == [token]:
+            if ids[self.inner.tokens_start : -1] == [token]:
                 found.append((word, token))
             if len(found) == count:
                 return found
-        raise InputError(f"the prompt uses too many of the text encoder's words to place {count} concepts in it: shorten it.")
+        raise InputError(
+            f"the prompt uses too many of the text encoder's words to place {count} concepts in it: shorten it."
+        )
 
 
 def with_concept(clip: Any, name: str, embedding: Tensor, nickname: str | None = None) -> Any:

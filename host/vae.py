@@ -1,4 +1,5 @@
 """The graph's VAE: the posterior of a picture's latents."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class Posterior:
     std: Tensor | None
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` draws for each picture: (B·count, 4, H/8, W/8). Drawn on the CPU, so that a seed means the same everywhere."""
+        """`count` draws for each picture: (B·count, 4, H/8, W/8). Drawn on the CPU, so that a seed means the same
+        everywhere."""
         mean = self.mean.repeat_interleave(count, 0)
         if self.std is None:
             return mean.clone()

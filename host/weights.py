@@ -1,4 +1,5 @@
 """A model's weights as other tools name and know them."""
+
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +12,12 @@ from torch import nn
 _UNET_PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 _TEXT_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 # Weights that LoRAs leave alone, so that a checkpoint keeps its fingerprint with any of them on it.
-_FINGERPRINT_KEYS = ("input_blocks.0.0.weight", "time_embed.0.weight", "middle_block.0.in_layers.2.weight", "out.2.weight")
+_FINGERPRINT_KEYS = (
+    "input_blocks.0.0.weight",
+    "time_embed.0.weight",
+    "middle_block.0.in_layers.2.weight",
+    "out.2.weight",
+)
 
 
 def _by_path(root: nn.Module, names: dict[str, str], prefix: str, endings: tuple[str, ...]) -> dict[str, nn.Module]:
@@ -34,13 +40,16 @@ def attention_projections(model: Any, clip: Any | None) -> dict[str, nn.Module]:
     for prefix in prefixes:
         found |= {k: v for k, v in _by_path(model.model, unet_names, prefix, _UNET_PROJECTIONS).items() if "_attn" in k}
     if clip is not None:
-        text_names = {k: v for k, v in comfy.lora.model_lora_keys_clip(clip.cond_stage_model, {}).items() if isinstance(v, str)}
+        text_names = {
+            k: v for k, v in comfy.lora.model_lora_keys_clip(clip.cond_stage_model, {}).items() if isinstance(v, str)
+        }
         found |= _by_path(clip.cond_stage_model, text_names, "lora_te_text_model_encoder_layers_", _TEXT_PROJECTIONS)
     return found
 
 
 def fingerprint(model: Any) -> str:
-    """Tells base checkpoints apart: the first 16 hex digits of a SHA-256 over some of the UNet's unpatched weights, as float16."""
+    """Tells base checkpoints apart: the first 16 hex digits of a SHA-256 over some of the UNet's unpatched weights, as
+    float16."""
     state = dict(model.model.diffusion_model.named_parameters())
     digest = hashlib.sha256()
     for key in _FINGERPRINT_KEYS:

@@ -1,1 +1,2 @@
-"""From a picture to noise and back with changes: DDIM inversion, null-text, Imagic, timestep-aware sampling. Needs only torch."""
+"""From a picture to noise and back with changes: DDIM inversion, null-text, Imagic, timestep-aware sampling. Needs only
+torch."""

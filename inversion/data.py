@@ -1,4 +1,5 @@
 """An inversion: what it takes to sample a picture again, or changed."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ METHODS = ("null_text", "negative_prompt", "direct", "ddim")
 class Inversion:
     """The end of a picture's way to noise, and what guides it back.
 
-    noise_latents: (B, 4, h, w) float32, VP scale, at the noise level of the schedule's first timestep, `noise_alpha_bar`.
+    noise_latents: (B, 4, h, w) float32, VP scale, at the noise level of the schedule's first timestep,
+        `noise_alpha_bar`.
     uncond_embeds: (steps, B, n, width) for null-text, else (1, 1 or B, n, width): one for all steps.
     offsets: (steps, B, 4, h, w) of direct inversion, or None.
     guidance_scale: to sample with; 1 after plain DDIM inversion.
     base_model: the checkpoint's fingerprint. report: numbers of how well it went.
-    uncond: the host's CONDITIONING that the embeddings belong in (ControlNet, masks …); on the wire only, files lack it.
+    uncond: the host's CONDITIONING that the embeddings belong in (ControlNet, masks …); on the wire only, files lack
+        it.
     Raises: InputError when the parts do not fit together.
     """
 
@@ -40,10 +43,17 @@ class Inversion:
     def __post_init__(self) -> None:
         steps, shape = self.schedule.steps, tuple(self.noise_latents.shape)
         if self.method not in METHODS:
-            raise InputError(f"the inversion's method is {self.method!r}, which this version does not know: update the pack.")
+            raise InputError(
+                f"the inversion's method is {self.method!r}, which this version does not know: update the pack."
+            )
         if len(shape) != 4 or shape[1] != 4:
             raise InputError(f"the inversion's latents have shape {shape}; expected (pictures, 4, height, width).")
         if self.uncond_embeds.dim() != 4 or len(self.uncond_embeds) not in (1, steps):
-            raise InputError(f"the inversion holds embeddings of shape {tuple(self.uncond_embeds.shape)}; expected (1 or {steps}, pictures, tokens, width).")
+            raise InputError(
+                f"the inversion holds embeddings of shape {tuple(self.uncond_embeds.shape)}; expected (1 or {steps},"
+                " pictures, tokens, width)."
+            )
         if self.offsets is not None and tuple(self.offsets.shape) != (steps, *shape):
-            raise InputError(f"the inversion's offsets have shape {tuple(self.offsets.shape)}; expected {(steps, *shape)}.")
+            raise InputError(
+                f"the inversion's offsets have shape {tuple(self.offsets.shape)}; expected {(steps, *shape)}."
+            )

@@ -1,4 +1,5 @@
 """DDIM inversion: from clean latents to the noise that they come from."""
+
 from __future__ import annotations
 
 import torch
@@ -14,7 +15,14 @@ def at(timestep: int, latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def ddim_invert(predict_eps: PredictEps, latents: Tensor, prompt: Prompt, schedule: DDIMSchedule, alpha_bar: Tensor, on_step: OnStep = nothing) -> Tensor:
+def ddim_invert(
+    predict_eps: PredictEps,
+    latents: Tensor,
+    prompt: Prompt,
+    schedule: DDIMSchedule,
+    alpha_bar: Tensor,
+    on_step: OnStep = nothing,
+) -> Tensor:
     """Walks the DDIM ODE up to noise, conditional branch only.
 
     latents: (B, 4, h, w), clean, VP scale. alpha_bar: (1000,).

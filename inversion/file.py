@@ -1,9 +1,11 @@
 """The inversion file: one safetensors that samples the picture again without inverting it again.
 
-Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for direct
-inversion; all float32. Metadata, all strings: `format`, `format_version`, `method`, `steps`, `steps_offset`,
-`guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON), `created` (ISO 8601, UTC). A newer version may add names.
+Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for
+direct inversion; all float32. Metadata, all strings: `format`, `format_version`, `method`, `steps`, `steps_offset`,
+`guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON), `created` (ISO 8601, UTC). A newer version may add
+names.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -28,9 +30,11 @@ TRIES = 1000
 
 
 def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path]) -> Path:
-    """Saves as NAME, or NAME_2, NAME_3 … where that is taken in one of the folders; the first is written to. The same inversion saved again finds its file.
+    """Saves as NAME, or NAME_2, NAME_3 … where that is taken in one of the folders; the first is written to. The same
+    inversion saved again finds its file.
 
-    Raises: InputError when the name cannot be used, the disk is full or the folder cannot be written; nothing is left then.
+    Raises: InputError when the name cannot be used, the disk is full or the folder cannot be written; nothing is left
+        then.
     """
     bare = check_name(name)
     for candidate in itertools.islice(numbered(bare), TRIES):
@@ -53,20 +57,32 @@ def load_inversion(path: Path) -> Inversion:
         raise InputError(f"{path.name} is a safetensors file, but no inversion: {CHOOSE}.")
     version = metadata.get("format_version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
-        raise InputError(f"{path.name} has format {version!r} and this version reads up to {FORMAT_VERSION}: update the pack.")
+        raise InputError(
+            f"{path.name} has format {version!r} and this version reads up to {FORMAT_VERSION}: update the pack."
+        )
     tensors = read_tensors(path)
     try:
         return Inversion(
-            method=metadata["method"], schedule=DDIMSchedule(int(metadata["steps"]), int(metadata["steps_offset"])),
-            guidance_scale=float(metadata["guidance_scale"]), noise_latents=tensors["noise_latents"],
-            noise_alpha_bar=float(metadata["noise_alpha_bar"]), uncond_embeds=tensors["uncond_embeds"],
-            offsets=tensors.get("offsets"), base_model=metadata.get("base_model", ""), report=json.loads(metadata.get("report", "{}")))
+            method=metadata["method"],
+            schedule=DDIMSchedule(int(metadata["steps"]), int(metadata["steps_offset"])),
+            guidance_scale=float(metadata["guidance_scale"]),
+            noise_latents=tensors["noise_latents"],
+            noise_alpha_bar=float(metadata["noise_alpha_bar"]),
+            uncond_embeds=tensors["uncond_embeds"],
+            offsets=tensors.get("offsets"),
+            base_model=metadata.get("base_model", ""),
+            report=json.loads(metadata.get("report", "{}")),
+        )
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
 
 
 def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
-    tensors = {"noise_latents": inversion.noise_latents, "uncond_embeds": inversion.uncond_embeds, "offsets": inversion.offsets}
+    tensors = {
+        "noise_latents": inversion.noise_latents,
+        "uncond_embeds": inversion.uncond_embeds,
+        "offsets": inversion.offsets,
+    }
     return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
 
 
@@ -92,5 +108,9 @@ def _same(inversion: Inversion, path: Path) -> bool:
         return False
     mine, theirs = _tensors(inversion), _tensors(other)
     same_numbers = (inversion.method, inversion.schedule, inversion.guidance_scale, inversion.base_model) == (
-        other.method, other.schedule, other.guidance_scale, other.base_model)
+        other.method,
+        other.schedule,
+        other.guidance_scale,
+        other.base_model,
+    )
     return same_numbers and mine.keys() == theirs.keys() and all(torch.equal(mine[k].cpu(), theirs[k]) for k in mine)

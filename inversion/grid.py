@@ -1,4 +1,5 @@
 """Many edits of one inversion, sharing the steps that they have in common."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -31,8 +32,18 @@ def steps_needed(cells: Sequence[Cell], steps: int) -> int:
     return max(injected.values(), default=0) + sum(steps - count for _, count in different)
 
 
-def sample_grid(predict_eps: PredictEps, noise_latents: Tensor, source: Prompt, target: Prompt, optimized: Prompt, cells: Sequence[Cell],
-                guidance: Guidance, schedule: DDIMSchedule, alpha_bar: Tensor, on_step: OnStep = nothing) -> list[Tensor]:
+def sample_grid(
+    predict_eps: PredictEps,
+    noise_latents: Tensor,
+    source: Prompt,
+    target: Prompt,
+    optimized: Prompt,
+    cells: Sequence[Cell],
+    guidance: Guidance,
+    schedule: DDIMSchedule,
+    alpha_bar: Tensor,
+    on_step: OnStep = nothing,
+) -> list[Tensor]:
     """The clean latents of every cell, (B, 4, h, w) each, in order.
 
     The source prompt's steps are walked once, as far as the largest ratio; every cell leaves them where its ratio says.
@@ -57,6 +68,16 @@ def sample_grid(predict_eps: PredictEps, noise_latents: Tensor, source: Prompt, 
         key = (None if first == schedule.steps else cell.alpha, first)
         if key not in finished:
             edited = target.with_context(interpolate(target.context, optimized.context, cell.alpha))
-            finished[key] = sample(predict_eps, begun[first], lambda _, edited=edited: edited, guidance, schedule, alpha_bar, first, None, count)  # type: ignore[misc]
+            finished[key] = sample(
+                predict_eps,
+                begun[first],
+                lambda _, edited=edited: edited,
+                guidance,
+                schedule,
+                alpha_bar,
+                first,
+                None,
+                count,
+            )  # type: ignore[misc]
         out.append(finished[key])
     return out

@@ -1,4 +1,5 @@
 """The four inversions, side by side: what each computes, and what it tells about itself."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -53,7 +54,8 @@ class Inverted:
     """noise_latents, reconstruction: (B, 4, h, w). uncond_embeds: (steps, B, n, width), or (1, 1 or B, n, width).
 
     errors: each picture's mean squared distance of the reconstruction from the trajectory after each step.
-    inner_steps: each picture's null-text updates at each step; empty lists without any. psnr: each picture's, of latents.
+    inner_steps: each picture's null-text updates at each step; empty lists without any. psnr: each picture's, of
+        latents.
     """
 
     noise_latents: Tensor
@@ -69,9 +71,10 @@ class Inverted:
 class Phase:
     """What is going on after a step.
 
-    name: inverting, optimising, measuring or reconstructing. step: how many of the schedule's steps this phase has done.
-    done: how many of `units` are done in all. latents: to show. distance: the mean squared distance from the inversion's
-    own latents of this step (the largest of a batch), where it is known.
+    name: inverting, optimising, measuring or reconstructing. step: how many of the schedule's steps this phase has
+        done.
+    done: how many of `units` are done in all. latents: to show. distance: the mean squared distance from the
+    inversion's own latents of this step (the largest of a batch), where it is known.
     """
 
     name: str
@@ -86,7 +89,8 @@ OnPhase = Callable[[Phase], None]
 
 
 def way_back(settings: InversionSettings) -> int:
-    """What a step of the way back counts beside one of the way up, for a progress bar: an update is a forward and a backward."""
+    """What a step of the way back counts beside one of the way up, for a progress bar: an update is a forward and a
+    backward."""
     return 3 * settings.null_text.inner_steps if settings.optimises else 1
 
 
@@ -95,36 +99,80 @@ def units(settings: InversionSettings) -> int:
     return settings.schedule.steps * (1 + way_back(settings))
 
 
-def invert(predict_eps: PredictEps, latents: Tensor, source: Prompt, uncond: Prompt, settings: InversionSettings, alpha_bar: Tensor,
-           room: Room, on_phase: OnPhase) -> Inverted:
+def invert(
+    predict_eps: PredictEps,
+    latents: Tensor,
+    source: Prompt,
+    uncond: Prompt,
+    settings: InversionSettings,
+    alpha_bar: Tensor,
+    room: Room,
+    on_phase: OnPhase,
+) -> Inverted:
     """Inverts pictures, each on its own, and reconstructs them.
 
-    latents: (B, 4, h, w), clean, VP scale. source, uncond: prompts; negative-prompt inversion puts the source in uncond's place.
+    latents: (B, 4, h, w), clean, VP scale. source, uncond: prompts; negative-prompt inversion puts the source in
+        uncond's place.
     Raises: InputError when predictions are not finite.
     Source: null_text, direct and ddim: see their modules. negative_prompt: Miyake et al. 2023, arXiv:2305.16807.
     """
     schedule, steps = settings.schedule, settings.schedule.steps
-    trajectory = ddim_invert(predict_eps, latents, source, schedule, alpha_bar, lambda done, z: on_phase(Phase("inverting", done, done, z)))
+    trajectory = ddim_invert(
+        predict_eps, latents, source, schedule, alpha_bar, lambda done, z: on_phase(Phase("inverting", done, done, z))
+    )
     if not torch.isfinite(trajectory[0]).all():
         raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
     uncond = source if settings.method == "negative_prompt" else uncond
     embeds, offsets = uncond.context[None], None
     inner: list[list[int]] = [[] for _ in latents]
     if settings.optimises:
-        found = null_text(predict_eps, trajectory, source, uncond, schedule, alpha_bar, settings.guidance_scale, settings.null_text, room,
-                          lambda done, z, loss: on_phase(Phase("optimising", done, steps + done * way_back(settings), z, loss)))
+        found = null_text(
+            predict_eps,
+            trajectory,
+            source,
+            uncond,
+            schedule,
+            alpha_bar,
+            settings.guidance_scale,
+            settings.null_text,
+            room,
+            lambda done, z, loss: on_phase(Phase("optimising", done, steps + done * way_back(settings), z, loss)),
+        )
         embeds, back, errors, inner = found.embeds, found.latents, found.errors, found.inner_steps
     elif settings.method == "direct":
-        offsets = direct_offsets(predict_eps, trajectory, source, uncond, schedule, alpha_bar, settings.guidance_scale,
-                                 lambda done, z: on_phase(Phase("measuring", done, steps + done, z)))
+        offsets = direct_offsets(
+            predict_eps,
+            trajectory,
+            source,
+            uncond,
+            schedule,
+            alpha_bar,
+            settings.guidance_scale,
+            lambda done, z: on_phase(Phase("measuring", done, steps + done, z)),
+        )
         back, errors = trajectory[-1], [[0.0] * steps for _ in latents]  # where the offsets lead by definition
     else:
         back, errors = _retrace(predict_eps, trajectory, source, uncond, settings, alpha_bar, on_phase)
-    return Inverted(trajectory[0], embeds, offsets, back, errors, inner, [latent_psnr(b, z) for b, z in zip(back, latents, strict=True)])
+    return Inverted(
+        trajectory[0],
+        embeds,
+        offsets,
+        back,
+        errors,
+        inner,
+        [latent_psnr(b, z) for b, z in zip(back, latents, strict=True)],
+    )
 
 
-def _retrace(predict_eps: PredictEps, trajectory: Tensor, source: Prompt, uncond: Prompt, settings: InversionSettings, alpha_bar: Tensor,
-             on_phase: OnPhase) -> tuple[Tensor, list[list[float]]]:
+def _retrace(
+    predict_eps: PredictEps,
+    trajectory: Tensor,
+    source: Prompt,
+    uncond: Prompt,
+    settings: InversionSettings,
+    alpha_bar: Tensor,
+    on_phase: OnPhase,
+) -> tuple[Tensor, list[list[float]]]:
     errors: list[Tensor] = []
 
     def on_step(done: int, latents: Tensor) -> None:

@@ -1,8 +1,9 @@
 """What an algorithm here is given: prompts, and one function that predicts.
 
-An algorithm sees a prompt as its embeddings alone. Whatever else hangs on it (ControlNet, masks, areas, timestep ranges)
-is the business of who made it, and survives `with_context`.
+An algorithm sees a prompt as its embeddings alone. Whatever else hangs on it (ControlNet, masks, areas, timestep
+ranges) is the business of who made it, and survives `with_context`.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ class Prompt(Protocol):
 
 
 PredictEps = Callable[[Tensor, Tensor, Sequence[Any]], "list[Tensor]"]
-"""predict_eps(latents, timesteps, prompts), of prompts that its own maker gave: one (B, 4, h, w) prediction for each prompt, float32, with gradients where grad is on.
+"""predict_eps(latents, timesteps, prompts), of prompts that its own maker gave: one (B, 4, h, w) prediction for each
+prompt, float32, with gradients where grad is on.
 
 latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest.
 """

@@ -1,4 +1,5 @@
 """Timestep ranges that give each DDIM step its own prompt on the host's own samplers."""
+
 from __future__ import annotations
 
 from ..diffusion.ddim import TRAIN_STEPS, DDIMSchedule
@@ -13,7 +14,9 @@ def step_ranges(schedule: DDIMSchedule) -> list[Range]:
     between two timesteps and a little beyond, never on a whole one, so that no noise level has two prompts.
     """
     timesteps = schedule.timesteps
-    edges = [1 - ((high + low) / 2 + 0.25) / (TRAIN_STEPS - 1) for high, low in zip(timesteps, timesteps[1:], strict=False)]
+    edges = [
+        1 - ((high + low) / 2 + 0.25) / (TRAIN_STEPS - 1) for high, low in zip(timesteps, timesteps[1:], strict=False)
+    ]
     return list(zip([0.0, *edges], [*edges, 1.0], strict=True))
 
 

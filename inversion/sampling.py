@@ -1,4 +1,6 @@
-"""Timestep-aware sampling: the source prompt in the first steps, between the optimised and the target prompt afterwards."""
+"""Timestep-aware sampling: the source prompt in the first steps, between the optimised and the target prompt
+afterwards."""
+
 from __future__ import annotations
 
 import math
@@ -30,7 +32,9 @@ def source_steps(steps: int, source_ratio: float) -> int:
     Raises: InputError for a ratio outside [0, 1].
     """
     if not 0 <= source_ratio <= 1:
-        raise InputError(f"`source_ratio` is {source_ratio}; it is a share of the steps, from 0 to 1: change `source_ratio`.")
+        raise InputError(
+            f"`source_ratio` is {source_ratio}; it is a share of the steps, from 0 to 1: change `source_ratio`."
+        )
     return math.floor(source_ratio * steps + 0.5 + 1e-9)  # 0.29 of 50 is 14.4999… in binary
 
 
@@ -57,8 +61,17 @@ class Guidance:
 
 
 @torch.no_grad()
-def sample(predict_eps: PredictEps, latents: Tensor, cond_at: Callable[[int], Prompt], guidance: Guidance, schedule: DDIMSchedule, alpha_bar: Tensor,
-           first: int = 0, last: int | None = None, on_step: OnStep = nothing) -> Tensor:
+def sample(
+    predict_eps: PredictEps,
+    latents: Tensor,
+    cond_at: Callable[[int], Prompt],
+    guidance: Guidance,
+    schedule: DDIMSchedule,
+    alpha_bar: Tensor,
+    first: int = 0,
+    last: int | None = None,
+    on_step: OnStep = nothing,
+) -> Tensor:
     """Deterministic DDIM sampling, steps `first` up to but not including `last`.
 
     latents: (B, 4, h, w), VP scale, at the noise level of step `first`. cond_at(step): the prompt of a step.

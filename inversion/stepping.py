@@ -1,4 +1,5 @@
 """The gradient of one optimiser step: of finite numbers, in half precision too, and tried again when memory ran out."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +15,8 @@ LARGEST_SCALE = 65536.0
 
 @dataclass(frozen=True)
 class Room:
-    """What to do when a backward does not fit. kinds: the exceptions that mean so; make: frees memory, False if it cannot."""
+    """What to do when a backward does not fit. kinds: the exceptions that mean so; make: frees memory, False if it
+    cannot."""
 
     kinds: tuple[type[BaseException], ...] = ()
     make: Callable[[BaseException], bool] = lambda _: False
@@ -43,7 +45,9 @@ class Backward:
         while True:
             losses = self._fitting(losses_of, leaf)
             if not torch.isfinite(losses).all():
-                raise InputError(f"the loss became {losses.max().item()}: set `precision` to fp32, or use a lower `learning_rate`.")
+                raise InputError(
+                    f"the loss became {losses.max().item()}: set `precision` to fp32, or use a lower `learning_rate`."
+                )
             assert leaf.grad is not None
             if torch.isfinite(leaf.grad).all():
                 leaf.grad /= self.scale

@@ -1,4 +1,5 @@
 """Imagic's text optimisation: the target prompt's embedding, moved until it describes the picture."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -34,8 +35,15 @@ class TextOptimizationSettings:
             raise InputError(f"`learning_rate` is {self.learning_rate}; it must be above 0: change `learning_rate`.")
 
 
-def optimize_text(predict_eps: PredictEps, latents: Tensor, target: Prompt, alpha_bar: Tensor, settings: TextOptimizationSettings,
-                  room: Room = NO_ROOM, on_step: Callable[[int, float], None] | None = None) -> tuple[Tensor, list[list[float]]]:
+def optimize_text(
+    predict_eps: PredictEps,
+    latents: Tensor,
+    target: Prompt,
+    alpha_bar: Tensor,
+    settings: TextOptimizationSettings,
+    room: Room = NO_ROOM,
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[Tensor, list[list[float]]]:
     """All numbers of the target's encoding by Adam, on the plain noise-prediction loss; the model stays as it is.
 
     latents: (B, 4, h, w), clean, VP scale; each picture has its own embedding, as if it were alone. Each step draws its

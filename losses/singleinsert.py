@@ -5,6 +5,7 @@ subject so weighs less than a large one, and gamma = eta = 1 balance the terms.
 
 Source: "SingleInsert: Inserting New Concepts from a Single Image into Text-to-Image Models for Flexible Editing".
 """
+
 from __future__ import annotations
 
 from torch import Tensor
@@ -16,7 +17,9 @@ def _check(x: Tensor, y: Tensor, mask: Tensor | None = None) -> None:
     if mask is None:
         return
     if mask.dim() != 4 or mask.shape[0] not in (1, x.shape[0]) or mask.shape[1] != 1 or mask.shape[2:] != x.shape[2:]:
-        raise ValueError(f"the mask has shape {tuple(mask.shape)}; expected (1 or {x.shape[0]}, 1, {x.shape[2]}, {x.shape[3]})")
+        raise ValueError(
+            f"the mask has shape {tuple(mask.shape)}; expected (1 or {x.shape[0]}, 1, {x.shape[2]}, {x.shape[3]})"
+        )
 
 
 def foreground_loss(x0_pred: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
@@ -31,7 +34,7 @@ def foreground_loss(x0_pred: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
 
 
 def background_loss(x0_pred: Tensor, x0_class: Tensor, mask: Tensor) -> Tensor:
-    """"*" must not touch the rest: mean((1 - m) · (x0* - x̄0)²), eq. 4.
+    """ "*" must not touch the rest: mean((1 - m) · (x0* - x̄0)²), eq. 4.
 
     x0_class: (B, 4, h, w), what the frozen model predicts from the class word alone; a constant.
     Raises: ValueError when shapes do not fit.

@@ -1,1 +1,2 @@
-"""Masks from words: detectors (GroundingDINO) and segmenters (SAM) behind two small interfaces. Knows nothing of ComfyUI."""
+"""Masks from words: detectors (GroundingDINO) and segmenters (SAM) behind two small interfaces. Knows nothing of
+ComfyUI."""

@@ -1,4 +1,5 @@
 """Boxes: x0, y0, x1, y1."""
+
 from __future__ import annotations
 
 from typing import Literal
@@ -38,13 +39,18 @@ def suppress(detections: list[Detection], most: float) -> list[Detection]:
         if not alive[i]:
             continue
         kept.append(detection)
-        shared = (torch.minimum(boxes[i, 2:], boxes[:, 2:]) - torch.maximum(boxes[i, :2], boxes[:, :2])).clamp(min=0).prod(-1)
+        shared = (
+            (torch.minimum(boxes[i, 2:], boxes[:, 2:]) - torch.maximum(boxes[i, :2], boxes[:, :2]))
+            .clamp(min=0)
+            .prod(-1)
+        )
         alive &= shared <= most * (sizes + sizes[i] - shared)
     return kept
 
 
 def select(detections: list[Detection], how: Select) -> list[Detection]:
-    """Of each phrase the best or the largest, or all. Several phrases give several things: "face . hair" is a face and hair."""
+    """Of each phrase the best or the largest, or all. Several phrases give several things: "face . hair" is a face and
+    hair."""
     if how == "all":
         return detections
     chosen: dict[str, Detection] = {}

@@ -1,8 +1,9 @@
 """Downloads published models for users without a browser: `python -m masking.download NAME …`, in the pack's folder.
 
-Nothing else in the pack ever downloads. Each file is checked by size and SHA-256 before it gets its name; a download that was cut off is
-taken up where it stopped. Standard library only, so that any Python 3.10 can run it.
+Nothing else in the pack ever downloads. Each file is checked by size and SHA-256 before it gets its name; a download
+that was cut off is taken up where it stopped. Standard library only, so that any Python 3.10 can run it.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -45,7 +46,11 @@ def check(path: pathlib.Path, file: PublishedFile) -> str:
         digest = hashlib.sha256()
         for piece in iter(lambda: content.read(PIECE), b""):
             digest.update(piece)
-    return "" if digest.hexdigest() == file.sha256 else f"{file.name} has the SHA-256 {digest.hexdigest()} and {file.sha256} is published"
+    return (
+        ""
+        if digest.hexdigest() == file.sha256
+        else f"{file.name} has the SHA-256 {digest.hexdigest()} and {file.sha256} is published"
+    )
 
 
 def fetch(file: PublishedFile, folder: pathlib.Path, tell: Callable[[str], None] = print) -> pathlib.Path:
@@ -76,7 +81,9 @@ def fetch(file: PublishedFile, folder: pathlib.Path, tell: Callable[[str], None]
 
 
 def _receive(file: PublishedFile, part: pathlib.Path, begun: int, tell: Callable[[str], None]) -> None:
-    request = urllib.request.Request(file.url, headers={"User-Agent": "single-image-studio"} | ({"Range": f"bytes={begun}-"} if begun else {}))
+    request = urllib.request.Request(
+        file.url, headers={"User-Agent": "single-image-studio"} | ({"Range": f"bytes={begun}-"} if begun else {})
+    )
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             if begun and answer.status != 206:  # the server starts from the beginning
@@ -87,7 +94,10 @@ def _receive(file: PublishedFile, part: pathlib.Path, begun: int, tell: Callable
             raise OSError("it was cut off")
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise DownloadFailed(f"{file.url} did not arrive ({reason}): start again to go on where it stopped, or download it by hand into {part.parent}.") from error
+        raise DownloadFailed(
+            f"{file.url} did not arrive ({reason}): start again to go on where it stopped, or download it by hand into"
+            f" {part.parent}."
+        ) from error
 
 
 def _copy(answer: object, out: object, file: PublishedFile, done: int, tell: Callable[[str], None]) -> None:
@@ -106,21 +116,33 @@ def _copy(answer: object, out: object, file: PublishedFile, done: int, tell: Cal
 def download(model: Published, models_folder: pathlib.Path, tell: Callable[[str], None] = print) -> None:
     """Brings a model into models_folder/<kind>. Raises: DownloadFailed."""
     if not model.files:
-        raise DownloadFailed(f"{model.name} is not downloaded by this command, since its hashes are not known for sure: get it from {model.page}.")
+        raise DownloadFailed(
+            f"{model.name} is not downloaded by this command, since its hashes are not known for sure: get it from"
+            f" {model.page}."
+        )
     folder = models_folder / model.kind
     for file in model.files:
         fetch(file, folder / model.name if model.is_folder else folder, tell)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m masking.download", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m masking.download", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to download; without one, the list is printed")
-    parser.add_argument("--models", type=pathlib.Path, help="ComfyUI's models folder; found by itself when the pack lies in custom_nodes")
+    parser.add_argument(
+        "--models",
+        type=pathlib.Path,
+        help="ComfyUI's models folder; found by itself when the pack lies in custom_nodes",
+    )
     args = parser.parse_args(arguments)
     known = {model.name: model for model in PUBLISHED}
     if not args.names:
         for model in PUBLISHED:
-            print(f"{model.name:34}{model.megabytes:>6,} MB  models/{model.kind}  {model.licence}  {'' if model.files else 'by hand: '}{model.page}")
+            print(
+                f"{model.name:34}{model.megabytes:>6,} MB  models/{model.kind}  {model.licence} "
+                f" {'' if model.files else 'by hand: '}{model.page}"
+            )
         return 0
     unknown = [name for name in args.names if name not in known]
     if unknown:

@@ -1,4 +1,5 @@
 """Remembers pictures as a segmenter saw them, so that another prompt for the same picture encodes nothing."""
+
 from __future__ import annotations
 
 import hashlib
@@ -20,7 +21,8 @@ class Embeddings:
         self._kept: OrderedDict[Hashable, Embedding] = OrderedDict()
 
     def get(self, segmenter: Segmenter, which: Hashable, picture: Tensor) -> Embedding:
-        """The picture's embedding, made if it is not kept. which: tells the segmenter apart from others (file, state of the file, precision)."""
+        """The picture's embedding, made if it is not kept. which: tells the segmenter apart from others (file, state of
+        the file, precision)."""
         key = (which, picture_key(picture))
         found = self._kept.pop(key, None)
         if found is None:

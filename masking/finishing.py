@@ -1,4 +1,5 @@
 """From masks of single things to the mask that an artist uses: joined, grown, feathered."""
+
 from __future__ import annotations
 
 import math
@@ -24,9 +25,11 @@ def joined(segmenter: Segmenter, embedding: Embedding, boxes: list[Box]) -> Tens
 
 
 def grown(mask: Tensor, pixels: int) -> Tensor:
-    """Grows a mask by as many pixels in every direction, or shrinks it by -pixels; what is outside the picture counts as more of the edge.
+    """Grows a mask by as many pixels in every direction, or shrinks it by -pixels; what is outside the picture counts
+    as more of the edge.
 
-    mask: (H, W) in [0, 1]. A disc of that radius: the steps 3×3 and cross, in the ratio √2 - 1, make an octagon within 4 % of it.
+    mask: (H, W) in [0, 1]. A disc of that radius: the steps 3×3 and cross, in the ratio √2 - 1, make an octagon within
+        4 % of it.
     """
     if pixels == 0:
         return mask
@@ -46,12 +49,13 @@ def _cross(mask: Tensor) -> Tensor:
 
 
 def feathered(mask: Tensor, pixels: int) -> Tensor:
-    """Softens a mask's edge over about `pixels` to each side: a Gaussian with sigma pixels / 2. mask: (H, W) in [0, 1]."""
+    """Softens a mask's edge over about `pixels` to each side: a Gaussian with sigma pixels / 2. mask: (H, W) in [0,
+    1]."""
     if pixels <= 0:
         return mask
     sigma = pixels / 2
     reach = math.ceil(SIGMAS * sigma)
-    line = torch.exp(-torch.arange(-reach, reach + 1, dtype=torch.float32) ** 2 / (2 * sigma**2))
+    line = torch.exp(-(torch.arange(-reach, reach + 1, dtype=torch.float32) ** 2) / (2 * sigma**2))
     line = line / line.sum()
     out = mask[None, None]
     out = F.conv2d(F.pad(out, (reach, reach, 0, 0), mode="replicate"), line.view(1, 1, 1, -1))

@@ -1,4 +1,5 @@
 """GroundingDINO (Liu et al. 2023, arXiv:2303.05499) as a Detector, whichever program runs the network."""
+
 from __future__ import annotations
 
 import contextlib
@@ -23,15 +24,22 @@ class TransformersDino(nn.Module):
         self.model = model
 
     def forward(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """pixels: (1, 3, h, w). ids: (1, T). Returns logits (1, Q, 256), -inf where no token is, and boxes (1, Q, 4), relative cx, cy, w, h."""
-        out = self.model(pixel_values=pixels, input_ids=ids, token_type_ids=torch.zeros_like(ids), attention_mask=torch.ones_like(ids))
+        """pixels: (1, 3, h, w). ids: (1, T). Returns logits (1, Q, 256), -inf where no token is, and boxes (1, Q, 4),
+        relative cx, cy, w, h."""
+        out = self.model(
+            pixel_values=pixels,
+            input_ids=ids,
+            token_type_ids=torch.zeros_like(ids),
+            attention_mask=torch.ones_like(ids),
+        )
         return out.logits, out.pred_boxes
 
 
 class GroundingDino:
     """Pictures and phrases in, boxes out.
 
-    net: (pixels, ids) -> (logits, boxes), as TransformersDino. half: on a GPU, what its layers compute in; weights and coordinates stay float32.
+    net: (pixels, ids) -> (logits, boxes), as TransformersDino. half: on a GPU, what its layers compute in; weights and
+        coordinates stay float32.
     """
 
     def __init__(self, net: nn.Module, tokenizer: Any, preparation: Preparation = DETECTOR) -> None:
@@ -54,8 +62,11 @@ class GroundingDino:
         height, width = picture.shape[:2]
         places = corners(boxes[0].float().cpu()) * torch.tensor([width, height, width, height])
         places = torch.stack([places[:, 0::2].clamp(0, width), places[:, 1::2].clamp(0, height)], -1).flatten(1)
-        found = [_detection(places[i], float(scores[i]), probabilities[i], prompt, tokens, text_threshold)
-                 for i in scores.argsort(descending=True).tolist() if scores[i] > box_threshold]
+        found = [
+            _detection(places[i], float(scores[i]), probabilities[i], prompt, tokens, text_threshold)
+            for i in scores.argsort(descending=True).tolist()
+            if scores[i] > box_threshold
+        ]
         return [d for phrase in prompt.phrases for d in suppress([f for f in found if f.phrase == phrase], SAME_THING)]
 
     def best_score(self) -> float:
@@ -69,7 +80,9 @@ class GroundingDino:
             return cast("tuple[Tensor, Tensor]", self.net(pixels.to(device), ids.to(device)))
 
 
-def _detection(place: Tensor, score: float, probabilities: Tensor, prompt: Prompt, tokens: Tokens, text_threshold: float) -> Detection:
+def _detection(
+    place: Tensor, score: float, probabilities: Tensor, prompt: Prompt, tokens: Tokens, text_threshold: float
+) -> Detection:
     """The phrase is the one of the most probable word; the label its words above the threshold, in order."""
     words = [i for i, phrase in enumerate(tokens.phrase) if phrase >= 0]
     index = tokens.phrase[max(words, key=lambda i: float(probabilities[i]))] if words else 0

@@ -1,4 +1,6 @@
-"""What a detector and a segmenter are. Pictures are (H, W, C) in [0, 1] with one to four channels; boxes are x0, y0, x1, y1 in pixels."""
+"""What a detector and a segmenter are. Pictures are (H, W, C) in [0, 1] with one to four channels; boxes are x0, y0,
+x1, y1 in pixels."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ Box = tuple[float, float, float, float]
 class Detection:
     """One thing found in a picture.
 
-    box: in pixels, inside the picture. score: in [0, 1]. phrase: which of the prompt's phrases it is; label: the words of it that passed
-    the text threshold, as GroundingDINO names things.
+    box: in pixels, inside the picture. score: in [0, 1]. phrase: which of the prompt's phrases it is; label: the words
+    of it that passed the text threshold, as GroundingDINO names things.
     """
 
     box: Box
@@ -29,7 +31,8 @@ class Detection:
 class Embedding:
     """A picture as a segmenter sees it: all that masks of any box need, so that a new prompt encodes nothing anew.
 
-    features: (1, C, h, w), float32, on the CPU. size: the picture's (H, W). resized: what of the network's square the picture fills.
+    features: (1, C, h, w), float32, on the CPU. size: the picture's (H, W). resized: what of the network's square the
+        picture fills.
     """
 
     features: Tensor

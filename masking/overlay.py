@@ -1,4 +1,5 @@
 """What was found, drawn over the picture."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -31,8 +32,14 @@ def overlay(picture: Tensor, mask: Tensor, found: Sequence[Detection], chosen: S
     return torch.from_numpy(np.asarray(image, np.float32) / 255)
 
 
-def _draw(draw: ImageDraw.ImageDraw, detection: Detection, colour: tuple[int, int, int], font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-          line: int, size: tuple[int, int]) -> None:
+def _draw(
+    draw: ImageDraw.ImageDraw,
+    detection: Detection,
+    colour: tuple[int, int, int],
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    line: int,
+    size: tuple[int, int],
+) -> None:
     x0, y0, x1, y1 = (round(v) for v in detection.box)
     draw.rectangle((x0, y0, max(x0, min(x1, size[0] - 1)), max(y0, min(y1, size[1] - 1))), outline=colour, width=line)
     text = f"{detection.label or detection.phrase} {detection.score:.2f}"

@@ -1,7 +1,10 @@
-"""The original programs, where the user has them: groundingdino-py and segment-anything. Optional: transformers runs the same files.
+"""The original programs, where the user has them: groundingdino-py and segment-anything. Optional: transformers runs
+the same files.
 
-Both are asked for by name in the list (`… [groundingdino-py]`), probed when first used, and read weights through our own safe reader.
+Both are asked for by name in the list (`… [groundingdino-py]`), probed when first used, and read weights through our
+own safe reader.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -48,7 +51,13 @@ class _GivenTokens:
     def __call__(self, captions: list[str], **_: Any) -> Any:
         from transformers import BatchEncoding
 
-        return BatchEncoding({"input_ids": self.ids, "token_type_ids": torch.zeros_like(self.ids), "attention_mask": torch.ones_like(self.ids)})
+        return BatchEncoding(
+            {
+                "input_ids": self.ids,
+                "token_type_ids": torch.zeros_like(self.ids),
+                "attention_mask": torch.ones_like(self.ids),
+            }
+        )
 
 
 def build_groundingdino(weights: Weights, tokenizer: Any, name: str) -> nn.Module:
@@ -59,7 +68,10 @@ def build_groundingdino(weights: Weights, tokenizer: Any, name: str) -> nn.Modul
     sizes = original_dino.config_of(weights)
     backbone = _BACKBONES.get(sizes["backbone_config"]["embed_dim"])
     if backbone is None:
-        raise InputError(f"`detector`: {GROUNDINGDINO} has no model of the size of {name}: choose the entry without [{GROUNDINGDINO}].")
+        raise InputError(
+            f"`detector`: {GROUNDINGDINO} has no model of the size of {name}: choose the entry without"
+            f" [{GROUNDINGDINO}]."
+        )
     tokens = _GivenTokens(tokenizer)
     try:
         from groundingdino.models import build_model
@@ -68,8 +80,9 @@ def build_groundingdino(weights: Weights, tokenizer: Any, name: str) -> nn.Modul
             model = build_model(_arguments(sizes, backbone))
     except Exception as error:  # the package breaks in many ways with newer ones beside it
         raise InputError(
-            f"`detector`: the package {GROUNDINGDINO} cannot be used here ({type(error).__name__}: {str(error)[:200]}): choose {name} without "
-            f"[{GROUNDINGDINO}], or install it as requirements-groundingdino.txt says.") from error
+            f"`detector`: the package {GROUNDINGDINO} cannot be used here ({type(error).__name__}: {str(error)[:200]}):"
+            f" choose {name} without [{GROUNDINGDINO}], or install it as requirements-groundingdino.txt says."
+        ) from error
     _load(model, weights, name)
     return PackageDino(model.eval().requires_grad_(False), tokens)
 
@@ -77,21 +90,56 @@ def build_groundingdino(weights: Weights, tokenizer: Any, name: str) -> nn.Modul
 def _arguments(sizes: dict[str, Any], backbone: str) -> SimpleNamespace:
     """What the package's config files say, by the names that it reads."""
     return SimpleNamespace(
-        modelname="groundingdino", device="cpu", backbone=backbone, position_embedding="sine", pe_temperatureH=20, pe_temperatureW=20,
-        return_interm_indices=[1, 2, 3], backbone_freeze_keywords=None, enc_layers=sizes["encoder_layers"], dec_layers=sizes["decoder_layers"],
-        pre_norm=False, dim_feedforward=sizes["encoder_ffn_dim"], hidden_dim=sizes["d_model"], dropout=0.0, nheads=sizes["encoder_attention_heads"],
-        num_queries=sizes["num_queries"], query_dim=4, num_patterns=0, num_feature_levels=sizes["num_feature_levels"], enc_n_points=4, dec_n_points=4,
-        two_stage_type="standard", two_stage_bbox_embed_share=False, two_stage_class_embed_share=False, transformer_activation="relu",
-        dec_pred_bbox_embed_share=True, dn_box_noise_scale=1.0, dn_label_noise_ratio=0.5, dn_label_coef=1.0, dn_bbox_coef=1.0, embed_init_tgt=True,
-        dn_labelbook_size=2000, max_text_len=256, text_encoder_type="bert-base-uncased", use_text_enhancer=True, use_fusion_layer=True,
-        use_checkpoint=False, use_transformer_ckpt=False, use_text_cross_attention=True, text_dropout=0.0, fusion_dropout=0.0, fusion_droppath=0.1,
+        modelname="groundingdino",
+        device="cpu",
+        backbone=backbone,
+        position_embedding="sine",
+        pe_temperatureH=20,
+        pe_temperatureW=20,
+        return_interm_indices=[1, 2, 3],
+        backbone_freeze_keywords=None,
+        enc_layers=sizes["encoder_layers"],
+        dec_layers=sizes["decoder_layers"],
+        pre_norm=False,
+        dim_feedforward=sizes["encoder_ffn_dim"],
+        hidden_dim=sizes["d_model"],
+        dropout=0.0,
+        nheads=sizes["encoder_attention_heads"],
+        num_queries=sizes["num_queries"],
+        query_dim=4,
+        num_patterns=0,
+        num_feature_levels=sizes["num_feature_levels"],
+        enc_n_points=4,
+        dec_n_points=4,
+        two_stage_type="standard",
+        two_stage_bbox_embed_share=False,
+        two_stage_class_embed_share=False,
+        transformer_activation="relu",
+        dec_pred_bbox_embed_share=True,
+        dn_box_noise_scale=1.0,
+        dn_label_noise_ratio=0.5,
+        dn_label_coef=1.0,
+        dn_bbox_coef=1.0,
+        embed_init_tgt=True,
+        dn_labelbook_size=2000,
+        max_text_len=256,
+        text_encoder_type="bert-base-uncased",
+        use_text_enhancer=True,
+        use_fusion_layer=True,
+        use_checkpoint=False,
+        use_transformer_ckpt=False,
+        use_text_cross_attention=True,
+        text_dropout=0.0,
+        fusion_dropout=0.0,
+        fusion_droppath=0.1,
         sub_sentence_present=True,
     )
 
 
 @contextlib.contextmanager
 def _offline(tokens: _GivenTokens, text_config: dict[str, Any]) -> Iterator[None]:
-    """The package fetches its tokenizer and BERT from the network while it is built; the checkpoint holds both's content. Put back afterwards."""
+    """The package fetches its tokenizer and BERT from the network while it is built; the checkpoint holds both's
+    content. Put back afterwards."""
     from groundingdino.util import get_tokenlizer as theirs
     from transformers import BertConfig, BertModel
 
@@ -125,8 +173,13 @@ class PackageSam(nn.Module):
 
     def decode(self, features: Tensor, boxes: Tensor) -> Tensor:
         sparse, dense = self.model.prompt_encoder(points=None, boxes=boxes, masks=None)
-        masks, _ = self.model.mask_decoder(image_embeddings=features, image_pe=self.model.prompt_encoder.get_dense_pe(),
-                                           sparse_prompt_embeddings=sparse, dense_prompt_embeddings=dense, multimask_output=False)
+        masks, _ = self.model.mask_decoder(
+            image_embeddings=features,
+            image_pe=self.model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+        )
         return cast(Tensor, masks)
 
 
@@ -139,19 +192,45 @@ def build_segment_anything(weights: Weights, name: str) -> PackageSam:
     try:
         from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
     except ImportError as error:
-        raise InputError(f"`segmenter`: the package {SEGMENT_ANYTHING} is not there ({error}): choose {name} without [{SEGMENT_ANYTHING}], "
-                         f"or install it in ComfyUI's Python with `pip install {SEGMENT_ANYTHING}`.") from error
+        raise InputError(
+            f"`segmenter`: the package {SEGMENT_ANYTHING} is not there ({error}): choose {name} without"
+            f" [{SEGMENT_ANYTHING}], or install it in ComfyUI's Python with `pip install {SEGMENT_ANYTHING}`."
+        ) from error
     vision, prompts, decoder = sizes["vision_config"], sizes["prompt_encoder_config"], sizes["mask_decoder_config"]
     width, side, grid = vision["output_channels"], vision["image_size"], prompts["image_embedding_size"]
     model = Sam(
         image_encoder=ImageEncoderViT(
-            depth=vision["num_hidden_layers"], embed_dim=vision["hidden_size"], img_size=side, mlp_ratio=vision["mlp_dim"] / vision["hidden_size"],
-            norm_layer=partial(nn.LayerNorm, eps=1e-6), num_heads=vision["num_attention_heads"], patch_size=vision["patch_size"], qkv_bias=True,
-            use_rel_pos=True, global_attn_indexes=vision["global_attn_indexes"], window_size=vision["window_size"], out_chans=width),
-        prompt_encoder=PromptEncoder(embed_dim=width, image_embedding_size=(grid, grid), input_image_size=(side, side), mask_in_chans=prompts["mask_input_channels"]),
+            depth=vision["num_hidden_layers"],
+            embed_dim=vision["hidden_size"],
+            img_size=side,
+            mlp_ratio=vision["mlp_dim"] / vision["hidden_size"],
+            norm_layer=partial(nn.LayerNorm, eps=1e-6),
+            num_heads=vision["num_attention_heads"],
+            patch_size=vision["patch_size"],
+            qkv_bias=True,
+            use_rel_pos=True,
+            global_attn_indexes=vision["global_attn_indexes"],
+            window_size=vision["window_size"],
+            out_chans=width,
+        ),
+        prompt_encoder=PromptEncoder(
+            embed_dim=width,
+            image_embedding_size=(grid, grid),
+            input_image_size=(side, side),
+            mask_in_chans=prompts["mask_input_channels"],
+        ),
         mask_decoder=MaskDecoder(
-            num_multimask_outputs=decoder["num_multimask_outputs"], transformer_dim=width, iou_head_depth=3, iou_head_hidden_dim=decoder["iou_head_hidden_dim"],
-            transformer=TwoWayTransformer(depth=decoder["num_hidden_layers"], embedding_dim=width, mlp_dim=decoder["mlp_dim"], num_heads=decoder["num_attention_heads"])),
+            num_multimask_outputs=decoder["num_multimask_outputs"],
+            transformer_dim=width,
+            iou_head_depth=3,
+            iou_head_hidden_dim=decoder["iou_head_hidden_dim"],
+            transformer=TwoWayTransformer(
+                depth=decoder["num_hidden_layers"],
+                embedding_dim=width,
+                mlp_dim=decoder["mlp_dim"],
+                num_heads=decoder["num_attention_heads"],
+            ),
+        ),
     )
     _load(model, weights, name)
     return PackageSam(model.eval().requires_grad_(False))
@@ -159,8 +238,17 @@ def build_segment_anything(weights: Weights, name: str) -> PackageSam:
 
 def _load(model: nn.Module, weights: Weights, name: str) -> None:
     try:
-        missing = [key for key in model.load_state_dict(weights, strict=False).missing_keys if not key.startswith(("bert.pooler.", "pixel_"))]
+        missing = [
+            key
+            for key in model.load_state_dict(weights, strict=False).missing_keys
+            if not key.startswith(("bert.pooler.", "pixel_"))
+        ]
     except RuntimeError as error:
-        raise InputError(f"{name} does not fit its program's model ({str(error).splitlines()[-1].strip()}): download it again.") from error
+        raise InputError(
+            f"{name} does not fit its program's model ({str(error).splitlines()[-1].strip()}): download it again."
+        ) from error
     if missing:
-        raise InputError(f"{name} lacks {len(missing)} of the model's weights ({missing[0]} …): it is another kind of model or damaged; download it again.")
+        raise InputError(
+            f"{name} lacks {len(missing)} of the model's weights ({missing[0]} …): it is another kind of model or"
+            " damaged; download it again."
+        )

@@ -1,4 +1,6 @@
-"""Pictures as the two kinds of networks read them. Resizing is Pillow's, on 8-bit levels, as the original programs do it."""
+"""Pictures as the two kinds of networks read them. Resizing is Pillow's, on 8-bit levels, as the original programs do
+it."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -13,14 +15,17 @@ from torch import Tensor
 from ..support.errors import InputError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-NARROWEST = 4  # a side is never reduced to less than 1/4 of the wanted one: too few feature positions for the detector's queries otherwise
+# a side is never reduced to less than 1/4 of the wanted one: too few feature positions for the detector's queries
+# otherwise
+NARROWEST = 4
 
 
 @dataclass(frozen=True)
 class Preparation:
     """How a picture becomes a network's input: what a Hugging Face folder's preprocessor_config.json says.
 
-    short, long: its sides are brought to `short` unless the longer one would pass `long`. short None: the longer side becomes `long`.
+    short, long: its sides are brought to `short` unless the longer one would pass `long`. short None: the longer side
+        becomes `long`.
     """
 
     short: int | None
@@ -63,7 +68,8 @@ def to_pil(picture: Tensor) -> Image.Image:
 
 
 def preparation_from(config: Mapping[str, Any], default: Preparation, name: str) -> Preparation:
-    """Reads a preprocessor_config.json. `size` is an int, {"shortest_edge", "longest_edge"}, {"longest_edge"} or {"height", "width"}.
+    """Reads a preprocessor_config.json. `size` is an int, {"shortest_edge", "longest_edge"}, {"longest_edge"} or
+    {"height", "width"}.
 
     Raises: InputError when it cannot be understood.
     """
@@ -73,16 +79,30 @@ def preparation_from(config: Mapping[str, Any], default: Preparation, name: str)
         if isinstance(size, int):
             short, long = (size, int(config.get("max_size", default.long))) if default.short else (None, size)
         elif size and "shortest_edge" in size:
-            short, long = int(size["shortest_edge"]), int(size.get("longest_edge") or config.get("max_size", default.long))
+            short, long = (
+                int(size["shortest_edge"]),
+                int(size.get("longest_edge") or config.get("max_size", default.long)),
+            )
         elif size and "longest_edge" in size:
             short, long = None, int(size["longest_edge"])
         elif size:
             short, long = min(int(size["height"]), int(size["width"])), max(int(size["height"]), int(size["width"]))
-        mean, std = (tuple(float(v) for v in config.get(key, value)) for key, value in (("image_mean", default.mean), ("image_std", default.std)))
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or long < 1 or (short is not None and not 1 <= short <= long):
+        mean, std = (
+            tuple(float(v) for v in config.get(key, value))
+            for key, value in (("image_mean", default.mean), ("image_std", default.std))
+        )
+        if (
+            len(mean) != 3
+            or len(std) != 3
+            or min(std) <= 0
+            or long < 1
+            or (short is not None and not 1 <= short <= long)
+        ):
             raise ValueError("impossible numbers")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{name}: preprocessor_config.json cannot be understood ({error}): download it again.") from error
+        raise InputError(
+            f"{name}: preprocessor_config.json cannot be understood ({error}): download it again."
+        ) from error
     if not config.get("do_normalize", True):
         mean, std = (0.0,) * 3, (1.0,) * 3
     return Preparation(short, long, mean, std)

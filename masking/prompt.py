@@ -1,4 +1,5 @@
 """Prompts: phrases between full stops, and the tokens that GroundingDINO reads them as."""
+
 from __future__ import annotations
 
 import pathlib
@@ -28,7 +29,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Tokens:
-    """ids: with [CLS] and [SEP]. phrase: for each token which phrase it belongs to, -1 for full stops and the like. span: its place in the text."""
+    """ids: with [CLS] and [SEP]. phrase: for each token which phrase it belongs to, -1 for full stops and the like.
+    span: its place in the text."""
 
     ids: list[int]
     phrase: list[int]
@@ -43,7 +45,10 @@ def parse_prompt(text: str) -> Prompt:
     phrases = [" ".join(part.lower().split()) for part in _BETWEEN.split(text)]
     found = tuple(dict.fromkeys(p for p in phrases if any(c.isalnum() for c in p)))
     if not found:
-        raise InputError("`prompt` is empty: write what to find, for example face, or several things with full stops between them: face . hair")
+        raise InputError(
+            "`prompt` is empty: write what to find, for example face, or several things with full stops between them:"
+            " face . hair"
+        )
     return Prompt(found)
 
 
@@ -74,7 +79,10 @@ def _load(path: pathlib.Path) -> Any:
         tokenizer.no_truncation()
         tokenizer.no_padding()
     except Exception as error:  # the tokenizers library raises bare Exception
-        raise InputError(f"`detector`: the tokenizer {path} cannot be read ({error}): download it again, or delete it to use the one of this pack.") from error
+        raise InputError(
+            f"`detector`: the tokenizer {path} cannot be read ({error}): download it again, or delete it to use the one"
+            " of this pack."
+        ) from error
     return tokenizer
 
 
@@ -82,11 +90,17 @@ def tokenize(prompt: Prompt, tokenizer: Any) -> Tokens:
     """Raises: InputError when the prompt is longer than the detector can read."""
     encoding = tokenizer.encode(prompt.text)
     if len(encoding.ids) > MOST_TOKENS:
-        raise InputError(f"`prompt` is {len(encoding.ids)} tokens long, and a detector reads at most {MOST_TOKENS}: shorten it, or use two nodes.")
+        raise InputError(
+            f"`prompt` is {len(encoding.ids)} tokens long, and a detector reads at most {MOST_TOKENS}: shorten it, or"
+            " use two nodes."
+        )
     ends, end = [], 0
     for phrase in prompt.phrases:
         begin, end = end, end + len(phrase)
         ends.append((begin, end))
         end += 2  # the full stop and the space after it
-    phrases = [next((i for i, (b, e) in enumerate(ends) if b <= begin and until <= e and begin < until), -1) for begin, until in encoding.offsets]
+    phrases = [
+        next((i for i, (b, e) in enumerate(ends) if b <= begin and until <= e and begin < until), -1)
+        for begin, until in encoding.offsets
+    ]
     return Tokens(list(encoding.ids), phrases, list(encoding.offsets))

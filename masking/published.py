@@ -1,4 +1,6 @@
-"""Configs of the published models, in Hugging Face's terms, by the width that tells them apart. For weights that lie outside their folder."""
+"""Configs of the published models, in Hugging Face's terms, by the width that tells them apart. For weights that lie
+outside their folder."""
+
 from __future__ import annotations
 
 from functools import partial
@@ -7,15 +9,33 @@ from typing import Any
 
 def dino_config(depths: tuple[int, ...], width: int, heads: tuple[int, ...], window: int) -> dict[str, Any]:
     """GroundingDINO: all but the backbone are the class's own defaults."""
-    return {"model_type": "grounding-dino", "backbone_config": {
-        "model_type": "swin", "embed_dim": width, "depths": list(depths), "num_heads": list(heads), "window_size": window,
-        "image_size": 384 if window == 12 else 224, "out_indices": [2, 3, 4]}, "text_config": {"model_type": "bert"}}
+    return {
+        "model_type": "grounding-dino",
+        "backbone_config": {
+            "model_type": "swin",
+            "embed_dim": width,
+            "depths": list(depths),
+            "num_heads": list(heads),
+            "window_size": window,
+            "image_size": 384 if window == 12 else 224,
+            "out_indices": [2, 3, 4],
+        },
+        "text_config": {"model_type": "bert"},
+    }
 
 
 def sam_config(width: int, layers: int, heads: int, wide: tuple[int, ...]) -> dict[str, Any]:
     """SAM: all but the picture encoder are the class's own defaults."""
-    return {"model_type": "sam", "vision_config": {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads,
-                                                   "global_attn_indexes": list(wide), "mlp_dim": 4 * width}}
+    return {
+        "model_type": "sam",
+        "vision_config": {
+            "hidden_size": width,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "global_attn_indexes": list(wide),
+            "mlp_dim": 4 * width,
+        },
+    }
 
 
 DINO_CONFIGS = {

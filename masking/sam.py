@@ -1,4 +1,5 @@
 """SAM (Kirillov et al. 2023, arXiv:2304.02643) as a Segmenter, whichever program runs the network."""
+
 from __future__ import annotations
 
 from typing import Any, cast
@@ -37,14 +38,16 @@ class TransformersSam(nn.Module):
 
     def decode(self, features: Tensor, boxes: Tensor) -> Tensor:
         """boxes: (N, 4) in the square's pixels. Returns (N, 1, h, w) logits."""
-        return cast(Tensor, self.model(image_embeddings=features, input_boxes=boxes[None], multimask_output=False).pred_masks[0])
+        return cast(
+            Tensor, self.model(image_embeddings=features, input_boxes=boxes[None], multimask_output=False).pred_masks[0]
+        )
 
 
 class Sam:
     """Boxes in, masks out.
 
-    net: has encoder, side, encode and decode as TransformersSam. half: what the encoder's weights are kept in; the decoder stays in
-    float32, since boxes' places are rounded away otherwise.
+    net: has encoder, side, encode and decode as TransformersSam. half: what the encoder's weights are kept in; the
+    decoder stays in float32, since boxes' places are rounded away otherwise.
     """
 
     def __init__(self, net: Any, preparation: Preparation = SEGMENTER) -> None:

@@ -1,10 +1,13 @@
 """The one place that knows transformers: 4.50 to the newest 5.
 
-What differs between versions and is settled here: how a model is made from weights that are already read (and renamed: 5 has other names
-for Swin's parts, and converts the published ones itself), how a type is asked for, the progress bar of loading, kernels that 5 would fetch
-from a hub. Reading files, tokenising, resizing and reading the answers are our own (and so the renamed `box_threshold` and the changed
+What differs between versions and is settled here: how a model is made from weights that are already read (and renamed:
+5 has other names for Swin's parts, and converts the published ones itself), how a type is asked for, the progress bar
+of loading, kernels that 5 would fetch
+from a hub. Reading files, tokenising, resizing and reading the answers are our own (and so the renamed `box_threshold`
+and the changed
 `labels` of its processors do not matter).
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -29,7 +32,13 @@ def build_grounding_dino(config: Mapping[str, Any], weights: Weights, name: str)
     config: config.json's content. name: for messages. Raises: InputError when the weights don't fit the config.
     """
     transformers = _transformers()
-    return _build(transformers.GroundingDinoConfig, transformers.GroundingDinoForObjectDetection, {**config, "disable_custom_kernels": True}, weights, name)
+    return _build(
+        transformers.GroundingDinoConfig,
+        transformers.GroundingDinoForObjectDetection,
+        {**config, "disable_custom_kernels": True},
+        weights,
+        name,
+    )
 
 
 def build_sam(config: Mapping[str, Any], weights: Weights, name: str) -> nn.Module:
@@ -42,24 +51,39 @@ def _transformers() -> Any:
     try:
         import transformers
     except ImportError as error:  # the host always has it
-        raise InputError(f"`detector` needs the package transformers, which cannot be imported ({error}): install it in ComfyUI's Python.") from error
+        raise InputError(
+            f"`detector` needs the package transformers, which cannot be imported ({error}): install it in ComfyUI's"
+            " Python."
+        ) from error
     version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
     if version < OLDEST:
-        raise InputError(f"transformers {transformers.__version__} is too old for `detector`: update it to {'.'.join(map(str, OLDEST))} or newer in ComfyUI's Python.")
+        raise InputError(
+            f"transformers {transformers.__version__} is too old for `detector`: update it to"
+            f" {'.'.join(map(str, OLDEST))} or newer in ComfyUI's Python."
+        )
     return transformers
 
 
 def _build(config_class: Any, model_class: Any, config: Mapping[str, Any], weights: Weights, name: str) -> nn.Module:
     try:
         settings = config_class.from_dict(dict(config))
-        with _quietly(), torch.random.fork_rng(devices=[]):  # 4.x draws first weights, and would move everybody's random numbers
-            model, report = model_class.from_pretrained(None, config=settings, state_dict=weights, output_loading_info=True)
+        # 4.x draws first weights, and would move everybody's random numbers
+        with _quietly(), torch.random.fork_rng(devices=[]):
+            model, report = model_class.from_pretrained(
+                None, config=settings, state_dict=weights, output_loading_info=True
+            )
     except Exception as error:  # whatever a strange config makes the library raise
-        raise InputError(f"{name} does not fit what its config says ({_first_line(error)}): download its files again, all from one place.") from error
+        raise InputError(
+            f"{name} does not fit what its config says ({_first_line(error)}): download its files again, all from one"
+            " place."
+        ) from error
     missing = sorted(k for k in report["missing_keys"] if not k.endswith(_HARMLESS))
     wrong = [*missing, *(str(m) for m in report["mismatched_keys"])]
     if wrong:
-        raise InputError(f"{name} lacks {len(wrong)} of the model's weights ({wrong[0]} …): it is another kind of model or damaged; download it again.")
+        raise InputError(
+            f"{name} lacks {len(wrong)} of the model's weights ({wrong[0]} …): it is another kind of model or damaged;"
+            " download it again."
+        )
     unused = sorted(report["unexpected_keys"])
     if unused:
         log.debug("%s holds %d weights that are not used: %s …", name, len(unused), unused[0])

@@ -1,4 +1,6 @@
-"""Reads weight files of unknown origin. Nothing here runs a file's content: pickles are read by torch's weights-only reader."""
+"""Reads weight files of unknown origin. Nothing here runs a file's content: pickles are read by torch's weights-only
+reader."""
+
 from __future__ import annotations
 
 import argparse
@@ -20,11 +22,15 @@ from ..support.errors import InputError
 Weights = dict[str, Tensor]
 AGAIN = "download it again"
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
-_NOT_WEIGHTS = {b"version https://git-lfs": "a pointer that Git LFS left in place of the file", b"<": "a web page, not the file that was to be downloaded"}
+_NOT_WEIGHTS = {
+    b"version https://git-lfs": "a pointer that Git LFS left in place of the file",
+    b"<": "a web page, not the file that was to be downloaded",
+}
 
 
 def read_weights(path: pathlib.Path) -> Weights:
-    """All tensors of a .safetensors, .pth, .pt or .bin file, by name, on the CPU in float32; `module.` in front of names is removed.
+    """All tensors of a .safetensors, .pth, .pt or .bin file, by name, on the CPU in float32; `module.` in front of
+    names is removed.
 
     Raises: InputError when there is no file, when it is damaged or something else, or when it holds code.
     """
@@ -91,15 +97,33 @@ def _read_torch(path: pathlib.Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True if whole else None)
     except pickle.UnpicklingError as error:
         if whole or "Unsupported" in str(error):
-            raise InputError(f"{path.name} holds more than weights and could run code when opened, so it was not loaded: {AGAIN} from its makers' page.") from error
+            raise InputError(
+                f"{path.name} holds more than weights and could run code when opened, so it was not loaded: {AGAIN}"
+                " from its makers' page."
+            ) from error
         raise InputError(f"{path.name} is cut short, damaged or not a weight file: {AGAIN}.") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path.name} is cut short, damaged or not a weight file ({str(error).splitlines()[0] if str(error) else 'it ends too early'}): {AGAIN}.") from error
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        TypeError,
+        AssertionError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise InputError(
+            f"{path.name} is cut short, damaged or not a weight file"
+            f" ({str(error).splitlines()[0] if str(error) else 'it ends too early'}): {AGAIN}."
+        ) from error
 
 
 @contextlib.contextmanager
 def _namespaces_allowed() -> Iterator[None]:
-    """Training programs leave their command line (an argparse.Namespace) beside the weights: plain data, safe to read."""
+    """Training programs leave their command line (an argparse.Namespace) beside the weights: plain data, safe to
+    read."""
     allow = getattr(torch.serialization, "safe_globals", None)  # torch 2.5
     with allow([argparse.Namespace]) if allow else contextlib.nullcontext():
         yield

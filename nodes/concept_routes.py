@@ -3,6 +3,7 @@
 Files are read by their headers and one block of bytes; nothing is unpickled. A name reaches the disk only when the
 host's own list of the registered folders has it.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -29,8 +30,8 @@ SHOWN = ("class_word", "stage", "created", "fingerprint", "base_model", "words",
 def concept_entries() -> list[dict[str, Any]]:
     """What the picker shows of every saved concept, the newest first.
 
-    Each has `name`, `phrase`, `version` (changes with the file) and SHOWN; one that cannot be read has `name`, `version`
-    and a sentence in `error` instead, and comes last.
+    Each has `name`, `phrase`, `version` (changes with the file) and SHOWN; one that cannot be read has `name`,
+    `version` and a sentence in `error` instead, and comes last.
     """
     found = [_entry(name) for name in folders.CONCEPTS.names()]
     found.sort(key=lambda entry: entry["name"])
@@ -39,7 +40,8 @@ def concept_entries() -> list[dict[str, Any]]:
 
 
 def thumbnail_png(name: str) -> bytes | None:
-    """A concept's thumbnail as a PNG file; a placeholder where the file has none or is damaged; None when there is no such concept."""
+    """A concept's thumbnail as a PNG file; a placeholder where the file has none or is damaged; None when there is no
+    such concept."""
     if name not in folders.CONCEPTS.names():
         return None
     try:
@@ -58,7 +60,12 @@ def _entry(name: str) -> dict[str, Any]:
     if "error" in info:
         return {"name": name, "version": stamp, "error": info["error"]}
     word = _last_part(name)
-    return {"name": name, "version": stamp, "phrase": f"<{word}> {info['class_word']}", **{key: info[key] for key in SHOWN}}
+    return {
+        "name": name,
+        "version": stamp,
+        "phrase": f"<{word}> {info['class_word']}",
+        **{key: info[key] for key in SHOWN},
+    }
 
 
 def _last_part(name: str) -> str:
@@ -123,4 +130,5 @@ def register() -> None:
         png = await asyncio.to_thread(thumbnail_png, request.query.get("name", ""))
         if png is None:
             return web.Response(status=404, text="There is no such concept.")
-        return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "max-age=86400"})  # the page adds the version to the address
+        # the page adds the version to the address
+        return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "max-age=86400"})

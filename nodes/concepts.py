@@ -1,4 +1,5 @@
 """Nodes that keep and use concepts."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -23,18 +24,45 @@ log = logging.getLogger("single_image_studio")
 
 def _strengths() -> list[io.Input]:
     return [
-        io.Float.Input("strength_model", default=1.0, min=-10.0, max=10.0, step=0.05,
-                       tooltip="How strongly Stage II's LoRA acts on the picture. Lower it if pictures look stiff; 0 uses the learned word alone."),
-        io.Float.Input("strength_clip", default=1.0, min=-10.0, max=10.0, step=0.05,
-                       tooltip="How strongly Stage II's LoRA acts on the reading of prompts. Usually the same as strength_model."),
+        io.Float.Input(
+            "strength_model",
+            default=1.0,
+            min=-10.0,
+            max=10.0,
+            step=0.05,
+            tooltip=(
+                "How strongly Stage II's LoRA acts on the picture. Lower it if pictures look stiff; 0 uses the learned"
+                " word alone."
+            ),
+        ),
+        io.Float.Input(
+            "strength_clip",
+            default=1.0,
+            min=-10.0,
+            max=10.0,
+            step=0.05,
+            tooltip="How strongly Stage II's LoRA acts on the reading of prompts. Usually the same as strength_model.",
+        ),
     ]
 
 
 def _applied_outputs() -> list[io.Output]:
     return [
-        io.Model.Output("model_out", display_name="model", tooltip="The MODEL with the concept: to KSampler, or to the next Load or Apply Concept."),
-        io.Clip.Output("clip_out", display_name="clip", tooltip="The CLIP that knows the concept's name: to CLIPTextEncode, or to the next Load or Apply Concept."),
-        io.String.Output("phrase", display_name="phrase", tooltip="What to write in prompts: the concept's name and its class word, as in <my_concept> face."),
+        io.Model.Output(
+            "model_out",
+            display_name="model",
+            tooltip="The MODEL with the concept: to KSampler, or to the next Load or Apply Concept.",
+        ),
+        io.Clip.Output(
+            "clip_out",
+            display_name="clip",
+            tooltip="The CLIP that knows the concept's name: to CLIPTextEncode, or to the next Load or Apply Concept.",
+        ),
+        io.String.Output(
+            "phrase",
+            display_name="phrase",
+            tooltip="What to write in prompts: the concept's name and its class word, as in <my_concept> face.",
+        ),
     ]
 
 
@@ -42,7 +70,9 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float, hidden: Any) -> tuple[Any, Any, str]:
+def _apply(
+    model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float, hidden: Any
+) -> tuple[Any, Any, str]:
     checks.require_sd1(model)
     checks.require_sd1_clip(clip, model)
     check_width(concept, checks.text_width(clip))
@@ -50,7 +80,9 @@ def _apply(model: Any, clip: Any, concept: Concept, name: str, strength_model: f
         log.warning("Concept %s was trained on another checkpoint than `model`; the likeness may be weaker.", name)
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nickname = re.sub(r"_\d+$", "", name)
-    model, clip = apply_concept(model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip, nickname)
+    model, clip = apply_concept(
+        model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip, nickname
+    )
     provenance.tell(hidden, provenance.facts_of(concept, name, strength_model, strength_clip))
     return model, clip, concept.phrase(name)
 
@@ -66,27 +98,63 @@ class SaveConcept(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["save embedding", "save lora", "singleinsert"],
             is_output_node=True,
-            description="Saves a concept as one small file in models/single_image_studio/concepts. A name that is taken gets a number; nothing is overwritten.",
+            description=(
+                "Saves a concept as one small file in models/single_image_studio/concepts. A name that is taken gets a"
+                " number; nothing is overwritten."
+            ),
             inputs=[
                 ConceptSocket.Input("concept", tooltip="A concept from Stage I or Stage II."),
-                io.String.Input("name", default="my_concept", tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _."),
-                io.Boolean.Input("export_for_other_tools", default=True,
-                                 tooltip="Also write embeddings/NAME and loras/NAME, which the stock embedding:NAME and Load LoRA use with the same result."),
-                advanced(io.Boolean.Input("include_picture", optional=True, default=True,
-                                          tooltip="Keep the picture and mask in the file, so that the concept can be trained further. Turn off before sharing a private photo.")),
+                io.String.Input(
+                    "name",
+                    default="my_concept",
+                    tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _.",
+                ),
+                io.Boolean.Input(
+                    "export_for_other_tools",
+                    default=True,
+                    tooltip=(
+                        "Also write embeddings/NAME and loras/NAME, which the stock embedding:NAME and Load LoRA use"
+                        " with the same result."
+                    ),
+                ),
+                advanced(
+                    io.Boolean.Input(
+                        "include_picture",
+                        optional=True,
+                        default=True,
+                        tooltip=(
+                            "Keep the picture and mask in the file, so that the concept can be trained further. Turn"
+                            " off before sharing a private photo."
+                        ),
+                    )
+                ),
             ],
             outputs=[
-                ConceptSocket.Output("saved_concept", display_name="concept", tooltip="The same concept, for nodes that follow."),
-                io.String.Output("saved_as", display_name="saved_as", tooltip="The name that it was saved under: as asked, or with a number if that was taken."),
+                ConceptSocket.Output(
+                    "saved_concept", display_name="concept", tooltip="The same concept, for nodes that follow."
+                ),
+                io.String.Output(
+                    "saved_as",
+                    display_name="saved_as",
+                    tooltip="The name that it was saved under: as asked, or with a number if that was taken.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True) -> io.NodeOutput:
-        saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export_for_other_tools, include_picture)
+    def execute(
+        cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True
+    ) -> io.NodeOutput:
+        saved = save_everywhere(
+            concept, name, Folders(*folders.save_folders()), export_for_other_tools, include_picture
+        )
         name, concept = saved.name, dataclasses.replace(concept, name=saved.name)
         log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(name))
-        return io.NodeOutput(concept, name, ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"], "saved_concept": [name]})
+        return io.NodeOutput(
+            concept,
+            name,
+            ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"], "saved_concept": [name]},
+        )
 
 
 class LoadConcept(io.ComfyNode):
@@ -99,24 +167,41 @@ class LoadConcept(io.ComfyNode):
             display_name="Load Concept",
             category=CATEGORY,
             search_aliases=["load embedding", "load lora", "singleinsert", "use concept"],
-            description="Loads a saved concept and puts it on MODEL and CLIP. Then write its phrase in any prompt: <my_concept> face with sunglasses. "
-                        "Chain several of these to use several concepts together.",
+            description=(
+                "Loads a saved concept and puts it on MODEL and CLIP. Then write its phrase in any prompt: <my_concept>"
+                " face with sunglasses. Chain several of these to use several concepts together."
+            ),
             inputs=[
-                io.Model.Input("model", tooltip="The checkpoint to make pictures with: the one that the concept was trained on, or a relative."),
+                io.Model.Input(
+                    "model",
+                    tooltip=(
+                        "The checkpoint to make pictures with: the one that the concept was trained on, or a relative."
+                    ),
+                ),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
-                io.Combo.Input("concept_name", options=folders.CONCEPTS.names(),
-                               tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts."),
+                io.Combo.Input(
+                    "concept_name",
+                    options=folders.CONCEPTS.names(),
+                    tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts.",
+                ),
                 *_strengths(),
             ],
-            outputs=[*_applied_outputs(), ConceptSocket.Output("concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further.")],
+            outputs=[
+                *_applied_outputs(),
+                ConceptSocket.Output(
+                    "concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further."
+                ),
+            ],
             hidden=_TOLD_TO_PICTURES,
         )
 
     @classmethod
     def validate_inputs(cls, concept_name: str | None = None, input_types: Any = None) -> bool:
-        """Leaves the name to `execute`, so that a concept saved by the same graph can be linked in (STRING into this list).
+        """Leaves the name to `execute`, so that a concept saved by the same graph can be linked in (STRING into this
+        list).
 
-        Naming an argument here switches the host's own check of it off; what is returned here it would show once for each of them.
+        Naming an argument here switches the host's own check of it off; what is returned here it would show once for
+        each of them.
         """
         return True
 
@@ -126,11 +211,15 @@ class LoadConcept(io.ComfyNode):
         return folders.CONCEPTS.stamp(concept_name)
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float) -> io.NodeOutput:
+    def execute(
+        cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float
+    ) -> io.NodeOutput:
         concept = load_concept(folders.CONCEPTS.file(concept_name))
         name = concept_name.replace("\\", "/").rsplit("/", 1)[-1]
         concept = dataclasses.replace(concept, name=name)
-        return io.NodeOutput(*_apply(model, clip, concept, name, strength_model, strength_clip, getattr(cls, "hidden", None)), concept)
+        return io.NodeOutput(
+            *_apply(model, clip, concept, name, strength_model, strength_clip, getattr(cls, "hidden", None)), concept
+        )
 
 
 class ApplyConcept(io.ComfyNode):
@@ -143,12 +232,19 @@ class ApplyConcept(io.ComfyNode):
             display_name="Apply Concept",
             category=CATEGORY,
             search_aliases=["use concept", "singleinsert"],
-            description="Puts a concept straight from training on MODEL and CLIP, without saving it. Then write its phrase in any prompt: <my_concept> face with sunglasses.",
+            description=(
+                "Puts a concept straight from training on MODEL and CLIP, without saving it. Then write its phrase in"
+                " any prompt: <my_concept> face with sunglasses."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="The checkpoint to make pictures with."),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 ConceptSocket.Input("concept", tooltip="A concept from Stage I, Stage II or Load Concept."),
-                io.String.Input("name", default="my_concept", tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _."),
+                io.String.Input(
+                    "name",
+                    default="my_concept",
+                    tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _.",
+                ),
                 *_strengths(),
             ],
             outputs=_applied_outputs(),
@@ -156,5 +252,9 @@ class ApplyConcept(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float) -> io.NodeOutput:
-        return io.NodeOutput(*_apply(model, clip, concept, check_name(name), strength_model, strength_clip, getattr(cls, "hidden", None)))
+    def execute(
+        cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float
+    ) -> io.NodeOutput:
+        return io.NodeOutput(
+            *_apply(model, clip, concept, check_name(name), strength_model, strength_clip, getattr(cls, "hidden", None))
+        )

@@ -1,4 +1,5 @@
 """Non-rigid editing: text optimisation, inversion, and sampling."""
+
 from __future__ import annotations
 
 import json
@@ -29,29 +30,66 @@ LARGEST_GRID = 400
 
 
 def _precision() -> io.Input:
-    return advanced(io.Combo.Input("precision", options=PRECISIONS, default="auto",
-                                   tooltip="The number format that the model computes in. auto keeps the model's own; fp32 reconstructs best, and helps against NaN."))
+    return advanced(
+        io.Combo.Input(
+            "precision",
+            options=PRECISIONS,
+            default="auto",
+            tooltip=(
+                "The number format that the model computes in. auto keeps the model's own; fp32 reconstructs best, and"
+                " helps against NaN."
+            ),
+        )
+    )
 
 
 def _alpha() -> io.Input:
-    return io.Float.Input("alpha", default=0.3, min=-2.0, max=3.0, step=0.01,
-                          tooltip="How far to go towards the target prompt. 0 keeps the picture, 0.1 to 0.5 edits it, 1 follows the prompt alone; beyond 1 exaggerates.")
+    return io.Float.Input(
+        "alpha",
+        default=0.3,
+        min=-2.0,
+        max=3.0,
+        step=0.01,
+        tooltip=(
+            "How far to go towards the target prompt. 0 keeps the picture, 0.1 to 0.5 edits it, 1 follows the prompt"
+            " alone; beyond 1 exaggerates."
+        ),
+    )
 
 
 def _source_ratio() -> io.Input:
-    return io.Float.Input("source_ratio", default=0.2, min=0.0, max=1.0, step=0.01,
-                          tooltip="For which share of the first steps the source prompt holds the picture. 0.1 lets structure change much, 0.4 keeps most of it.")
+    return io.Float.Input(
+        "source_ratio",
+        default=0.2,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        tooltip=(
+            "For which share of the first steps the source prompt holds the picture. 0.1 lets structure change much,"
+            " 0.4 keeps most of it."
+        ),
+    )
 
 
 def _optimized() -> io.Input:
-    return io.Conditioning.Input("optimized", optional=True,
-                                 tooltip="The target prompt from Imagic Text Optimize, where alpha begins. Without it alpha begins at the source prompt.")
+    return io.Conditioning.Input(
+        "optimized",
+        optional=True,
+        tooltip=(
+            "The target prompt from Imagic Text Optimize, where alpha begins. Without it alpha begins at the source"
+            " prompt."
+        ),
+    )
 
 
 def _prompts() -> list[io.Input]:
     return [
-        io.Conditioning.Input("source", tooltip="The prompt that the picture was inverted with: what it shows now, or empty text."),
-        io.Conditioning.Input("target", tooltip="What the picture should become, in full: a dog jumping, not just jumping."),
+        io.Conditioning.Input(
+            "source", tooltip="The prompt that the picture was inverted with: what it shows now, or empty text."
+        ),
+        io.Conditioning.Input(
+            "target", tooltip="What the picture should become, in full: a dog jumping, not just jumping."
+        ),
     ]
 
 
@@ -65,27 +103,74 @@ class ImagicTextOptimize(io.ComfyNode):
             display_name="Imagic Text Optimize",
             category=CATEGORY,
             search_aliases=["imagic", "text optimization", "non-rigid edit", "toli"],
-            description="Finds the wording between your target prompt and the picture: an embedding near the prompt that still gives this picture's own subject. "
-                        "Sampling then goes from it (alpha 0) towards the prompt (alpha 1).",
+            description=(
+                "Finds the wording between your target prompt and the picture: an embedding near the prompt that still"
+                " gives this picture's own subject. Sampling then goes from it (alpha 0) towards the prompt (alpha 1)."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="The checkpoint to edit with: SD 1.4 or 1.5, or any finetune of one."),
-                io.Conditioning.Input("target", tooltip="What the picture should become, in full: a dog jumping, not just jumping."),
-                io.Latent.Input("latent", tooltip="The picture from VAEEncode. Each picture of a batch gets its own result."),
-                io.Int.Input("steps", default=200, min=0, max=10000, tooltip="How long to search. 200 is the paper's; more stays closer to the picture."),
-                io.Float.Input("learning_rate", default=1e-3, min=0.0, max=1.0, step=1e-6, round=False, tooltip="How big the steps are. 0.001 is the paper's."),
-                io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="Noise levels looked at in a step. 1 is the paper's; more is smoother and slower."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=False, tooltip="The same seed gives the same result."),
+                io.Conditioning.Input(
+                    "target", tooltip="What the picture should become, in full: a dog jumping, not just jumping."
+                ),
+                io.Latent.Input(
+                    "latent", tooltip="The picture from VAEEncode. Each picture of a batch gets its own result."
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=200,
+                    min=0,
+                    max=10000,
+                    tooltip="How long to search. 200 is the paper's; more stays closer to the picture.",
+                ),
+                io.Float.Input(
+                    "learning_rate",
+                    default=1e-3,
+                    min=0.0,
+                    max=1.0,
+                    step=1e-6,
+                    round=False,
+                    tooltip="How big the steps are. 0.001 is the paper's.",
+                ),
+                io.Int.Input(
+                    "batch_size",
+                    default=1,
+                    min=1,
+                    max=64,
+                    tooltip="Noise levels looked at in a step. 1 is the paper's; more is smoother and slower.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=False,
+                    tooltip="The same seed gives the same result.",
+                ),
                 _precision(),
             ],
             outputs=[
-                io.Conditioning.Output("optimized", display_name="optimized", tooltip="To the `optimized` input of the timestep-aware nodes and the grid."),
+                io.Conditioning.Output(
+                    "optimized",
+                    display_name="optimized",
+                    tooltip="To the `optimized` input of the timestep-aware nodes and the grid.",
+                ),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
             ],
             hidden=LIVE,
         )
 
     @classmethod
-    def execute(cls, model: Any, target: Any, latent: Any, steps: int, learning_rate: float, batch_size: int, seed: int, precision: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        target: Any,
+        latent: Any,
+        steps: int,
+        learning_rate: float,
+        batch_size: int,
+        seed: int,
+        precision: str,
+    ) -> io.NodeOutput:
         settings = TextOptimizationSettings(steps, learning_rate, batch_size, seed)
         with LiveRun("text", place(cls)) as live:
             optimized, losses = editing.optimize_prompt(model, target, latent, settings, precision, live)
@@ -101,40 +186,143 @@ class NullTextInvert(io.ComfyNode):
             node_id="SIS_NullTextInvert",
             display_name="Null-Text Invert",
             category=CATEGORY,
-            search_aliases=["ddim inversion", "null-text inversion", "negative prompt inversion", "direct inversion", "unsampler", "toli"],
-            description="Finds the noise that a real picture comes from, so that sampling gives it back and prompts can change it. "
-                        "noise_latent and uncond also work with stock samplers: noise off, ddim, ddim_uniform, as many steps, the same cfg.",
+            search_aliases=[
+                "ddim inversion",
+                "null-text inversion",
+                "negative prompt inversion",
+                "direct inversion",
+                "unsampler",
+                "toli",
+            ],
+            description=(
+                "Finds the noise that a real picture comes from, so that sampling gives it back and prompts can change"
+                " it. noise_latent and uncond also work with stock samplers: noise off, ddim, ddim_uniform, as many"
+                " steps, the same cfg."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="The checkpoint to edit with: SD 1.4 or 1.5, or any finetune of one."),
-                io.Latent.Input("latent", tooltip="The picture from VAEEncode. Each picture of a batch is inverted on its own."),
-                io.Conditioning.Input("source", tooltip="What the picture shows now. Empty text often keeps structure better."),
+                io.Latent.Input(
+                    "latent", tooltip="The picture from VAEEncode. Each picture of a batch is inverted on its own."
+                ),
+                io.Conditioning.Input(
+                    "source", tooltip="What the picture shows now. Empty text often keeps structure better."
+                ),
                 io.Conditioning.Input("uncond", tooltip="The unconditional prompt: empty text."),
-                io.Combo.Input("method", options=list(METHODS), default="null_text",
-                               tooltip="null_text is the paper's: slow and close. negative_prompt is 30 times faster, direct is exact and fast, ddim is plain (cfg 1)."),
-                io.Int.Input("steps", default=50, min=1, max=999, tooltip="DDIM steps. 50 is the papers'. Numbers that divide 1000 fit stock samplers best."),
-                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, tooltip="The guidance scale that the edit will be sampled with. 7.5 is the papers'."),
-                io.Int.Input("inner_steps", default=10, min=1, max=100, tooltip="null_text only: most updates a step. 10 is the paper's."),
-                io.Float.Input("learning_rate", default=1e-2, min=0.0, max=1.0, step=1e-5, round=False, tooltip="null_text only: how big the updates are. 0.01 is the paper's."),
-                io.Float.Input("tolerance", default=1e-5, min=0.0, max=1.0, step=1e-7, round=False,
-                               tooltip="null_text only: stop a step's updates when its error is below this. 0.00001 is the paper's; 0 always uses all updates."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default="null_text",
+                    tooltip=(
+                        "null_text is the paper's: slow and close. negative_prompt is 30 times faster, direct is exact"
+                        " and fast, ddim is plain (cfg 1)."
+                    ),
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=50,
+                    min=1,
+                    max=999,
+                    tooltip="DDIM steps. 50 is the papers'. Numbers that divide 1000 fit stock samplers best.",
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=7.5,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="The guidance scale that the edit will be sampled with. 7.5 is the papers'.",
+                ),
+                io.Int.Input(
+                    "inner_steps",
+                    default=10,
+                    min=1,
+                    max=100,
+                    tooltip="null_text only: most updates a step. 10 is the paper's.",
+                ),
+                io.Float.Input(
+                    "learning_rate",
+                    default=1e-2,
+                    min=0.0,
+                    max=1.0,
+                    step=1e-5,
+                    round=False,
+                    tooltip="null_text only: how big the updates are. 0.01 is the paper's.",
+                ),
+                io.Float.Input(
+                    "tolerance",
+                    default=1e-5,
+                    min=0.0,
+                    max=1.0,
+                    step=1e-7,
+                    round=False,
+                    tooltip=(
+                        "null_text only: stop a step's updates when its error is below this. 0.00001 is the paper's; 0"
+                        " always uses all updates."
+                    ),
+                ),
                 _precision(),
-                io.Vae.Input("vae", optional=True, tooltip="Only for the report: also tells how well the picture comes back in pixels."),
-                advanced(io.Int.Input("steps_offset", optional=True, default=1, min=0, max=1,
-                                      tooltip="The first timestep. 1 is Stable Diffusion's own; 0 is only for comparing with code that has it.")),
+                io.Vae.Input(
+                    "vae",
+                    optional=True,
+                    tooltip="Only for the report: also tells how well the picture comes back in pixels.",
+                ),
+                advanced(
+                    io.Int.Input(
+                        "steps_offset",
+                        optional=True,
+                        default=1,
+                        min=0,
+                        max=1,
+                        tooltip=(
+                            "The first timestep. 1 is Stable Diffusion's own; 0 is only for comparing with code that"
+                            " has it."
+                        ),
+                    )
+                ),
             ],
             outputs=[
-                InversionSocket.Output("inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler, the Edit Grid or Save Inversion."),
-                io.Latent.Output("noise_latent", display_name="noise_latent", tooltip="The noise that the picture comes from, for a stock sampler with its noise off."),
-                io.Conditioning.Output("uncond_out", display_name="uncond", tooltip="To a stock sampler's negative: the embeddings found, each for its own step."),
-                io.String.Output("report", display_name="report", tooltip="How well the picture comes back, and what it cost."),
+                InversionSocket.Output(
+                    "inversion",
+                    display_name="inversion",
+                    tooltip="To the Timestep-Aware KSampler, the Edit Grid or Save Inversion.",
+                ),
+                io.Latent.Output(
+                    "noise_latent",
+                    display_name="noise_latent",
+                    tooltip="The noise that the picture comes from, for a stock sampler with its noise off.",
+                ),
+                io.Conditioning.Output(
+                    "uncond_out",
+                    display_name="uncond",
+                    tooltip="To a stock sampler's negative: the embeddings found, each for its own step.",
+                ),
+                io.String.Output(
+                    "report", display_name="report", tooltip="How well the picture comes back, and what it cost."
+                ),
             ],
             hidden=LIVE,
         )
 
     @classmethod
-    def execute(cls, model: Any, latent: Any, source: Any, uncond: Any, method: str, steps: int, cfg: float, inner_steps: int, learning_rate: float,
-                tolerance: float, precision: str, vae: Any = None, steps_offset: int = 1) -> io.NodeOutput:
-        null_text = NullTextSettings(inner_steps, learning_rate, tolerance) if method == "null_text" else NullTextSettings()
+    def execute(
+        cls,
+        model: Any,
+        latent: Any,
+        source: Any,
+        uncond: Any,
+        method: str,
+        steps: int,
+        cfg: float,
+        inner_steps: int,
+        learning_rate: float,
+        tolerance: float,
+        precision: str,
+        vae: Any = None,
+        steps_offset: int = 1,
+    ) -> io.NodeOutput:
+        null_text = (
+            NullTextSettings(inner_steps, learning_rate, tolerance) if method == "null_text" else NullTextSettings()
+        )
         settings = InversionSettings(method, DDIMSchedule(steps, steps_offset), cfg, null_text)
         with LiveRun("inversion", place(cls)) as live:
             inversion = editing.invert_pictures(model, latent, source, uncond, settings, precision, vae, live)
@@ -158,19 +346,33 @@ class TimestepAwareKSampler(io.ComfyNode):
             display_name="Timestep-Aware KSampler",
             category=CATEGORY,
             search_aliases=["non-rigid edit", "toli", "imagic", "timestep-aware sampling"],
-            description="Samples the edit: the source prompt holds the picture's layout in the first steps, then the target prompt changes it. "
-                        "Steps and cfg come with the inversion.",
+            description=(
+                "Samples the edit: the source prompt holds the picture's layout in the first steps, then the target"
+                " prompt changes it. Steps and cfg come with the inversion."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="The MODEL that the picture was inverted with."),
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert or Load Inversion."),
-                *_prompts(), _alpha(), _source_ratio(), _optimized(),
+                *_prompts(),
+                _alpha(),
+                _source_ratio(),
+                _optimized(),
             ],
             outputs=[io.Latent.Output("latent", display_name="latent", tooltip="The edited picture, for VAEDecode.")],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, model: Any, inversion: Inversion, source: Any, target: Any, alpha: float, source_ratio: float, optimized: Any = None) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        inversion: Inversion,
+        source: Any,
+        target: Any,
+        alpha: float,
+        source_ratio: float,
+        optimized: Any = None,
+    ) -> io.NodeOutput:
         cell = Cell(check_alpha(alpha), source_ratio)
         return io.NodeOutput(*editing.sample_cells(model, inversion, source, target, optimized, [cell], node_id(cls)))
 
@@ -185,18 +387,37 @@ class TimestepAwareConditioning(io.ComfyNode):
             display_name="Timestep-Aware Conditioning",
             category=CATEGORY,
             search_aliases=["non-rigid edit", "toli", "prompt scheduling", "timestep range"],
-            description="The source prompt for the first steps and the edited one for the rest, as a plain conditioning for any stock sampler: "
-                        "with noise_latent and uncond from Null-Text Invert it samples the edit, and ControlNets can be added to it.",
+            description=(
+                "The source prompt for the first steps and the edited one for the rest, as a plain conditioning for any"
+                " stock sampler: with noise_latent and uncond from Null-Text Invert it samples the edit, and"
+                " ControlNets can be added to it."
+            ),
             inputs=[
-                *_prompts(), _alpha(), _source_ratio(),
-                io.Int.Input("steps", default=50, min=1, max=999, tooltip="The steps that the picture was inverted with, and that the sampler will take."),
+                *_prompts(),
+                _alpha(),
+                _source_ratio(),
+                io.Int.Input(
+                    "steps",
+                    default=50,
+                    min=1,
+                    max=999,
+                    tooltip="The steps that the picture was inverted with, and that the sampler will take.",
+                ),
                 _optimized(),
             ],
-            outputs=[io.Conditioning.Output("positive", display_name="positive", tooltip="To a stock sampler's positive, or to a ControlNet before it.")],
+            outputs=[
+                io.Conditioning.Output(
+                    "positive",
+                    display_name="positive",
+                    tooltip="To a stock sampler's positive, or to a ControlNet before it.",
+                )
+            ],
         )
 
     @classmethod
-    def execute(cls, source: Any, target: Any, alpha: float, source_ratio: float, steps: int, optimized: Any = None) -> io.NodeOutput:
+    def execute(
+        cls, source: Any, target: Any, alpha: float, source_ratio: float, steps: int, optimized: Any = None
+    ) -> io.NodeOutput:
         return io.NodeOutput(editing.timestep_aware_conditioning(source, target, optimized, alpha, source_ratio, steps))
 
 
@@ -208,7 +429,9 @@ def numbers(text: str, name: str) -> list[float]:
     try:
         found = list(dict.fromkeys(float(part) for part in text.replace(",", " ").replace(";", " ").split()))
     except ValueError as error:
-        raise InputError(f"`{name}` is {text!r}; expected numbers with commas between them, as in 0.1, 0.2: change `{name}`.") from error
+        raise InputError(
+            f"`{name}` is {text!r}; expected numbers with commas between them, as in 0.1, 0.2: change `{name}`."
+        ) from error
     if not found or not all(math.isfinite(value) for value in found):
         raise InputError(f"`{name}` is {text!r}; expected at least one number, as in 0.1, 0.2: change `{name}`.")
     return found
@@ -225,33 +448,60 @@ class EditGrid(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["xy plot", "grid", "non-rigid edit", "toli"],
             is_output_node=True,  # it shows its grid, so it runs with nothing connected to it
-            description="Samples the edit with every alpha and source ratio, to choose from: alphas across, ratios down. They share their first steps. "
-                        "A click on a picture sends its values to the timestep-aware node.",
+            description=(
+                "Samples the edit with every alpha and source ratio, to choose from: alphas across, ratios down. They"
+                " share their first steps. A click on a picture sends its values to the timestep-aware node."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="The MODEL that the picture was inverted with."),
                 io.Vae.Input("vae", tooltip="The checkpoint's VAE, to decode the pictures."),
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert or Load Inversion."),
                 *_prompts(),
-                io.String.Input("alphas", default="0.1, 0.2, 0.3, 0.4, 0.5", tooltip="The alphas to try, with commas between them."),
-                io.String.Input("source_ratios", default="0.1, 0.2, 0.3, 0.4", tooltip="The source ratios to try, with commas between them."),
+                io.String.Input(
+                    "alphas", default="0.1, 0.2, 0.3, 0.4, 0.5", tooltip="The alphas to try, with commas between them."
+                ),
+                io.String.Input(
+                    "source_ratios",
+                    default="0.1, 0.2, 0.3, 0.4",
+                    tooltip="The source ratios to try, with commas between them.",
+                ),
                 _optimized(),
             ],
             outputs=[
-                io.Image.Output("grid", display_name="grid", tooltip="All of them in one labelled picture; of a batch, one grid a picture."),
+                io.Image.Output(
+                    "grid",
+                    display_name="grid",
+                    tooltip="All of them in one labelled picture; of a batch, one grid a picture.",
+                ),
                 io.Image.Output("images", display_name="images", tooltip="The pictures alone, row by row."),
-                io.String.Output("labels", display_name="labels", tooltip="A line for each picture: its alpha and source ratio."),
+                io.String.Output(
+                    "labels", display_name="labels", tooltip="A line for each picture: its alpha and source ratio."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, model: Any, vae: Any, inversion: Inversion, source: Any, target: Any, alphas: str, source_ratios: str, optimized: Any = None) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        vae: Any,
+        inversion: Inversion,
+        source: Any,
+        target: Any,
+        alphas: str,
+        source_ratios: str,
+        optimized: Any = None,
+    ) -> io.NodeOutput:
         require_vae(vae)
         columns, rows = [check_alpha(a) for a in numbers(alphas, "alphas")], numbers(source_ratios, "source_ratios")
         for ratio in rows:
             source_steps(inversion.schedule.steps, ratio)
         if len(columns) * len(rows) > LARGEST_GRID:
-            raise InputError(f"`alphas` and `source_ratios` make {len(columns) * len(rows)} pictures and a grid holds {LARGEST_GRID}: give fewer.")
+            raise InputError(
+                f"`alphas` and `source_ratios` make {len(columns) * len(rows)} pictures and a grid holds"
+                f" {LARGEST_GRID}: give fewer."
+            )
         cells = cells_of(columns, rows)
         # the page would keep the last text and preview under the finished grid
         latents = editing.sample_cells(model, inversion, source, target, optimized, cells, None, previews=False)
@@ -260,14 +510,18 @@ class EditGrid(io.ComfyNode):
         batch = [torch.stack([pictures[i] for pictures in decoded]) for i in range(len(decoded[0]))]
         labels = [f"alpha {cell.alpha:g}, source ratio {cell.source_ratio:g}" for cell in cells] * len(batch)
         grids = torch.cat([grid_picture(pictures, across, down) for pictures in batch])
-        return io.NodeOutput(grids, torch.cat(batch), "\n".join(labels), ui=_grid_on_the_node(cls, batch, cells, len(columns)))
+        return io.NodeOutput(
+            grids, torch.cat(batch), "\n".join(labels), ui=_grid_on_the_node(cls, batch, cells, len(columns))
+        )
 
 
 def _grid_on_the_node(cls: Any, batch: list[torch.Tensor], cells: list[Cell], columns: int) -> dict[str, list[Any]]:
-    """What web/edit_grid.js draws: each cell's values, and for each picture of the batch a sheet of all its cells in the host's temp folder."""
+    """What web/edit_grid.js draws: each cell's values, and for each picture of the batch a sheet of all its cells in
+    the host's temp folder."""
     sheets = [ui.PreviewImage(contact_sheet(pictures, columns), cls=cls).as_dict()["images"][0] for pictures in batch]
     height, width = batch[0].shape[1:3]
     return {
         "cells": [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in cells],
-        "sheets": sheets, "layout": [{"columns": columns, "rows": len(cells) // columns, "width": width, "height": height}],
+        "sheets": sheets,
+        "layout": [{"columns": columns, "rows": len(cells) // columns, "width": width, "height": height}],
     }

@@ -1,4 +1,5 @@
 """The list of nodes that the host registers."""
+
 from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyExtension, io
@@ -23,8 +24,18 @@ class SingleImageStudio(ComfyExtension):
         concept_routes.register()
         provenance.register()
         return [
-            TrainStage1, TrainStage2, SaveConcept, LoadConcept, ApplyConcept,
-            ImagicTextOptimize, NullTextInvert, TimestepAwareKSampler, TimestepAwareConditioning, SaveInversion, LoadInversion, EditGrid,
+            TrainStage1,
+            TrainStage2,
+            SaveConcept,
+            LoadConcept,
+            ApplyConcept,
+            ImagicTextOptimize,
+            NullTextInvert,
+            TimestepAwareKSampler,
+            TimestepAwareConditioning,
+            SaveInversion,
+            LoadInversion,
+            EditGrid,
             EditingPrompts,
             MaskFromPrompt,
         ]

@@ -1,4 +1,6 @@
-"""Ties detectors and segmenters to the host: which files there are, placing and freeing, progress; and what the node does with what they find."""
+"""Ties detectors and segmenters to the host: which files there are, placing and freeing, progress; and what the node
+does with what they find."""
+
 from __future__ import annotations
 
 import json
@@ -33,7 +35,8 @@ OnMissing = Literal["error", "empty", "full"]
 
 @dataclass(frozen=True)
 class Models:
-    """What one combo offers: found files first, then published ones (so that saved workflows load), then those through the original's package."""
+    """What one combo offers: found files first, then published ones (so that saved workflows load), then those through
+    the original's package."""
 
     widget: str
     folder: model_files.ModelFolder
@@ -59,7 +62,10 @@ class Models:
         model = published(name, self.folder.kind)
         if model is not None:
             raise InputError(f"`{self.widget}`: {how_to_get(model, folder)}")
-        raise InputError(f"`{self.widget}`: there is no {name!r} in {folder} nor in the extra model paths: choose another in the list.")
+        raise InputError(
+            f"`{self.widget}`: there is no {name!r} in {folder} nor in the extra model paths: choose another in the"
+            " list."
+        )
 
     def stamp(self, choice: str | None) -> str:
         found = self.folder.found().get(self.parse(choice)[0]) if choice else None
@@ -111,11 +117,14 @@ def find(pictures: Tensor, wanted: Wanted, keep_loaded: bool, node: str | None) 
     """Finds and cuts out what the prompt names, in every picture on its own.
 
     pictures: (B, H, W, C) in [0, 1].
-    Raises: InputError for prompts, files and pictures that cannot work, and when nothing is found and on_missing is "error".
+    Raises: InputError for prompts, files and pictures that cannot work, and when nothing is found and on_missing is
+        "error".
     """
     prompt = parse_prompt(wanted.prompt)
     if pictures.dim() != 4 or 0 in pictures.shape:
-        raise InputError(f"`image` holds no picture (its shape is {tuple(pictures.shape)}): connect one of at least 1×1 pixels.")
+        raise InputError(
+            f"`image` holds no picture (its shape is {tuple(pictures.shape)}): connect one of at least 1×1 pixels."
+        )
     SEGMENTERS.path(wanted.segmenter)  # told before the detector has worked for nothing
     show = Progress(2 * len(pictures), None, node)
     try:
@@ -129,7 +138,9 @@ def find(pictures: Tensor, wanted: Wanted, keep_loaded: bool, node: str | None) 
     finally:
         if not keep_loaded:
             _free("segmenter")
-    overlays = [overlay(picture, mask, all_of, some) for picture, mask, all_of, some in zip(pictures, masks, found, chosen)]
+    overlays = [
+        overlay(picture, mask, all_of, some) for picture, mask, all_of, some in zip(pictures, masks, found, chosen)
+    ]
     return Found(torch.stack(masks), torch.stack(overlays), _report(pictures, masks, prompt, wanted, found, chosen))
 
 
@@ -143,18 +154,34 @@ def _detect(pictures: Tensor, prompt: Prompt, wanted: Wanted, show: Progress) ->
                 _missing(prompt, wanted, i, len(pictures), detector.best_score())
             for phrase in prompt.phrases if found else ():
                 if all(d.phrase != phrase for d in found):
-                    log.warning("Mask from Prompt: picture %d has no %r above the threshold; its mask is of the rest of the prompt.", i + 1, phrase)
+                    log.warning(
+                        "Mask from Prompt: picture %d has no %r above the threshold; its mask is of the rest of the"
+                        " prompt.",
+                        i + 1,
+                        phrase,
+                    )
             out.append(found)
             show.update(i + 1, f"looked at picture {i + 1} of {len(pictures)}")
-    log.info("Mask from Prompt: %s found %d things in %d pictures, %.1f s.", wanted.detector, sum(map(len, out)), len(pictures), time.monotonic() - began)
+    log.info(
+        "Mask from Prompt: %s found %d things in %d pictures, %.1f s.",
+        wanted.detector,
+        sum(map(len, out)),
+        len(pictures),
+        time.monotonic() - began,
+    )
     return out
 
 
 def _missing(prompt: Prompt, wanted: Wanted, index: int, count: int, best: float) -> None:
     where = f" in picture {index + 1} of {count}" if count > 1 else ""
-    told = f"no {' nor '.join(prompt.phrases)} was found{where}: the best score was {best:.2f} and `box_threshold` is {wanted.box_threshold:.2f}"
+    told = (
+        f"no {' nor '.join(prompt.phrases)} was found{where}: the best score was {best:.2f} and `box_threshold` is"
+        f" {wanted.box_threshold:.2f}"
+    )
     if wanted.on_missing == "error":
-        raise InputError(f"`prompt`: {told}; lower `box_threshold`, use other words, or set `on_missing` to empty or full.")
+        raise InputError(
+            f"`prompt`: {told}; lower `box_threshold`, use other words, or set `on_missing` to empty or full."
+        )
     log.warning("Mask from Prompt: %s; its mask is %s.", told, wanted.on_missing)
 
 
@@ -174,7 +201,12 @@ def _segment(pictures: Tensor, chosen: Sequence[Sequence[Detection]], wanted: Wa
                 mask = joined(segmenter, embedding, [d.box for d in detections])
                 masks[i] = feathered(grown(mask, wanted.grow), wanted.feather)
             show.update(len(pictures) + i + 1, f"cut out picture {i + 1} of {len(pictures)}")
-    log.info("Mask from Prompt: %s cut out %d of them, %.1f s.", wanted.segmenter, sum(map(len, chosen)), time.monotonic() - began)
+    log.info(
+        "Mask from Prompt: %s cut out %d of them, %.1f s.",
+        wanted.segmenter,
+        sum(map(len, chosen)),
+        time.monotonic() - began,
+    )
     return masks
 
 
@@ -214,10 +246,35 @@ def _load_segmenter(path: pathlib.Path, package: str) -> Sam:
     return segmenter
 
 
-def _report(pictures: Tensor, masks: Sequence[Tensor], prompt: Prompt, wanted: Wanted, found: Sequence[Sequence[Detection]],
-            chosen: Sequence[Sequence[Detection]]) -> str:
+def _report(
+    pictures: Tensor,
+    masks: Sequence[Tensor],
+    prompt: Prompt,
+    wanted: Wanted,
+    found: Sequence[Sequence[Detection]],
+    chosen: Sequence[Sequence[Detection]],
+) -> str:
     height, width = pictures.shape[1:3]
-    images = [{"width": width, "height": height, "missing": not some, "mask_share": round(float(mask.mean()), 6), "detections": [
-        {"phrase": d.phrase, "label": d.label, "score": round(d.score, 4), "box": [round(v, 2) for v in d.box], "selected": d in some} for d in all_of]}
-        for mask, all_of, some in zip(masks, found, chosen)]
-    return json.dumps({"prompt": list(prompt.phrases), "detector": wanted.detector, "segmenter": wanted.segmenter, "images": images}, indent=1)
+    images = [
+        {
+            "width": width,
+            "height": height,
+            "missing": not some,
+            "mask_share": round(float(mask.mean()), 6),
+            "detections": [
+                {
+                    "phrase": d.phrase,
+                    "label": d.label,
+                    "score": round(d.score, 4),
+                    "box": [round(v, 2) for v in d.box],
+                    "selected": d in some,
+                }
+                for d in all_of
+            ],
+        }
+        for mask, all_of, some in zip(masks, found, chosen)
+    ]
+    return json.dumps(
+        {"prompt": list(prompt.phrases), "detector": wanted.detector, "segmenter": wanted.segmenter, "images": images},
+        indent=1,
+    )

@@ -1,4 +1,5 @@
 """Nodes that keep inversions."""
+
 from __future__ import annotations
 
 import logging
@@ -27,25 +28,39 @@ class SaveInversion(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["save latent", "null-text inversion", "toli"],
             is_output_node=True,
-            description="Saves an inversion in models/single_image_studio/inversions, so that the picture can be edited again without inverting it again. "
-                        "A name that is taken gets a number; nothing is overwritten.",
+            description=(
+                "Saves an inversion in models/single_image_studio/inversions, so that the picture can be edited again"
+                " without inverting it again. A name that is taken gets a number; nothing is overwritten."
+            ),
             inputs=[
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert."),
                 io.String.Input("name", default="my_inversion", tooltip="The file's name. Letters, digits, - and _."),
             ],
             outputs=[
-                InversionSocket.Output("saved_inversion", display_name="inversion", tooltip="The same inversion, for nodes that follow."),
-                io.String.Output("saved_as", display_name="saved_as", tooltip="The name that it was saved under: as asked, or with a number if that was taken."),
+                InversionSocket.Output(
+                    "saved_inversion", display_name="inversion", tooltip="The same inversion, for nodes that follow."
+                ),
+                io.String.Output(
+                    "saved_as",
+                    display_name="saved_as",
+                    tooltip="The name that it was saved under: as asked, or with a number if that was taken.",
+                ),
             ],
         )
 
     @classmethod
     def execute(cls, inversion: Inversion, name: str) -> io.NodeOutput:
         if inversion.uncond is not None and len(inversion.uncond) > 1:
-            raise InputError("`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file cannot keep: invert with a plain one to save it.")
+            raise InputError(
+                "`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file"
+                " cannot keep: invert with a plain one to save it."
+            )
         extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"}) if inversion.uncond is not None else []
         if extras:
-            log.warning("Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).", ", ".join(extras))
+            log.warning(
+                "Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).",
+                ", ".join(extras),
+            )
         path = save_inversion(inversion, name, folders.INVERSIONS.folders())
         log.info("Saved the inversion as %s.", path)
         return io.NodeOutput(inversion, path.stem, ui={"text": [f"Saved as {path.stem}."]})
@@ -61,12 +76,31 @@ class LoadInversion(io.ComfyNode):
             display_name="Load Inversion",
             category=CATEGORY,
             search_aliases=["load latent", "null-text inversion", "toli"],
-            description="Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint that it was made with.",
-            inputs=[io.Combo.Input("inversion_name", options=folders.INVERSIONS.names(), tooltip="An inversion from models/single_image_studio/inversions.")],
+            description=(
+                "Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint that it was made"
+                " with."
+            ),
+            inputs=[
+                io.Combo.Input(
+                    "inversion_name",
+                    options=folders.INVERSIONS.names(),
+                    tooltip="An inversion from models/single_image_studio/inversions.",
+                )
+            ],
             outputs=[
-                InversionSocket.Output("inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler or the Edit Grid."),
-                io.Latent.Output("noise_latent", display_name="noise_latent", tooltip="The noise that the picture comes from, for a stock sampler with its noise off."),
-                io.Conditioning.Output("uncond", display_name="uncond", tooltip="To a stock sampler's negative: the embeddings found, each for its own step."),
+                InversionSocket.Output(
+                    "inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler or the Edit Grid."
+                ),
+                io.Latent.Output(
+                    "noise_latent",
+                    display_name="noise_latent",
+                    tooltip="The noise that the picture comes from, for a stock sampler with its noise off.",
+                ),
+                io.Conditioning.Output(
+                    "uncond",
+                    display_name="uncond",
+                    tooltip="To a stock sampler's negative: the embeddings found, each for its own step.",
+                ),
             ],
         )
 

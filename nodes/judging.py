@@ -1,4 +1,5 @@
 """Nodes that help to judge concepts and edits."""
+
 from __future__ import annotations
 
 from comfy_api.v0_0_2 import io
@@ -18,21 +19,65 @@ class EditingPrompts(io.ComfyNode):
             display_name="Editing Prompts (ESR)",
             category=CATEGORY,
             search_aliases=["esr", "editing success rate", "prompt list", "benchmark prompts", "dreambooth prompts"],
-            description="A list of prompts that an editable concept must follow: SingleInsert's ten, or DreamBooth's 25 for objects or for people and animals. "
-                        "Connect prompts to CLIP Text Encode: everything after it runs once for each prompt.",
+            description=(
+                "A list of prompts that an editable concept must follow: SingleInsert's ten, or DreamBooth's 25 for"
+                " objects or for people and animals. Connect prompts to CLIP Text Encode: everything after it runs once"
+                " for each prompt."
+            ),
             inputs=[
-                io.String.Input("phrase", default="",
-                                tooltip="The concept's name in angle brackets and its class word, as in <my_concept> face. Load Concept gives it."),
-                io.Combo.Input("prompt_set", options=list(editing_prompts.PROMPT_SETS), default="singleinsert",
-                               tooltip="singleinsert: ten, made for faces. dreambooth_object: 25 for things. dreambooth_live: 25 for people and animals."),
-                advanced(io.Boolean.Input("second_choice", optional=True, default=False,
-                                          tooltip="singleinsert only, which leaves two words open: off writes NBA and long hair, on WNBA and short hair.")),
+                io.String.Input(
+                    "phrase",
+                    default="",
+                    tooltip=(
+                        "The concept's name in angle brackets and its class word, as in <my_concept> face. Load Concept"
+                        " gives it."
+                    ),
+                ),
+                io.Combo.Input(
+                    "prompt_set",
+                    options=list(editing_prompts.PROMPT_SETS),
+                    default="singleinsert",
+                    tooltip=(
+                        "singleinsert: ten, made for faces. dreambooth_object: 25 for things. dreambooth_live: 25 for"
+                        " people and animals."
+                    ),
+                ),
+                advanced(
+                    io.Boolean.Input(
+                        "second_choice",
+                        optional=True,
+                        default=False,
+                        tooltip=(
+                            "singleinsert only, which leaves two words open: off writes NBA and long hair, on WNBA and"
+                            " short hair."
+                        ),
+                    )
+                ),
             ],
             outputs=[
-                io.String.Output("prompts", display_name="prompts", is_output_list=True, tooltip="One prompt after another: to CLIP Text Encode's text."),
-                io.String.Output("goals", display_name="goals", is_output_list=True,
-                                 tooltip="For each prompt, what its pictures must show and how many points that earns: one goal 1 point, two goals half a point each."),
-                io.String.Output("checklist", display_name="checklist", tooltip="All prompts and goals as one text, with how the editing success rate is counted: to Preview Any."),
+                io.String.Output(
+                    "prompts",
+                    display_name="prompts",
+                    is_output_list=True,
+                    tooltip="One prompt after another: to CLIP Text Encode's text.",
+                ),
+                io.String.Output(
+                    "goals",
+                    display_name="goals",
+                    is_output_list=True,
+                    tooltip=(
+                        "For each prompt, what its pictures must show and how many points that earns: one goal 1 point,"
+                        " two goals half a point each."
+                    ),
+                ),
+                io.String.Output(
+                    "checklist",
+                    display_name="checklist",
+                    tooltip=(
+                        "All prompts and goals as one text, with how the editing success rate is counted: to Preview"
+                        " Any."
+                    ),
+                ),
             ],
         )
 
@@ -40,8 +85,15 @@ class EditingPrompts(io.ComfyNode):
     def execute(cls, phrase: str, prompt_set: str, second_choice: bool = False) -> io.NodeOutput:
         phrase = phrase.strip()
         if not phrase:
-            raise InputError("`phrase` is empty: write the concept's name and class word, as in <my_concept> face, or connect Load Concept's phrase.")
+            raise InputError(
+                "`phrase` is empty: write the concept's name and class word, as in <my_concept> face, or connect Load"
+                " Concept's phrase."
+            )
         if prompt_set not in editing_prompts.PROMPT_SETS:  # hosts before 0.33 let any text through
             raise InputError(f"`prompt_set` is {prompt_set!r}: choose one of {', '.join(editing_prompts.PROMPT_SETS)}.")
         chosen = editing_prompts.prompt_set(prompt_set, second_choice)
-        return io.NodeOutput([prompt.text(phrase) for prompt in chosen], [prompt.score() for prompt in chosen], editing_prompts.checklist(chosen, phrase))
+        return io.NodeOutput(
+            [prompt.text(phrase) for prompt in chosen],
+            [prompt.score() for prompt in chosen],
+            editing_prompts.checklist(chosen, phrase),
+        )

@@ -1,4 +1,5 @@
 """Ties the host's model to the concept room's training: what the two training nodes have in common."""
+
 from __future__ import annotations
 
 import contextlib
@@ -32,7 +33,9 @@ from ..support.errors import InputError
 log = logging.getLogger("single_image_studio")
 
 
-def stage1(model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, settings: Stage1Settings, live: LiveRun) -> tuple[Prepared, Result]:
+def stage1(
+    model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, settings: Stage1Settings, live: LiveRun
+) -> tuple[Prepared, Result]:
     """Runs Stage I on the graph's model and returns the picture as it was trained on, and what was learned."""
     _check_models(model, clip, vae)
     text.class_tokens(clip, settings.class_word)
@@ -45,7 +48,16 @@ def stage1(model: Any, clip: Any, vae: Any, image: Tensor, mask: Tensor, setting
     with _training("Stage I", model, clip, vae, prepared, settings.class_word, settings.precision) as denoiser:
         start = text.class_embedding(clip, settings.class_word)
         encoder = build_encoder(settings.encoder, checks.text_width(clip), settings.seed, start)
-        result = train_stage1(denoiser, encoder, _pixels(prepared), prepared.mask, settings, _on_step(show, settings.preview_every, live), OUT_OF_MEMORY, free_memory_after)
+        result = train_stage1(
+            denoiser,
+            encoder,
+            _pixels(prepared),
+            prepared.mask,
+            settings,
+            _on_step(show, settings.preview_every, live),
+            OUT_OF_MEMORY,
+            free_memory_after,
+        )
         _log_result("Stage I", result)
     return prepared, result
 
@@ -55,7 +67,10 @@ def stage2(model: Any, clip: Any, vae: Any, concept: Concept, settings: Stage2Se
     _check_models(model, clip, vae)
     check_width(concept, checks.text_width(clip))
     if concept.picture is None or concept.mask is None:
-        raise InputError("`concept` was saved without its picture (`include_picture` was off), and Stage II learns from it: train Stage I again, or load one saved with it.")
+        raise InputError(
+            "`concept` was saved without its picture (`include_picture` was off), and Stage II learns from it: train"
+            " Stage I again, or load one saved with it."
+        )
     if concept.base_model and concept.base_model != fingerprint(model):
         log.warning("Stage II: the concept was trained on another checkpoint than `model`; the likeness may be weaker.")
     prepared = _ordinary(Prepared(concept.picture, concept.mask))
@@ -67,7 +82,17 @@ def stage2(model: Any, clip: Any, vae: Any, concept: Concept, settings: Stage2Se
         if concept.lora:
             lora.load_kohya(concept.lora)
         encoder = _encoder_to_go_on_with(concept, _pixels(prepared), denoiser.device)
-        result = train_stage2(denoiser, encoder, lora, _pixels(prepared), prepared.mask, settings, _on_step(show, settings.preview_every, live), OUT_OF_MEMORY, free_memory_after)
+        result = train_stage2(
+            denoiser,
+            encoder,
+            lora,
+            _pixels(prepared),
+            prepared.mask,
+            settings,
+            _on_step(show, settings.preview_every, live),
+            OUT_OF_MEMORY,
+            free_memory_after,
+        )
         _log_result("Stage II", result)
     return result
 
@@ -75,8 +100,14 @@ def stage2(model: Any, clip: Any, vae: Any, concept: Concept, settings: Stage2Se
 def tuned_concept(concept: Concept, settings: Stage2Settings, result: Result) -> Concept:
     """The concept after Stage II."""
     return dataclasses.replace(
-        concept, embedding=result.embedding, lora=result.lora, stage=2, encoder_state=result.encoder_state,
-        settings={**concept.settings, "stage2": settings.to_dict()}, losses={**concept.losses, "stage2": result.losses})
+        concept,
+        embedding=result.embedding,
+        lora=result.lora,
+        stage=2,
+        encoder_state=result.encoder_state,
+        settings={**concept.settings, "stage2": settings.to_dict()},
+        losses={**concept.losses, "stage2": result.losses},
+    )
 
 
 def _check_models(model: Any, clip: Any, vae: Any) -> None:
@@ -88,7 +119,9 @@ def _check_models(model: Any, clip: Any, vae: Any) -> None:
 def _ordinary(prepared: Prepared) -> Prepared:
     """The same, of tensors that autograd accepts and that outlive the host's inference mode."""
     with torch.inference_mode(False):
-        return dataclasses.replace(prepared, picture=own_copy(prepared.picture).cpu(), mask=own_copy(prepared.mask).cpu())
+        return dataclasses.replace(
+            prepared, picture=own_copy(prepared.picture).cpu(), mask=own_copy(prepared.mask).cpu()
+        )
 
 
 def _eight_bits(picture: Tensor) -> Image.Image:
@@ -100,21 +133,33 @@ def _pixels(prepared: Prepared) -> Tensor:
 
 
 def _encoder_to_go_on_with(concept: Concept, pixels: Tensor, device: torch.device) -> nn.Module:
-    """Stage I's encoder where the wire still carries it; after a file, which keeps none of it, one that starts at the saved embedding."""
+    """Stage I's encoder where the wire still carries it; after a file, which keeps none of it, one that starts at the
+    saved embedding."""
     first = concept.settings.get("stage1", {})
-    encoder = build_encoder(first.get("encoder", "none"), concept.embedding.shape[1], int(first.get("seed", 0)), own_copy(concept.embedding))
-    return resume_encoder(encoder.to(device), concept.encoder_state, own_copy(concept.embedding).to(device), pixels.to(device))
+    encoder = build_encoder(
+        first.get("encoder", "none"), concept.embedding.shape[1], int(first.get("seed", 0)), own_copy(concept.embedding)
+    )
+    return resume_encoder(
+        encoder.to(device), concept.encoder_state, own_copy(concept.embedding).to(device), pixels.to(device)
+    )
 
 
 @contextlib.contextmanager
-def _training(stage: str, model: Any, clip: Any, vae: Any, prepared: Prepared, class_word: str, precision: str) -> Iterator[Denoiser]:
+def _training(
+    stage: str, model: Any, clip: Any, vae: Any, prepared: Prepared, class_word: str, precision: str
+) -> Iterator[Denoiser]:
     latents = posterior(vae, prepared.picture)
     began = time.monotonic()
     with open_denoiser(model, clip, latents, class_word, precision) as denoiser:
         peak = PeakMemory(denoiser.device)
         yield denoiser
         used = peak.gigabytes()
-        log.info("%s took %.0f s; peak memory %s.", stage, time.monotonic() - began, "unknown" if used is None else f"{used:.2f} GB")
+        log.info(
+            "%s took %.0f s; peak memory %s.",
+            stage,
+            time.monotonic() - began,
+            "unknown" if used is None else f"{used:.2f} GB",
+        )
 
 
 def _on_step(show: Progress, preview_every: int, live: LiveRun) -> OnStep:

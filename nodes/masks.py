@@ -1,4 +1,5 @@
 """The node that makes a mask from words."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -18,43 +19,128 @@ class MaskFromPrompt(io.ComfyNode):
             node_id="SIS_MaskFromPrompt",
             display_name="Mask from Prompt (DINO + SAM)",
             category=CATEGORY,
-            search_aliases=["grounding dino", "segment anything", "sam", "detect", "segment", "text to mask", "automatic mask"],
+            search_aliases=[
+                "grounding dino",
+                "segment anything",
+                "sam",
+                "detect",
+                "segment",
+                "text to mask",
+                "automatic mask",
+            ],
             has_intermediate_output=True,  # hosts that know it send the overlay again when the result is reused
-            description="Write what to find, get its mask: GroundingDINO finds it, SAM cuts it out. Every picture of a batch gets its own mask. "
-                        "Files: models/grounding-dino and models/sams; nothing is downloaded by itself.",
+            description=(
+                "Write what to find, get its mask: GroundingDINO finds it, SAM cuts it out. Every picture of a batch"
+                " gets its own mask. Files: models/grounding-dino and models/sams; nothing is downloaded by itself."
+            ),
             inputs=[
                 io.Image.Input("image", tooltip="One picture or a batch."),
-                io.String.Input("prompt", default="face",
-                                tooltip="What to find, in a few words. Several things: full stops between them, as in face . hair; their masks are joined."),
-                io.Combo.Input("detector", options=finding.DETECTORS.names(),
-                               tooltip="GroundingDINO: a file or folder in models/grounding-dino. Those with [groundingdino-py] run through that package, if you have it."),
-                io.Combo.Input("segmenter", options=finding.SEGMENTERS.names(),
-                               tooltip="SAM: a file or folder in models/sams. vit_b is quick, vit_h the best. "
-                                       "Those with [segment-anything] run through that package, if you have it."),
-                io.Float.Input("box_threshold", default=0.3, min=0.0, max=1.0, step=0.01,
-                               tooltip="How sure the detector must be. Lower it if nothing is found, raise it if wrong things are; the overlay shows the scores."),
-                io.Float.Input("text_threshold", default=0.25, min=0.0, max=1.0, step=0.01,
-                               tooltip="How sure a word must be to appear in the overlay's labels. The mask does not depend on it."),
-                io.Combo.Input("select", options=["best", "all", "largest"], default="best",
-                               tooltip="Which of several finds to take, for each thing in the prompt: the surest, the one with the largest box, or all of them."),
-                io.Combo.Input("on_missing", options=["error", "empty", "full"], default="error",
-                               tooltip="For a picture in which nothing is found: stop and say so, an empty mask, or a mask of the whole picture."),
-                io.Int.Input("grow", default=0, min=-512, max=512, tooltip="Grows the mask by this many pixels in every direction; negative shrinks it."),
-                io.Int.Input("feather", default=0, min=0, max=512, tooltip="Softens the mask's edge over about this many pixels."),
-                io.Boolean.Input("keep_loaded", default=False, tooltip="Keep detector and segmenter in memory for the next run; the host may still take them off its device. "
-                                                                       "Off: both are freed as soon as they are done."),
+                io.String.Input(
+                    "prompt",
+                    default="face",
+                    tooltip=(
+                        "What to find, in a few words. Several things: full stops between them, as in face . hair;"
+                        " their masks are joined."
+                    ),
+                ),
+                io.Combo.Input(
+                    "detector",
+                    options=finding.DETECTORS.names(),
+                    tooltip=(
+                        "GroundingDINO: a file or folder in models/grounding-dino. Those with [groundingdino-py] run"
+                        " through that package, if you have it."
+                    ),
+                ),
+                io.Combo.Input(
+                    "segmenter",
+                    options=finding.SEGMENTERS.names(),
+                    tooltip=(
+                        "SAM: a file or folder in models/sams. vit_b is quick, vit_h the best. "
+                        "Those with [segment-anything] run through that package, if you have it."
+                    ),
+                ),
+                io.Float.Input(
+                    "box_threshold",
+                    default=0.3,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip=(
+                        "How sure the detector must be. Lower it if nothing is found, raise it if wrong things are; the"
+                        " overlay shows the scores."
+                    ),
+                ),
+                io.Float.Input(
+                    "text_threshold",
+                    default=0.25,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip=(
+                        "How sure a word must be to appear in the overlay's labels. The mask does not depend on it."
+                    ),
+                ),
+                io.Combo.Input(
+                    "select",
+                    options=["best", "all", "largest"],
+                    default="best",
+                    tooltip=(
+                        "Which of several finds to take, for each thing in the prompt: the surest, the one with the"
+                        " largest box, or all of them."
+                    ),
+                ),
+                io.Combo.Input(
+                    "on_missing",
+                    options=["error", "empty", "full"],
+                    default="error",
+                    tooltip=(
+                        "For a picture in which nothing is found: stop and say so, an empty mask, or a mask of the"
+                        " whole picture."
+                    ),
+                ),
+                io.Int.Input(
+                    "grow",
+                    default=0,
+                    min=-512,
+                    max=512,
+                    tooltip="Grows the mask by this many pixels in every direction; negative shrinks it.",
+                ),
+                io.Int.Input(
+                    "feather", default=0, min=0, max=512, tooltip="Softens the mask's edge over about this many pixels."
+                ),
+                io.Boolean.Input(
+                    "keep_loaded",
+                    default=False,
+                    tooltip=(
+                        "Keep detector and segmenter in memory for the next run; the host may still take them off its"
+                        " device. Off: both are freed as soon as they are done."
+                    ),
+                ),
             ],
             outputs=[
-                io.Mask.Output("mask", display_name="mask", tooltip="One for each picture, at its size; 1 is what was found."),
-                io.Image.Output("overlay", display_name="overlay", tooltip="The pictures with the mask tinted, boxes, labels and scores; grey ones were not selected."),
-                io.String.Output("detections", display_name="detections", tooltip="Everything that was found, as JSON: box, score, label, and whether it was selected."),
+                io.Mask.Output(
+                    "mask", display_name="mask", tooltip="One for each picture, at its size; 1 is what was found."
+                ),
+                io.Image.Output(
+                    "overlay",
+                    display_name="overlay",
+                    tooltip="The pictures with the mask tinted, boxes, labels and scores; grey ones were not selected.",
+                ),
+                io.String.Output(
+                    "detections",
+                    display_name="detections",
+                    tooltip="Everything that was found, as JSON: box, score, label, and whether it was selected.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def validate_inputs(cls, detector: str | None = None, segmenter: str | None = None, input_types: Any = None) -> bool:
-        """Leaves the files to `execute`, which says how to get one that is missing; the host would say it once for each of these arguments."""
+    def validate_inputs(
+        cls, detector: str | None = None, segmenter: str | None = None, input_types: Any = None
+    ) -> bool:
+        """Leaves the files to `execute`, which says how to get one that is missing; the host would say it once for each
+        of these arguments."""
         return True
 
     @classmethod
@@ -63,8 +149,22 @@ class MaskFromPrompt(io.ComfyNode):
         return f"{finding.DETECTORS.stamp(detector)} {finding.SEGMENTERS.stamp(segmenter)}"
 
     @classmethod
-    def execute(cls, image: Any, prompt: str, detector: str, segmenter: str, box_threshold: float, text_threshold: float, select: finding.Select,
-                on_missing: finding.OnMissing, grow: int, feather: int, keep_loaded: bool) -> io.NodeOutput:
-        wanted = finding.Wanted(prompt, detector, segmenter, box_threshold, text_threshold, select, on_missing, grow, feather)
+    def execute(
+        cls,
+        image: Any,
+        prompt: str,
+        detector: str,
+        segmenter: str,
+        box_threshold: float,
+        text_threshold: float,
+        select: finding.Select,
+        on_missing: finding.OnMissing,
+        grow: int,
+        feather: int,
+        keep_loaded: bool,
+    ) -> io.NodeOutput:
+        wanted = finding.Wanted(
+            prompt, detector, segmenter, box_threshold, text_threshold, select, on_missing, grow, feather
+        )
         found = finding.find(image, wanted, keep_loaded, node_id(cls))
         return io.NodeOutput(found.masks, found.overlays, found.report, ui=ui.PreviewImage(found.overlays, cls=cls))

@@ -1,9 +1,11 @@
-"""Writes into saved pictures which concepts made them: name, hash and strengths, beside the workflow that the host puts there.
+"""Writes into saved pictures which concepts made them: name, hash and strengths, beside the workflow that the host puts
+there.
 
-The host's savers write every entry of `extra_pnginfo` into the file. The nodes that apply a concept add theirs when they
-run. One whose result the host still has does not run again, so what it said is remembered by what its part of the graph
-says, and put back as soon as such a graph is queued.
+The host's savers write every entry of `extra_pnginfo` into the file. The nodes that apply a concept add theirs when
+they run. One whose result the host still has does not run again, so what it said is remembered by what its part of the
+graph says, and put back as soon as such a graph is queued.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -26,8 +28,15 @@ _lock = threading.Lock()  # graphs are queued in the server's thread and run in 
 
 def facts_of(concept: Concept, name: str, strength_model: float, strength_clip: float) -> dict[str, Any]:
     """What a picture tells of one concept."""
-    return {"name": name, "class_word": concept.class_word, "hash": concept.fingerprint(), "stage": concept.stage, "base_model": concept.base_model,
-            "strength_model": strength_model, "strength_clip": strength_clip}
+    return {
+        "name": name,
+        "class_word": concept.class_word,
+        "hash": concept.fingerprint(),
+        "stage": concept.stage,
+        "base_model": concept.base_model,
+        "strength_model": strength_model,
+        "strength_clip": strength_clip,
+    }
 
 
 def tell(hidden: Any, facts: dict[str, Any]) -> None:
@@ -50,7 +59,8 @@ def tell(hidden: Any, facts: dict[str, Any]) -> None:
 
 
 def annotate(request: dict[str, Any]) -> dict[str, Any]:
-    """The host's on-prompt handler: makes room in `extra_pnginfo`, and puts in what is remembered of the graph's concepts.
+    """The host's on-prompt handler: makes room in `extra_pnginfo`, and puts in what is remembered of the graph's
+    concepts.
 
     A graph without concepts is left as it is.
     """
@@ -87,7 +97,10 @@ def signature(prompt: Mapping[str, Any], node: str) -> str:
         if key in above or not isinstance(entry, Mapping):
             return "?"  # a loop or a missing node: the host will refuse it
         inputs = entry.get("inputs") or {}
-        said = {name: [of(str(value[0]), above | {key}), value[1]] if _is_link(value, prompt) else _plain(value) for name, value in inputs.items()}
+        said = {
+            name: [of(str(value[0]), above | {key}), value[1]] if _is_link(value, prompt) else _plain(value)
+            for name, value in inputs.items()
+        }
         text = json.dumps([entry.get("class_type"), said], sort_keys=True, default=str)
         known[key] = hashlib.sha256(text.encode()).hexdigest()
         return known[key]
@@ -100,7 +113,8 @@ def _is_link(value: Any, prompt: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A number however it was sent: the page sends 1 for 1.0, and the host turns it, or "1", into the input's own type before it runs."""
+    """A number however it was sent: the page sends 1 for 1.0, and the host turns it, or "1", into the input's own type
+    before it runs."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return value
     if isinstance(value, float):

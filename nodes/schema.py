@@ -2,6 +2,7 @@
 
 Inputs appended after a release are `optional`: a graph saved before them must still pass the host's validation.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -19,7 +20,8 @@ ConceptSocket = io.Custom("SIS_CONCEPT")
 """A `concept.data.Concept`: embedding, LoRA, picture, mask, class word and settings of one learned concept."""
 
 InversionSocket = io.Custom("SIS_INVERSION")
-"""An `inversion.data.Inversion`: noise latents, unconditional embeddings, schedule and guidance scale of one inverted batch."""
+"""An `inversion.data.Inversion`: noise latents, unconditional embeddings, schedule and guidance scale of one inverted
+batch."""
 
 LossSocket = io.Custom("LOSS_MAP")
 """The host's own type: {"loss": [float, …]}, one number a step; ours has each term beside it."""
@@ -54,4 +56,8 @@ def place(cls: Any) -> Place:
     workflow = getattr(getattr(cls, "hidden", None), "extra_pnginfo", None)
     workflow = workflow.get("workflow") if isinstance(workflow, dict) else None
     context = get_executing_context()
-    return Place(node_id(cls), workflow.get("id") if isinstance(workflow, dict) else None, None if context is None else context.prompt_id)
+    return Place(
+        node_id(cls),
+        workflow.get("id") if isinstance(workflow, dict) else None,
+        None if context is None else context.prompt_id,
+    )

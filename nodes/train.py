@@ -1,4 +1,5 @@
 """SingleInsert's two training nodes."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -18,13 +19,40 @@ CHECKPOINTING = ["auto", "on", "off"]
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
     return [
-        io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=False, tooltip=seed_tooltip),
-        advanced(io.Combo.Input("precision", options=PRECISIONS, default="auto",
-                                tooltip="The number format that the model computes in. auto keeps the model's own; choose fp32 if the loss becomes NaN.")),
-        advanced(io.Combo.Input("gradient_checkpointing", options=CHECKPOINTING, default="auto",
-                                tooltip="Saves memory by computing parts twice. auto switches it on only when memory runs short; the result is the same.")),
-        advanced(io.Int.Input("preview_every", default=0, min=0, max=1000,
-                              tooltip="Shows a rough picture of what the model sees every so many steps. 0 shows none.")),
+        io.Int.Input(
+            "seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=False, tooltip=seed_tooltip
+        ),
+        advanced(
+            io.Combo.Input(
+                "precision",
+                options=PRECISIONS,
+                default="auto",
+                tooltip=(
+                    "The number format that the model computes in. auto keeps the model's own; choose fp32 if the loss"
+                    " becomes NaN."
+                ),
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "gradient_checkpointing",
+                options=CHECKPOINTING,
+                default="auto",
+                tooltip=(
+                    "Saves memory by computing parts twice. auto switches it on only when memory runs short; the result"
+                    " is the same."
+                ),
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "preview_every",
+                default=0,
+                min=0,
+                max=1000,
+                tooltip="Shows a rough picture of what the model sees every so many steps. 0 shows none.",
+            )
+        ),
     ]
 
 
@@ -39,50 +67,165 @@ class TrainStage1(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["singleinsert", "textual inversion", "learn concept", "train embedding"],
             has_intermediate_output=True,  # hosts that know it send the picture again when the result is reused
-            description="Learns a new word for the subject of one picture. The model itself is not changed. Use the concept as it is with Apply Concept, "
-                        "or pass it to Stage II for a closer likeness.",
+            description=(
+                "Learns a new word for the subject of one picture. The model itself is not changed. Use the concept as"
+                " it is with Apply Concept, or pass it to Stage II for a closer likeness."
+            ),
             inputs=[
-                io.Model.Input("model", tooltip="An SD 1.4 or 1.5 checkpoint, or any finetune of one. Best: the one that you will make pictures with."),
+                io.Model.Input(
+                    "model",
+                    tooltip=(
+                        "An SD 1.4 or 1.5 checkpoint, or any finetune of one. Best: the one that you will make pictures"
+                        " with."
+                    ),
+                ),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 io.Vae.Input("vae", tooltip="The same checkpoint's VAE."),
-                io.Image.Input("image", tooltip="One picture that shows the subject well. If it is not square it is cropped over the subject."),
-                io.Mask.Input("mask", tooltip="White where the subject is. Everything outside is left free for your prompts."),
-                io.String.Input("class_word", default="face",
-                                tooltip="What kind of thing the subject is, in a word or two: face, dog, teapot. You will write it after the concept's name in prompts."),
-                io.Int.Input("steps", default=50, min=0, max=10000,
-                             tooltip="How long to learn. 50 is the paper's; more helps with `encoder` none, too many tie the subject to its pose."),
-                io.Int.Input("batch_size", default=16, min=1, max=256,
-                             tooltip="Samples a step. 16 is the paper's. If memory is short it is split by itself, with the same result."),
-                io.Float.Input("learning_rate", default=1e-4, min=0.0, max=1.0, step=1e-6, round=False,
-                               tooltip="How big the steps are. 0.0001 suits the two image encoders; `encoder` none wants about 0.005."),
-                io.Float.Input("background_weight", default=1.0, min=0.0, max=100.0, step=0.05,
-                               tooltip="Gamma. Raise it if the picture's own background shows up in new pictures, lower it if the likeness is weak."),
-                io.Combo.Input("encoder", options=["vit_b32", "cnn", "none"], default="vit_b32",
-                               tooltip="What finds the word. vit_b32 is the paper's (88 M parameters), cnn is lighter (11.6 M), none trains the word itself, more slowly."),
+                io.Image.Input(
+                    "image",
+                    tooltip=(
+                        "One picture that shows the subject well. If it is not square it is cropped over the subject."
+                    ),
+                ),
+                io.Mask.Input(
+                    "mask", tooltip="White where the subject is. Everything outside is left free for your prompts."
+                ),
+                io.String.Input(
+                    "class_word",
+                    default="face",
+                    tooltip=(
+                        "What kind of thing the subject is, in a word or two: face, dog, teapot. You will write it"
+                        " after the concept's name in prompts."
+                    ),
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=50,
+                    min=0,
+                    max=10000,
+                    tooltip=(
+                        "How long to learn. 50 is the paper's; more helps with `encoder` none, too many tie the subject"
+                        " to its pose."
+                    ),
+                ),
+                io.Int.Input(
+                    "batch_size",
+                    default=16,
+                    min=1,
+                    max=256,
+                    tooltip=(
+                        "Samples a step. 16 is the paper's. If memory is short it is split by itself, with the same"
+                        " result."
+                    ),
+                ),
+                io.Float.Input(
+                    "learning_rate",
+                    default=1e-4,
+                    min=0.0,
+                    max=1.0,
+                    step=1e-6,
+                    round=False,
+                    tooltip=(
+                        "How big the steps are. 0.0001 suits the two image encoders; `encoder` none wants about 0.005."
+                    ),
+                ),
+                io.Float.Input(
+                    "background_weight",
+                    default=1.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.05,
+                    tooltip=(
+                        "Gamma. Raise it if the picture's own background shows up in new pictures, lower it if the"
+                        " likeness is weak."
+                    ),
+                ),
+                io.Combo.Input(
+                    "encoder",
+                    options=["vit_b32", "cnn", "none"],
+                    default="vit_b32",
+                    tooltip=(
+                        "What finds the word. vit_b32 is the paper's (88 M parameters), cnn is lighter (11.6 M), none"
+                        " trains the word itself, more slowly."
+                    ),
+                ),
                 *_shared_inputs("Fixes every random choice: the same seed gives the same concept."),
-                advanced(io.Int.Input("resolution", optional=True, default=512, min=64, max=2048, step=64,
-                                      tooltip="Pictures larger than this are reduced before training; smaller ones stay as they are. 512 is what SD 1.5 was made for.")),
+                advanced(
+                    io.Int.Input(
+                        "resolution",
+                        optional=True,
+                        default=512,
+                        min=64,
+                        max=2048,
+                        step=64,
+                        tooltip=(
+                            "Pictures larger than this are reduced before training; smaller ones stay as they are. 512"
+                            " is what SD 1.5 was made for."
+                        ),
+                    )
+                ),
             ],
             outputs=[
-                ConceptSocket.Output("concept", display_name="concept", tooltip="The learned concept, with its picture and mask: to Stage II, Save Concept or Apply Concept."),
+                ConceptSocket.Output(
+                    "concept",
+                    display_name="concept",
+                    tooltip=(
+                        "The learned concept, with its picture and mask: to Stage II, Save Concept or Apply Concept."
+                    ),
+                ),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
             ],
             hidden=LIVE,
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, class_word: str, steps: int, batch_size: int, learning_rate: float,
-                background_weight: float, encoder: str, seed: int, precision: str, gradient_checkpointing: str, preview_every: int,
-                resolution: int = 512) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        clip: Any,
+        vae: Any,
+        image: Any,
+        mask: Any,
+        class_word: str,
+        steps: int,
+        batch_size: int,
+        learning_rate: float,
+        background_weight: float,
+        encoder: str,
+        seed: int,
+        precision: str,
+        gradient_checkpointing: str,
+        preview_every: int,
+        resolution: int = 512,
+    ) -> io.NodeOutput:
         settings = Stage1Settings(
-            class_word=class_word, steps=steps, batch_size=batch_size, learning_rate=learning_rate, background_weight=background_weight, encoder=encoder,
-            seed=seed, precision=precision, gradient_checkpointing=gradient_checkpointing, preview_every=preview_every, resolution=resolution)
+            class_word=class_word,
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            background_weight=background_weight,
+            encoder=encoder,
+            seed=seed,
+            precision=precision,
+            gradient_checkpointing=gradient_checkpointing,
+            preview_every=preview_every,
+            resolution=resolution,
+        )
         with LiveRun("stage1", place(cls)) as live:
             picture, result = learning.stage1(model, clip, vae, image, mask, settings, live)
         concept = Concept(
-            embedding=result.embedding, class_word=settings.class_word, lora={}, picture=picture.picture, mask=picture.mask, stage=1,
-            settings={"stage1": settings.to_dict()}, losses={"stage1": result.losses}, base_model=fingerprint(model),
-            encoder_state=result.encoder_state, name=None)
+            embedding=result.embedding,
+            class_word=settings.class_word,
+            lora={},
+            picture=picture.picture,
+            mask=picture.mask,
+            stage=1,
+            settings={"stage1": settings.to_dict()},
+            losses={"stage1": result.losses},
+            base_model=fingerprint(model),
+            encoder_state=result.encoder_state,
+            name=None,
+        )
         shown = live.ui()
         if not settings.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
             shown |= ui.PreviewImage(mask_picture(picture.picture, picture.mask), cls=cls).as_dict()
@@ -99,29 +242,96 @@ class TrainStage2(io.ComfyNode):
             display_name="SingleInsert Train Stage II",
             category=CATEGORY,
             search_aliases=["singleinsert", "dreambooth", "train lora", "finetune"],
-            description="Makes a concept of Stage I look more like its picture, with a small LoRA on the model and its text encoder. "
-                        "The picture, mask and class word come with the concept.",
+            description=(
+                "Makes a concept of Stage I look more like its picture, with a small LoRA on the model and its text"
+                " encoder. The picture, mask and class word come with the concept."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="The MODEL that Stage I was trained on, without the concept applied."),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 io.Vae.Input("vae", tooltip="The same checkpoint's VAE."),
-                ConceptSocket.Input("concept", tooltip="A concept from Stage I or Load Concept. One from Stage II is trained further."),
-                io.Int.Input("steps", default=100, min=0, max=10000, tooltip="How long to tune. 100 is the paper's; fewer keep more freedom, more bring more likeness."),
-                io.Int.Input("batch_size", default=4, min=1, max=256,
-                             tooltip="Samples a step. 4 is the paper's. If memory is short it is split by itself, with the same result."),
-                io.Float.Input("learning_rate", default=5e-5, min=0.0, max=1.0, step=1e-6, round=False, tooltip="How big the steps are. 0.00005 is the paper's."),
-                io.Float.Input("background_weight", default=1.0, min=0.0, max=100.0, step=0.05,
-                               tooltip="Gamma. Raise it if the picture's own background shows up in new pictures."),
-                io.Float.Input("semantic_weight", default=1.0, min=0.0, max=100.0, step=0.05,
-                               tooltip="Eta. Keeps the class word's own meaning: raise it if every face (or dog, …) begins to look like the subject."),
-                io.Int.Input("rank", default=4, min=1, max=128, tooltip="The LoRA's size. 4 is the paper's and enough for most subjects."),
-                io.Boolean.Input("train_text_encoder", default=True, tooltip="Also tune the text encoder, as the paper does. Off keeps prompts' meaning untouched."),
-                *_shared_inputs("Fixes every random choice, the LoRA's start included: the same seed gives the same concept."),
-                advanced(io.Combo.Input("class_text_encoder", optional=True, options=["tuned", "frozen"], default="tuned",
-                                        tooltip="Which text encoder reads the class word for the frozen model's target: tuned is the paper's, frozen holds the word stiller.")),
+                ConceptSocket.Input(
+                    "concept", tooltip="A concept from Stage I or Load Concept. One from Stage II is trained further."
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=100,
+                    min=0,
+                    max=10000,
+                    tooltip="How long to tune. 100 is the paper's; fewer keep more freedom, more bring more likeness.",
+                ),
+                io.Int.Input(
+                    "batch_size",
+                    default=4,
+                    min=1,
+                    max=256,
+                    tooltip=(
+                        "Samples a step. 4 is the paper's. If memory is short it is split by itself, with the same"
+                        " result."
+                    ),
+                ),
+                io.Float.Input(
+                    "learning_rate",
+                    default=5e-5,
+                    min=0.0,
+                    max=1.0,
+                    step=1e-6,
+                    round=False,
+                    tooltip="How big the steps are. 0.00005 is the paper's.",
+                ),
+                io.Float.Input(
+                    "background_weight",
+                    default=1.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.05,
+                    tooltip="Gamma. Raise it if the picture's own background shows up in new pictures.",
+                ),
+                io.Float.Input(
+                    "semantic_weight",
+                    default=1.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.05,
+                    tooltip=(
+                        "Eta. Keeps the class word's own meaning: raise it if every face (or dog, …) begins to look"
+                        " like the subject."
+                    ),
+                ),
+                io.Int.Input(
+                    "rank",
+                    default=4,
+                    min=1,
+                    max=128,
+                    tooltip="The LoRA's size. 4 is the paper's and enough for most subjects.",
+                ),
+                io.Boolean.Input(
+                    "train_text_encoder",
+                    default=True,
+                    tooltip="Also tune the text encoder, as the paper does. Off keeps prompts' meaning untouched.",
+                ),
+                *_shared_inputs(
+                    "Fixes every random choice, the LoRA's start included: the same seed gives the same concept."
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "class_text_encoder",
+                        optional=True,
+                        options=["tuned", "frozen"],
+                        default="tuned",
+                        tooltip=(
+                            "Which text encoder reads the class word for the frozen model's target: tuned is the"
+                            " paper's, frozen holds the word stiller."
+                        ),
+                    )
+                ),
             ],
             outputs=[
-                ConceptSocket.Output("tuned_concept", display_name="concept", tooltip="The tuned concept: to Save Concept or Apply Concept."),
+                ConceptSocket.Output(
+                    "tuned_concept",
+                    display_name="concept",
+                    tooltip="The tuned concept: to Save Concept or Apply Concept.",
+                ),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
                 LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take one."),
             ],
@@ -129,13 +339,41 @@ class TrainStage2(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, vae: Any, concept: Concept, steps: int, batch_size: int, learning_rate: float, background_weight: float,
-                semantic_weight: float, rank: int, train_text_encoder: bool, seed: int, precision: str, gradient_checkpointing: str, preview_every: int,
-                class_text_encoder: str = "tuned") -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        clip: Any,
+        vae: Any,
+        concept: Concept,
+        steps: int,
+        batch_size: int,
+        learning_rate: float,
+        background_weight: float,
+        semantic_weight: float,
+        rank: int,
+        train_text_encoder: bool,
+        seed: int,
+        precision: str,
+        gradient_checkpointing: str,
+        preview_every: int,
+        class_text_encoder: str = "tuned",
+    ) -> io.NodeOutput:
         settings = Stage2Settings(
-            steps=steps, batch_size=batch_size, learning_rate=learning_rate, background_weight=background_weight, semantic_weight=semantic_weight, rank=rank,
-            train_text_encoder=train_text_encoder, class_text_encoder=class_text_encoder, seed=seed, precision=precision,
-            gradient_checkpointing=gradient_checkpointing, preview_every=preview_every)
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            background_weight=background_weight,
+            semantic_weight=semantic_weight,
+            rank=rank,
+            train_text_encoder=train_text_encoder,
+            class_text_encoder=class_text_encoder,
+            seed=seed,
+            precision=precision,
+            gradient_checkpointing=gradient_checkpointing,
+            preview_every=preview_every,
+        )
         with LiveRun("stage2", place(cls)) as live:
             result = learning.stage2(model, clip, vae, concept, settings, live)
-        return io.NodeOutput(learning.tuned_concept(concept, settings, result), result.losses, result.lora, ui=live.ui())
+        return io.NodeOutput(
+            learning.tuned_concept(concept, settings, result), result.losses, result.lora, ui=live.ui()
+        )

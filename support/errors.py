@@ -1,4 +1,5 @@
 """The one kind of error that an artist is meant to read."""
+
 from __future__ import annotations
 
 

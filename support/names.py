@@ -1,4 +1,5 @@
 """Names of concepts and inversions. A name is a file name and a word in prompts, so it must be safe as both."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,6 @@
-"""Reads safetensors files of unknown origin: the header alone, or all of it. Nothing here ever runs a file's content."""
+"""Reads safetensors files of unknown origin: the header alone, or all of it. Nothing here ever runs a file's
+content."""
+
 from __future__ import annotations
 
 import json
@@ -17,8 +19,17 @@ from .errors import InputError
 LONGEST_HEADER = 100_000_000  # the format's own limit
 CHOOSE = "choose a file that Save Concept or Save Inversion wrote"
 FOREIGN = (
-    (rb"PK\x03\x04", "a zip archive, as torch.save writes it, renamed to .safetensors; such files can run code when opened, so it was not loaded"),
-    (rb"\x80[\x00-\x08]|c[\w.]+\n[\w.]+\n|\([lditc0-9]", "a Python pickle renamed to .safetensors; such files can run code when opened, so it was not loaded"),
+    (
+        rb"PK\x03\x04",
+        (
+            "a zip archive, as torch.save writes it, renamed to .safetensors; such files can run code when opened, so"
+            " it was not loaded"
+        ),
+    ),
+    (
+        rb"\x80[\x00-\x08]|c[\w.]+\n[\w.]+\n|\([lditc0-9]",
+        "a Python pickle renamed to .safetensors; such files can run code when opened, so it was not loaded",
+    ),
     (rb"version https://git-lfs", "a pointer that Git LFS left in place of the file; download the file itself"),
     (rb"\s*<", "a web page, not the file that was to be downloaded"),
 )
@@ -115,4 +126,7 @@ def _last_byte(entry: dict[str, Any]) -> int:
 
 
 def _cut_short(path: Path, expected: int, size: int) -> InputError:
-    return InputError(f"{path.name} is cut short (at least {expected:,} bytes expected, {size:,} there): copy or download it again, or {CHOOSE}.")
+    return InputError(
+        f"{path.name} is cut short (at least {expected:,} bytes expected, {size:,} there): copy or download it again,"
+        f" or {CHOOSE}."
+    )

@@ -1,4 +1,5 @@
 """Writes a new safetensors file completely or not at all, and never over another."""
+
 from __future__ import annotations
 
 import contextlib
@@ -32,7 +33,9 @@ def write_new(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: 
     Raises: FileTaken when the path exists; InputError when the disk is full or the folder cannot be written.
     """
     # Serialised in memory, a few megabytes, so that every failure of the disk comes as an OSError with its number.
-    payload = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata))
+    payload = save(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata)
+    )
     temporary = path.parent / f".{path.stem[:40]}.{secrets.token_hex(6)}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ Imports in tests: `from single_image_studio.losses import …` for the pack, `fr
 `from devtools import …` for what is around it. The root itself is kept off sys.path, since the pack's `nodes` package
 would hide the host's module of the same name.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -21,7 +22,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 def _load_package(name: str, folder: pathlib.Path) -> ModuleType:
     """Makes `folder` importable as the package `name`, wherever it lies and whatever it is called."""
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
@@ -100,7 +103,9 @@ def demo_model(loaded_demo_model: Models) -> Models:
 @pytest.fixture(scope="session")
 def real_host() -> Host:
     """The ComfyUI under test and the Python that runs it, for tests that start servers of their own."""
-    return Host(pathlib.Path(sys.executable), hosting.host_path(), ours=hosting.host_path() == ROOT / ".host" / "comfyui")
+    return Host(
+        pathlib.Path(sys.executable), hosting.host_path(), ours=hosting.host_path() == ROOT / ".host" / "comfyui"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 """The house's rooms and who may use whom, read from the imports; and that no file is out of bounds."""
+
 from __future__ import annotations
 
 import ast
@@ -17,9 +18,19 @@ MAY_USE = {
     **dict.fromkeys(MIDDLE, LOWER),
     "nodes": LOWER | MIDDLE,
 }
-HOST_MODULES = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "latent_preview", "server", "execution", "node_helpers"}
+HOST_MODULES = {
+    "comfy",
+    "comfy_api",
+    "comfy_extras",
+    "folder_paths",
+    "latent_preview",
+    "server",
+    "execution",
+    "node_helpers",
+}
 MATHS = {"losses", "diffusion", "inversion", "concept"}
-KNOWS_TRANSFORMERS = {"transformers_api.py", "packages.py"}  # one place for the host's versions of it, one for the programs built on it
+# one place for the host's versions of it, one for the programs built on it
+KNOWS_TRANSFORMERS = {"transformers_api.py", "packages.py"}
 LIBRARIES = {"torch", "torchvision", "numpy", "PIL", "safetensors"}
 
 
@@ -42,18 +53,26 @@ def test_imports_go_one_way(path: pathlib.Path) -> None:
     for level, module in imports(path):
         if level > len(inner):  # out of this room
             other = module.split(".")[0]
-            assert other in MAY_USE[room], f"{path.name} imports {other}, and {room} may only use {sorted(MAY_USE[room])}"
+            assert other in MAY_USE[room], (
+                f"{path.name} imports {other}, and {room} may only use {sorted(MAY_USE[room])}"
+            )
         elif level == 0:
             top = module.split(".")[0]
-            assert top not in MAY_USE, f"{path.name} imports {module} absolutely: the pack has no fixed name, use a relative import"
+            assert top not in MAY_USE, (
+                f"{path.name} imports {module} absolutely: the pack has no fixed name, use a relative import"
+            )
             if top in HOST_MODULES:
                 assert room in {"host", "nodes"}, f"{path.name} imports {top}: only host and nodes know ComfyUI"
             if top == "transformers":
-                assert path.name in KNOWS_TRANSFORMERS, f"{path.name} imports transformers: its versions are told apart in {sorted(KNOWS_TRANSFORMERS)} only"
+                assert path.name in KNOWS_TRANSFORMERS, (
+                    f"{path.name} imports transformers: its versions are told apart in {sorted(KNOWS_TRANSFORMERS)} only"
+                )
             if room in MATHS:
                 import sys
 
-                assert top in LIBRARIES or top in sys.stdlib_module_names, f"{path.name} imports {top}: {room} needs only {sorted(LIBRARIES)}"
+                assert top in LIBRARIES or top in sys.stdlib_module_names, (
+                    f"{path.name} imports {top}: {room} needs only {sorted(LIBRARIES)}"
+                )
 
 
 def test_there_is_something_to_read() -> None:
@@ -65,7 +84,18 @@ def test_nothing_is_evaluated_unpickled_or_installed(path: pathlib.Path) -> None
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            if name == "torch.load" and path.parent.name == "masking":  # original checkpoints are pickles: weights only, nothing else
-                assert "weights_only=True" in [ast.unparse(keyword) for keyword in node.keywords], f"{path.name}: torch.load that can run code"
+            # original checkpoints are pickles: weights only, nothing else
+            if name == "torch.load" and path.parent.name == "masking":
+                assert "weights_only=True" in [ast.unparse(keyword) for keyword in node.keywords], (
+                    f"{path.name}: torch.load that can run code"
+                )
                 continue
-            assert name not in {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system", "subprocess.run"}, f"{path.name}: {name}"
+            assert name not in {
+                "eval",
+                "exec",
+                "torch.load",
+                "pickle.load",
+                "pickle.loads",
+                "os.system",
+                "subprocess.run",
+            }, f"{path.name}: {name}"

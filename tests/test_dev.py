@@ -1,4 +1,5 @@
 """dev.py's own parts: no network, no server, nothing installed."""
+
 from __future__ import annotations
 
 import json
@@ -50,7 +51,9 @@ def test_commands_and_their_defaults() -> None:
     assert (options.port, options.comfyui, options.python) == (9000, "/c", "/p")
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["demo", "no-such-demo"], ["where", "--nonsense"], ["serve", "--port", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["unknown"], ["demo", "no-such-demo"], ["where", "--nonsense"], ["serve", "--port", "x"]]
+)
 def test_wrong_arguments_end_with_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
@@ -72,7 +75,9 @@ def test_arguments_of_pytest_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
     assert seen == [["-k", "losses", "-x"]]
 
 
-def test_a_problem_is_one_sentence_and_no_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_problem_is_one_sentence_and_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(*_: object) -> Host:
         raise DevError("make room")
 
@@ -85,7 +90,8 @@ def test_a_problem_is_one_sentence_and_no_trace(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_where_prints_one_object_and_nothing_else(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(cli, "furnished_base", lambda _: tmp_path)
     cli.where(Host(pathlib.Path("p"), pathlib.Path("c"), ours=True))
     facts = json.loads(capsys.readouterr().out)
@@ -119,7 +125,9 @@ def fake_python(path: pathlib.Path) -> pathlib.Path:
 def test_own_comfyui_from_the_environment_or_the_option(tmp_path: pathlib.Path) -> None:
     first, second = fake_comfyui(tmp_path / "first"), fake_comfyui(tmp_path / "second")
     assert environment.choose_host(None, None, {"COMFYUI_PATH": str(first)}).comfyui == first
-    assert environment.choose_host(str(second), None, {"COMFYUI_PATH": str(first)}) == Host(pathlib.Path(sys.executable), second, ours=False)
+    assert environment.choose_host(str(second), None, {"COMFYUI_PATH": str(first)}) == Host(
+        pathlib.Path(sys.executable), second, ours=False
+    )
 
 
 def test_python_of_own_comfyui_in_order(tmp_path: pathlib.Path) -> None:
@@ -209,7 +217,9 @@ def test_set_up_runs_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     assert setup.calls == ["install", "install"]
 
 
-def test_an_environment_that_pip_was_cut_off_in_is_made_anew(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_pip_was_cut_off_in_is_made_anew(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setup, root = FakeSetup(monkeypatch), fresh_root(tmp_path)
 
     def cut_off(*arguments: Any) -> None:
@@ -243,7 +253,9 @@ def test_an_environment_that_pip_failed_in_is_kept(tmp_path: pathlib.Path, monke
     assert setup.calls == ["install", "install"]
 
 
-def test_too_little_disk_is_said_before_anything_is_made(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_is_said_before_anything_is_made(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(installation.shutil, "disk_usage", lambda _: DiskUsage(10**12, 10**12, 10**9))
     with pytest.raises(DevError, match=r"needs \d GB of free disk and .* has 1\.0 GB: make room"):
         installation.make_venv(tmp_path / ".venv")
@@ -257,13 +269,22 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: pathlib.Path, m
         installation.make_venv(tmp_path / ".venv")
 
 
-@pytest.mark.parametrize(("output", "reason"), [
-    ("NewConnectionError: Failed to establish a new connection: [Errno -3]", "cannot be reached: check the network"),
-    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
-    ("WARNING: Retrying after NewConnectionError\nERROR: No matching distribution found for torch", "cannot be reached"),
-    ("ERROR: No matching distribution found for torch==9", "not to be had for this Python"),
-    ("ERROR: something new", "pip failed.\n  ERROR: something new"),
-])
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (
+            "NewConnectionError: Failed to establish a new connection: [Errno -3]",
+            "cannot be reached: check the network",
+        ),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
+        (
+            "WARNING: Retrying after NewConnectionError\nERROR: No matching distribution found for torch",
+            "cannot be reached",
+        ),
+        ("ERROR: No matching distribution found for torch==9", "not to be had for this Python"),
+        ("ERROR: something new", "pip failed.\n  ERROR: something new"),
+    ],
+)
 def test_failures_of_pip_are_explained(output: str, reason: str) -> None:
     assert reason in installation.explain_pip_failure(output)
 
@@ -291,15 +312,23 @@ def make_wheel(path: pathlib.Path, names: list[str], mode: int = 0o644) -> pathl
 
 
 def test_unpacking_takes_one_folder_and_replaces_it(tmp_path: pathlib.Path) -> None:
-    wheel = make_wheel(tmp_path / "a.whl", ["pkg/host/main.py", "pkg/host/sub/x.py", "pkg/host/drop.yaml", "pkg/other.py", "pkg/host2/y.py"])
+    wheel = make_wheel(
+        tmp_path / "a.whl",
+        ["pkg/host/main.py", "pkg/host/sub/x.py", "pkg/host/drop.yaml", "pkg/other.py", "pkg/host2/y.py"],
+    )
     place = tmp_path / "place" / "host"
     (place / "old").mkdir(parents=True)
     unpack.unpack_folder(wheel, "pkg/host/", place, drop=("drop.yaml",))
-    assert sorted(str(p.relative_to(place)) for p in place.rglob("*") if p.is_file()) == ["main.py", str(pathlib.Path("sub/x.py"))]
+    assert sorted(str(p.relative_to(place)) for p in place.rglob("*") if p.is_file()) == [
+        "main.py",
+        str(pathlib.Path("sub/x.py")),
+    ]
     assert list(place.parent.iterdir()) == [place]
 
 
-@pytest.mark.parametrize("name", ["pkg/host/../../evil.py", "pkg/host//etc/evil.py", "pkg/host/..\\evil.py", "pkg/host/C:evil.py"])
+@pytest.mark.parametrize(
+    "name", ["pkg/host/../../evil.py", "pkg/host//etc/evil.py", "pkg/host/..\\evil.py", "pkg/host/C:evil.py"]
+)
 def test_unpacking_refuses_paths_that_leave_the_folder(tmp_path: pathlib.Path, name: str) -> None:
     wheel = make_wheel(tmp_path / "a.whl", ["pkg/host/main.py", name])
     place = tmp_path / "place" / "host"
@@ -333,17 +362,31 @@ def test_damaged_or_wrong_wheels_are_named(tmp_path: pathlib.Path) -> None:
 
 
 def small_root(folder: pathlib.Path) -> pathlib.Path:
-    masking = [f"demo/weights/{folder}/{name}" for folder in base_folder.MASKING for name in ("config.json", "model.safetensors")]
-    for name in ("demo/host_extension/__init__.py", "demo/weights/sis_demo_sd15.safetensors", *masking, "demo/concepts/heart.png", "__init__.py", ".venv/big"):
+    masking = [
+        f"demo/weights/{folder}/{name}"
+        for folder in base_folder.MASKING
+        for name in ("config.json", "model.safetensors")
+    ]
+    for name in (
+        "demo/host_extension/__init__.py",
+        "demo/weights/sis_demo_sd15.safetensors",
+        *masking,
+        "demo/concepts/heart.png",
+        "__init__.py",
+        ".venv/big",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     return folder
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_base_directory_is_furnished_and_refreshed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+def test_a_base_directory_is_furnished_and_refreshed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
     root, base = small_root(tmp_path / "root"), tmp_path / "base"
     if not links:
+
         def refuse(*_: object, **__: object) -> None:
             raise OSError("a required privilege is not held by the client")
 
@@ -370,8 +413,14 @@ def test_a_moved_project_gets_new_links(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "shown").resolve() == new.resolve()
 
 
-@pytest.mark.parametrize(("missing", "script"), [
-    ("sis_demo_sd15.safetensors", "train_model"), ("grounding-dino/sis_demo_dino", "train_detector"), ("sams/sis_demo_sam", "train_segmenter")])
+@pytest.mark.parametrize(
+    ("missing", "script"),
+    [
+        ("sis_demo_sd15.safetensors", "train_model"),
+        ("grounding-dino/sis_demo_dino", "train_detector"),
+        ("sams/sis_demo_sam", "train_segmenter"),
+    ],
+)
 def test_missing_weights_are_named(tmp_path: pathlib.Path, missing: str, script: str) -> None:
     root = small_root(tmp_path)
     base_folder.need_demo_model(root)
@@ -407,8 +456,10 @@ def test_a_host_that_dies_while_starting_shows_its_log(tmp_path: pathlib.Path) -
     (comfyui / "main.py").write_text("raise SystemExit('no such torch')")
     base = tmp_path / "base"
     base.mkdir()
-    with (pytest.raises(DevError, match=r"ended while starting \(code 1\)[\s\S]*no such torch"),
-          server.serving(Host(pathlib.Path(sys.executable), comfyui, ours=False), base)):
+    with (
+        pytest.raises(DevError, match=r"ended while starting \(code 1\)[\s\S]*no such torch"),
+        server.serving(Host(pathlib.Path(sys.executable), comfyui, ours=False), base),
+    ):
         pass
 
 
@@ -418,17 +469,22 @@ def test_a_host_that_dies_while_starting_shows_its_log(tmp_path: pathlib.Path) -
 def test_overrides_go_by_title_and_leave_the_original() -> None:
     original = workflow.load(learn.WORKFLOW)
     before = json.dumps(original)
-    changed = workflow.with_overrides(original, {"Sampler *": {"steps": 3}, "Sampler 2": {"steps": 4}, "Picture": {"image": "a.png"}})
+    changed = workflow.with_overrides(
+        original, {"Sampler *": {"steps": 3}, "Sampler 2": {"steps": 4}, "Picture": {"image": "a.png"}}
+    )
     steps = [changed[i]["inputs"]["steps"] for i in workflow.nodes_of(changed, "KSampler")]
     assert steps == [3, 4, 3, 3, 3, 3, 3, 3]
     assert json.dumps(original) == before
 
 
-@pytest.mark.parametrize(("overrides", "message"), [
-    ({"Nobody": {"steps": 1}}, "no node titled 'Nobody'"),
-    ({"Stage I": {"stepz": 1}}, "'Stage I' has no value 'stepz'"),
-    ({"Stage I": {"model": 1}}, "'Stage I' has no value 'model'"),
-])
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"Nobody": {"steps": 1}}, "no node titled 'Nobody'"),
+        ({"Stage I": {"stepz": 1}}, "'Stage I' has no value 'stepz'"),
+        ({"Stage I": {"model": 1}}, "'Stage I' has no value 'model'"),
+    ],
+)
 def test_overrides_that_fit_nothing_are_refused(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(DevError, match=message):
         workflow.with_overrides(workflow.load(learn.WORKFLOW), overrides)
@@ -444,7 +500,10 @@ def test_broken_workflows_are_named(tmp_path: pathlib.Path) -> None:
 
 def shipped_and_demo() -> list[Any]:
     shipped = workflow.load(learn.WORKFLOW)
-    return [pytest.param(shipped, id="shipped"), pytest.param(workflow.with_overrides(shipped, learn.settings().overrides), id="demo")]
+    return [
+        pytest.param(shipped, id="shipped"),
+        pytest.param(workflow.with_overrides(shipped, learn.settings().overrides), id="demo"),
+    ]
 
 
 @pytest.mark.parametrize("prompt", shipped_and_demo())
@@ -510,14 +569,18 @@ def test_old_results_go_and_a_persons_own_files_stay(tmp_path: pathlib.Path) -> 
     for name in ("prompt_1_1.png", "mask.png", "my_heart.safetensors", "notes.txt"):
         (tmp_path / name).touch()
     images = [{"prompt": "", "files": ["prompt_1_1.png"]}]
-    (tmp_path / "learn.json").write_text(json.dumps({"concept": "my_heart.safetensors", "found": ["mask.png"], "images": images}))
+    (tmp_path / "learn.json").write_text(
+        json.dumps({"concept": "my_heart.safetensors", "found": ["mask.png"], "images": images})
+    )
     learn.make_room(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_what_a_demo_leaves_is_the_mask_the_boxes_every_prompt_and_the_concept(tmp_path: pathlib.Path) -> None:
     prompt = workflow.with_overrides(workflow.load(learn.WORKFLOW), learn.settings().overrides)
-    shown = [node_id for kind in ("SaveImage", "PreviewImage", "MaskPreview") for node_id in workflow.nodes_of(prompt, kind)]
+    shown = [
+        node_id for kind in ("SaveImage", "PreviewImage", "MaskPreview") for node_id in workflow.nodes_of(prompt, kind)
+    ]
     entry = {"outputs": {node_id: {"images": [{"filename": node_id}]} for node_id in shown}}
     folder = tmp_path / "base" / "models" / "single_image_studio" / "concepts"
     folder.mkdir(parents=True)
@@ -529,7 +592,11 @@ def test_what_a_demo_leaves_is_the_mask_the_boxes_every_prompt_and_the_concept(t
 
     report = learn.collect(prompt, entry, Client(), tmp_path / "base", tmp_path)
     left = {workflow.title(prompt[path.read_text()]): path.name for path in tmp_path.glob("*.png")}
-    assert left == {"Found boxes": "overlay.png", "Found mask": "mask.png", **{f"Save {i}": f"prompt_{i}_1.png" for i in range(1, 9)}}
+    assert left == {
+        "Found boxes": "overlay.png",
+        "Found mask": "mask.png",
+        **{f"Save {i}": f"prompt_{i}_1.png" for i in range(1, 9)},
+    }
     learn.make_room(tmp_path)  # nothing to remove yet
     (tmp_path / "learn.json").write_text(json.dumps(report))
     learn.make_room(tmp_path)
@@ -543,7 +610,9 @@ def test_the_mask_of_the_demo_comes_from_its_picture_and_class_word() -> None:
     assert mask["inputs"]["prompt"] == by_title["Stage I"][1]["inputs"]["class_word"] == learn.settings().class_word
     assert mask["inputs"]["image"] == by_title["Stage I"][1]["inputs"]["image"] == [by_title["Picture"][0], 0]
     assert by_title["Stage I"][1]["inputs"]["mask"] == [mask_id, 0]
-    assert [f"grounding-dino/{mask['inputs']['detector']}", f"sams/{mask['inputs']['segmenter']}"] == list(base_folder.MASKING)
+    assert [f"grounding-dino/{mask['inputs']['detector']}", f"sams/{mask['inputs']['segmenter']}"] == list(
+        base_folder.MASKING
+    )
 
 
 def test_progress_is_a_line_a_node() -> None:
@@ -572,10 +641,25 @@ def test_progress_is_a_line_a_node() -> None:
 
 
 def test_answers_of_the_host_are_told_in_words() -> None:
-    details = {"error": {"message": "Prompt outputs failed validation"},
-               "node_errors": {"4": {"class_type": "KSampler", "errors": [{"message": "Value not in list", "details": "sampler_name: 'x'"}]}}}
-    assert describe_rejection(details) == "Prompt outputs failed validation\n  node 4 (KSampler): Value not in list: sampler_name: 'x'"
-    error = {"status": {"status_str": "error", "messages": [["execution_error", {"node_type": "KSampler", "exception_message": "too big\n"}]]}}
+    details = {
+        "error": {"message": "Prompt outputs failed validation"},
+        "node_errors": {
+            "4": {
+                "class_type": "KSampler",
+                "errors": [{"message": "Value not in list", "details": "sampler_name: 'x'"}],
+            }
+        },
+    }
+    assert (
+        describe_rejection(details)
+        == "Prompt outputs failed validation\n  node 4 (KSampler): Value not in list: sampler_name: 'x'"
+    )
+    error = {
+        "status": {
+            "status_str": "error",
+            "messages": [["execution_error", {"node_type": "KSampler", "exception_message": "too big\n"}]],
+        }
+    }
     assert describe_failure(error) == "KSampler: too big"
     assert describe_failure({"status": {"status_str": "success", "messages": []}}) is None
 
@@ -589,11 +673,16 @@ def test_contact_sheet_and_curves_are_drawn(tmp_path: pathlib.Path) -> None:
 
     picture = str(ROOT / "demo" / "concepts" / "heart.png")
     rows = [{"caption": f"prompt {i}, " + "with many more words " * 8, "files": [picture, picture]} for i in range(5)]
-    sheet = contact_sheet.contact_sheet({"title": "t", "sources": [{"file": picture, "caption": "the one picture"}], "rows": rows})
+    sheet = contact_sheet.contact_sheet(
+        {"title": "t", "sources": [{"file": picture, "caption": "the one picture"}], "rows": rows}
+    )
     assert sheet.width > 4 * 2 * contact_sheet.SIDE
     assert sheet.height > 3 * contact_sheet.SIDE
     series = {"loss": [3.0, 2.0, float("nan"), 1.0], "flat": [0.0, 0.0], "empty": []}
-    assert curves.curves([{"title": "Stage I", "series": series}, {"title": "Stage II", "series": {}}]).width == 2 * curves.WIDTH
+    assert (
+        curves.curves([{"title": "Stage I", "series": series}, {"title": "Stage II", "series": {}}]).width
+        == 2 * curves.WIDTH
+    )
 
 
 def test_axis_ticks_are_round_and_cover_the_values() -> None:
@@ -628,8 +717,10 @@ def test_the_server_serves_pack_model_and_pictures(server: Any) -> None:
     assert "SIS_TrainStage1" in info
     assert "sis_demo_sd15.safetensors" in info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
     assert {"heart.png", "heart_mask.png"} <= set(info["LoadImage"]["input"]["required"]["image"][0])
-    prompt = {"1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
-              "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "test_dev"}}}
+    prompt = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "test_dev"}},
+    }
     entry = server.run(prompt, timeout=120)
     (image,) = entry["outputs"]["2"]["images"]
     assert server.view(image).startswith(b"\x89PNG")
@@ -652,7 +743,9 @@ def test_a_browser_is_named_found_or_missed(tmp_path: pathlib.Path, monkeypatch:
     assert browser.find({"PATH": str(tmp_path), "SIS_BROWSER": str(tmp_path / "nothing")}) is None
 
 
-def test_a_missing_browser_is_installed_by_root_on_debian_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_browser_is_installed_by_root_on_debian_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     commands: list[list[str]] = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:

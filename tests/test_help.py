@@ -1,4 +1,6 @@
-"""The help pages and the guides: a page for every node in every language, about the inputs that there are, with pictures that there are."""
+"""The help pages and the guides: a page for every node in every language, about the inputs that there are, with
+pictures that there are."""
+
 from __future__ import annotations
 
 import pathlib
@@ -15,7 +17,8 @@ LANGUAGES = ("en", *locales.TRANSLATED)
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 REPOSITORY = "https://github.com/single-image-studio/single-image-studio/blob/main/"
-# "- **steps**: what it is\" or, translated, "- **名前** *steps*：…\", and typical values in a line of their own; no tables: the panel is too narrow
+# "- **steps**: what it is\" or, translated, "- **名前** *steps*：…\", and typical values in a line of their own; no
+# tables: the panel is too narrow
 ENTRY = re.compile(r"^- \*\*([^*]+)\*\*(?: \*(\w+)\*)?[:：] ?(.*?(?:\\\n  .*)?)$", re.MULTILINE)
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "demo").glob("*.md"))]
 HEAVIEST = 60_000  # bytes of a picture in a help page
@@ -46,14 +49,22 @@ def test_a_page_tells_about_every_input_and_output_in_order(infos: Infos, langua
     for node, info in infos.items():
         text = page_path(node, language).read_text(encoding="utf-8")
         assert text.startswith(f"# {locales.read(language)['nodeDefs.json'][node]['display_name']}\n"), node
-        assert list(entries(text)) == ["input " + name for name, _ in locales.inputs_of(info)] + ["output " + name for name in info["output_name"]], f"{node}, {language}"
-        assert not re.search(r"`|^\|", text, re.MULTILINE), f"{node}, {language}: the panel shows code too faintly, and cuts tables"
+        assert list(entries(text)) == ["input " + name for name, _ in locales.inputs_of(info)] + [
+            "output " + name for name in info["output_name"]
+        ], f"{node}, {language}"
+        assert not re.search(r"`|^\|", text, re.MULTILINE), (
+            f"{node}, {language}: the panel shows code too faintly, and cuts tables"
+        )
 
 
 def entries(page: str) -> dict[str, str]:
     """What a page tells of each input and output, in order. Keys: "input steps", "output loss"."""
     sections = page.split("\n## ")[1:3]
-    return {f"{kind} {name or label}": told for kind, section in zip(("input", "output"), sections) for label, name, told in ENTRY.findall(section)}
+    return {
+        f"{kind} {name or label}": told
+        for kind, section in zip(("input", "output"), sections)
+        for label, name, told in ENTRY.findall(section)
+    }
 
 
 def bold(line: str) -> str | None:
@@ -74,7 +85,9 @@ def test_the_default_in_bold_is_the_schemas(infos: Infos, language: str) -> None
                 continue
             compared += 1
             if isinstance(default, bool):
-                assert ("on" if default else "off") in (told, *re.findall(r"[(（](on|off)[)）]", typical)), f"{node}.{name}"
+                assert ("on" if default else "off") in (told, *re.findall(r"[(（](on|off)[)）]", typical)), (
+                    f"{node}.{name}"
+                )
             elif isinstance(default, (int, float)):
                 assert float(told) == float(default), f"{node}.{name}: the page says {told}, the schema {default}"
             else:
@@ -113,14 +126,31 @@ def test_guides_link_to_what_there_is(path: pathlib.Path) -> None:
 def test_every_picture_is_shown_and_can_be_drawn_anew() -> None:
     from demo.help_pictures import FIGURES
 
-    linked = {pathlib.Path(link).stem for path in [*pages(), ROOT / "docs" / "tuning.md"] for _, link in PICTURE.findall(path.read_text(encoding="utf-8")) if "pictures/" in link}
+    linked = {
+        pathlib.Path(link).stem
+        for path in [*pages(), ROOT / "docs" / "tuning.md"]
+        for _, link in PICTURE.findall(path.read_text(encoding="utf-8"))
+        if "pictures/" in link
+    }
     there = {path.stem for path in (DOCS / "pictures").glob("*.jpg")}
     assert linked == there <= set(FIGURES)
 
 
 # The stock nodes' inputs, and names of other things, that the guides speak of.
-NOT_OURS = {"add_noise", "sampler_name", "scheduler", "start_at_step", "ddim_uniform", "steps_offset", "single_image_studio",
-            "my_dog", "my_dog_2", "my_concept", "my_inversion", "anna_dreamshaper"}
+NOT_OURS = {
+    "add_noise",
+    "sampler_name",
+    "scheduler",
+    "start_at_step",
+    "ddim_uniform",
+    "steps_offset",
+    "single_image_studio",
+    "my_dog",
+    "my_dog_2",
+    "my_concept",
+    "my_inversion",
+    "anna_dreamshaper",
+}
 SNAKE = re.compile(r"[`*]([a-z0-9]+(?:_[a-z0-9]+)+)[`*]")
 
 

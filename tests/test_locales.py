@@ -1,4 +1,6 @@
-"""The page's texts: every node, input and output has one, in every language, and none is about something that is gone."""
+"""The page's texts: every node, input and output has one, in every language, and none is about something that is
+gone."""
+
 from __future__ import annotations
 
 import copy
@@ -20,13 +22,19 @@ def infos(host: pathlib.Path) -> Infos:
 
 
 def test_every_node_input_and_output_tells_what_it_is(infos: Infos) -> None:
-    silent = [key for key, text in locales.flat({name: locales.node_texts(info) for name, info in infos.items()}).items() if not text.strip()]
+    silent = [
+        key
+        for key, text in locales.flat({name: locales.node_texts(info) for name, info in infos.items()}).items()
+        if not text.strip()
+    ]
     assert len(infos) >= 12 and not silent
 
 
 @pytest.mark.parametrize("language", ["en", *locales.TRANSLATED])
 def test_a_language_says_everything_and_nothing_stale(infos: Infos, language: str) -> None:
-    assert not locales.check(infos)[language], "English is written by `python -m devtools.locales --write`, the others by hand"
+    assert not locales.check(infos)[language], (
+        "English is written by `python -m devtools.locales --write`, the others by hand"
+    )
 
 
 def test_languages_are_the_folders(infos: Infos) -> None:

@@ -2,6 +2,7 @@
 
 Users of Single Image Studio never load it: `dev.py` puts it beside the pack in the demo's own custom_nodes folder.
 """
+
 from . import small_sd15
 
 small_sd15.register()

@@ -1,4 +1,5 @@
 """A small Stable Diffusion 1.5: the same kind of model, in the same layout, 130 times smaller."""
+
 from __future__ import annotations
 
 import comfy.sd1_clip
@@ -39,12 +40,16 @@ class SmallTokenizer(comfy.sd1_clip.SD1Tokenizer):
 
 class SmallTextEncoder(comfy.sd1_clip.SDClipModel):
     def __init__(self, device="cpu", dtype=None, model_options={}):  # noqa: B006
-        super().__init__(device=device, dtype=dtype, textmodel_json_config=dict(TEXT_CONFIG), model_options=model_options)
+        super().__init__(
+            device=device, dtype=dtype, textmodel_json_config=dict(TEXT_CONFIG), model_options=model_options
+        )
 
 
 class SmallClip(comfy.sd1_clip.SD1ClipModel):
     def __init__(self, device="cpu", dtype=None, model_options={}, **kwargs):  # noqa: B006
-        super().__init__(device=device, dtype=dtype, model_options=model_options, clip_name="l", clip_model=SmallTextEncoder)
+        super().__init__(
+            device=device, dtype=dtype, model_options=model_options, clip_name="l", clip_model=SmallTextEncoder
+        )
 
 
 class SmallSD15(comfy.supported_models.SD15):

@@ -3,6 +3,7 @@
 Mark such tests with `@pytest.mark.browser`. They skip, with the reason, where there is no browser or no Playwright;
 in CI that is a failure.
 """
+
 from __future__ import annotations
 
 import pathlib
@@ -53,7 +54,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Ends the browser when a test takes too long: a page that is stuck in a loop of its own answers nothing, and Playwright would wait for ever.
+    """Ends the browser when a test takes too long: a page that is stuck in a loop of its own answers nothing, and
+    Playwright would wait for ever.
 
     The test then fails for a closed page, and so do those after it.
     """
@@ -81,7 +83,9 @@ def shared_frontend(request: pytest.FixtureRequest, browser: Browser, session_se
 
 
 @pytest.fixture
-def frontend(shared_frontend: Frontend, server: Client, artifacts: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Frontend]:
+def frontend(
+    shared_frontend: Frontend, server: Client, artifacts: pathlib.Path, request: pytest.FixtureRequest
+) -> Iterator[Frontend]:
     """A page with an empty graph; the test runs once in each renderer. What the page complains about fails the test.
 
     `frontend.renderer` tells which; `load`, `load_api`, `run`, `boxes`, `workflow` … are in frontend.py.
@@ -92,8 +96,11 @@ def frontend(shared_frontend: Frontend, server: Client, artifacts: pathlib.Path,
 
 
 @pytest.fixture
-def open_frontend(browser: Browser, server: Client, artifacts: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Frontend]]:
-    """`open_frontend("vue", locale="ja", palette="light")`: a fresh page, for what the shared one cannot show (about 5 s each)."""
+def open_frontend(
+    browser: Browser, server: Client, artifacts: pathlib.Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Frontend]]:
+    """`open_frontend("vue", locale="ja", palette="light")`: a fresh page, for what the shared one cannot show (about 5
+    s each)."""
     opened: list[Frontend] = []
 
     def open_one(renderer: str = "classic", **options: Any) -> Frontend:

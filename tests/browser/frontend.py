@@ -1,4 +1,5 @@
 """A page of the host's real frontend, and what the tests do in it."""
+
 from __future__ import annotations
 
 import contextlib
@@ -22,11 +23,18 @@ END_TYPES = ("execution_success", "execution_error", "execution_interrupted")
 
 # What the host's own page says without any pack (frontend 1.32.9), and nothing else.
 NOISE = (
-    re.compile(r"404 \(Not Found\) (/api/userdata/(user\.css|comfy\.templates\.json)|/api/userdata\?dir=(workflows|subgraphs)\S*|/user\.css|/favicon\.ico)$"),
-    re.compile(r"net::ERR_NAME_NOT_RESOLVED /(releases|nodes|comfy-nodes)\b"),  # its registry and news, which the browser is kept from
-    re.compile(r"net::ERR_NAME_NOT_RESOLVED /\S+\.(safetensors|pth)$"),  # newer frontends ask a missing model's address for its size
-    re.compile(r"Attempted to cleanup event listeners for graph that was never set up"),  # its map, of any graph with a subgraph
-    re.compile(r"404 \(Not Found\) /api/jobs\?|Failed to fetch (jobs|queue): .*\b404\b"),  # newer frontends on a host without this route
+    re.compile(
+        r"404 \(Not Found\)"
+        r" (/api/userdata/(user\.css|comfy\.templates\.json)|/api/userdata\?dir=(workflows|subgraphs)\S*|/user\.css|/favicon\.ico)$"
+    ),
+    # its registry and news, which the browser is kept from
+    re.compile(r"net::ERR_NAME_NOT_RESOLVED /(releases|nodes|comfy-nodes)\b"),
+    # newer frontends ask a missing model's address for its size
+    re.compile(r"net::ERR_NAME_NOT_RESOLVED /\S+\.(safetensors|pth)$"),
+    # its map, of any graph with a subgraph
+    re.compile(r"Attempted to cleanup event listeners for graph that was never set up"),
+    # newer frontends on a host without this route
+    re.compile(r"404 \(Not Found\) /api/jobs\?|Failed to fetch (jobs|queue): .*\b404\b"),
     re.compile(r"Cannot read properties of undefined \(reading 'id'\)\n\s+at onChange .*/assets/index-"),
 )
 REFUSED = re.compile(r"400 \(Bad Request\) /api/prompt$|^PromptExecutionError: Prompt execution failed")
@@ -63,7 +71,8 @@ BOXES = """() => {
   });
 }"""
 
-# The frontend puts the nodes of an API workflow on one another in the Vue renderer: column by column instead, by their links.
+# The frontend puts the nodes of an API workflow on one another in the Vue renderer: column by column instead, by their
+# links.
 COLUMNS = """() => {
   const graph = window.app.canvas.graph, depth = new Map();
   const depthOf = (node) => {
@@ -120,7 +129,12 @@ class Box:
     height: float
 
     def overlaps(self, other: Box) -> bool:
-        return self.x < other.x + other.width and other.x < self.x + self.width and self.y < other.y + other.height and other.y < self.y + self.height
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
 
 
 @dataclass(frozen=True)
@@ -134,8 +148,10 @@ class End:
 
 def launch(playwright: Any, program: pathlib.Path) -> Browser:
     """A headless browser that finds no address but this machine's."""
-    return playwright.chromium.launch(executable_path=str(program), args=[  # type: ignore[no-any-return]
-        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ONLY_HERE])
+    return playwright.chromium.launch(
+        executable_path=str(program),
+        args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ONLY_HERE],  # type: ignore[no-any-return]
+    )
 
 
 def end_browsers(reason: str) -> None:
@@ -156,7 +172,9 @@ class Frontend:
     page: Playwright's own page, for everything that is not here.
     """
 
-    def __init__(self, browser: Browser, client: Client, renderer: str, locale: str = "en", palette: str = "dark", **context: Any) -> None:
+    def __init__(
+        self, browser: Browser, client: Client, renderer: str, locale: str = "en", palette: str = "dark", **context: Any
+    ) -> None:
         self.client, self.renderer, self.locale, self.palette = client, renderer, locale, palette
         self.messages: list[str] = []
         self.context: BrowserContext = browser.new_context(**({"viewport": SIZE, "base_url": client.url} | context))
@@ -175,12 +193,22 @@ class Frontend:
     def reload(self) -> None:
         """Opens the page, anew if it is open already, and waits until it can be used."""
         # settings are the server's, and another page may have changed them
-        self.client.request("/api/settings", {
-            "Comfy.TutorialCompleted": True, "Comfy.Locale": self.locale, "Comfy.ColorPalette": self.palette,
-            "Comfy.VueNodes.Enabled": self.renderer == "vue", "Comfy.VueNodes.AutoScaleLayout": False, "Comfy.Workflow.Persist": True})
+        self.client.request(
+            "/api/settings",
+            {
+                "Comfy.TutorialCompleted": True,
+                "Comfy.Locale": self.locale,
+                "Comfy.ColorPalette": self.palette,
+                "Comfy.VueNodes.Enabled": self.renderer == "vue",
+                "Comfy.VueNodes.AutoScaleLayout": False,
+                "Comfy.Workflow.Persist": True,
+            },
+        )
         self.page.goto("/", wait_until="domcontentloaded")
-        self.page.wait_for_function("() => window.app?.extensionManager && !window.app.extensionManager.spinner && window.app.canvas?.graph",
-                                    timeout=READY_SECONDS * 1000)
+        self.page.wait_for_function(
+            "() => window.app?.extensionManager && !window.app.extensionManager.spinner && window.app.canvas?.graph",
+            timeout=READY_SECONDS * 1000,
+        )
         self.page.evaluate(RECORDER, list(END_TYPES))
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -205,32 +233,54 @@ class Frontend:
 
         The page remembers what it opens in a new tab, and only that: `reload` brings it back.
         """
-        self.page.evaluate("""async ([text, newTab]) => {
+        self.page.evaluate(
+            """async ([text, newTab]) => {
           await window.app.loadGraphData(JSON.parse(text), true, true, newTab ? null : window.app.extensionManager.workflow.activeWorkflow);
-        }""", [json.dumps(workflow), new_tab])
+        }""",
+            [json.dumps(workflow), new_tab],
+        )
         self.settle()
 
     def load_api(self, prompt: dict[str, Any], name: str = "test") -> None:
         """Opens an API workflow, its nodes in columns that do not overlap."""
-        self.page.evaluate("async ([text, name]) => { await window.app.loadApiJson(JSON.parse(text), name) }", [json.dumps(prompt), name])
+        self.page.evaluate(
+            "async ([text, name]) => { await window.app.loadApiJson(JSON.parse(text), name) }",
+            [json.dumps(prompt), name],
+        )
         self.settle()
         self.load(json.loads(self.page.evaluate(COLUMNS)))
 
     def settle(self) -> None:
         """Waits until two frames are drawn: the Vue renderer mounts nodes a frame late."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))")
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done,"
+            " 50))))"
+        )
 
     def workflow(self) -> dict[str, Any]:
         """The graph as Save would write it."""
-        return dict(json.loads(self.page.evaluate("() => JSON.stringify(window.app.rootGraph?.serialize() ?? window.app.graph.serialize())")))
+        return dict(
+            json.loads(
+                self.page.evaluate(
+                    "() => JSON.stringify(window.app.rootGraph?.serialize() ?? window.app.graph.serialize())"
+                )
+            )
+        )
 
     def prompt(self) -> dict[str, Any]:
         """The graph as it would be queued: the API form."""
-        return dict(json.loads(self.page.evaluate("async () => JSON.stringify((await window.app.graphToPrompt()).output)")))
+        return dict(
+            json.loads(self.page.evaluate("async () => JSON.stringify((await window.app.graphToPrompt()).output)"))
+        )
 
     def node_ids(self, class_type: str) -> list[str]:
         """The ids of the open graph's nodes of one class."""
-        return list(self.page.evaluate("(type) => window.app.canvas.graph.nodes.filter((n) => n.type === type).map((n) => String(n.id))", class_type))
+        return list(
+            self.page.evaluate(
+                "(type) => window.app.canvas.graph.nodes.filter((n) => n.type === type).map((n) => String(n.id))",
+                class_type,
+            )
+        )
 
     def boxes(self) -> dict[str, Box]:
         """Where each node of the open graph is on the page, its title included."""
@@ -243,10 +293,13 @@ class Frontend:
 
     def enter(self, subgraph_node: str | None = None) -> None:
         """Opens the subgraph of a node of the outermost graph; without one goes back to that graph."""
-        self.page.evaluate("""(id) => {
+        self.page.evaluate(
+            """(id) => {
           const { app } = window, graph = id === null ? app.rootGraph : app.rootGraph.nodes.find((node) => String(node.id) === id).subgraph;
           if (app.canvas.graph !== graph) app.canvas.setGraph(graph);
-        }""", subgraph_node)
+        }""",
+            subgraph_node,
+        )
         self.settle()
 
     # running
@@ -260,13 +313,16 @@ class Frontend:
         self.page.evaluate("async () => { await window.app.queuePrompt(0, 1) }")
         self.page.wait_for_function("(before) => sisTest.queued.length > before || sisTest.refused.length", arg=before)
         if refused := self.page.evaluate("() => sisTest.refused"):
-            self.messages[:] = [message for message in self.messages if not REFUSED.search(message)]  # told by the exception
+            # told by the exception
+            self.messages[:] = [message for message in self.messages if not REFUSED.search(message)]
             raise Refused(json.dumps(refused))
         return str(self.page.evaluate("() => sisTest.queued.at(-1)"))
 
     def wait(self, prompt_id: str, timeout: float = 300) -> End:
         """Waits until a queued prompt has ended, well or not."""
-        self.page.wait_for_function("(id) => sisTest.ends.some((end) => end.prompt_id === id)", arg=prompt_id, timeout=timeout * 1000)
+        self.page.wait_for_function(
+            "(id) => sisTest.ends.some((end) => end.prompt_id === id)", arg=prompt_id, timeout=timeout * 1000
+        )
         self.settle()
         end = self.page.evaluate("(id) => sisTest.ends.find((end) => end.prompt_id === id)", prompt_id)
         return End(end["type"].removeprefix("execution_"), prompt_id, end)
@@ -282,9 +338,19 @@ class Frontend:
     def forget(self) -> None:
         """Closes dialogs, empties the graph and forgets what was said: the page is ready for another test."""
         self.page.keyboard.press("Escape")
-        self.page.evaluate("() => document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close())")  # what a failed test left open
+        # what a failed test left open
+        self.page.evaluate("() => document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close())")
         self.page.evaluate("() => window.app.extensionManager.toast?.removeAll?.()")
         self.enter()
-        empty = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}, "version": 0.4}
+        empty = {
+            "last_node_id": 0,
+            "last_link_id": 0,
+            "nodes": [],
+            "links": [],
+            "groups": [],
+            "config": {},
+            "extra": {},
+            "version": 0.4,
+        }
         self.load(empty)
         self.messages.clear()

@@ -1,4 +1,5 @@
 """What this folder's tests share: graphs in the page's form, and a measure of legibility."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,13 +8,19 @@ Graph = dict[str, dict[str, Any]]
 
 
 def numbered(graph: Graph) -> tuple[Graph, dict[str, str]]:
-    """The same graph with numbers for ids, which the page wants, and the number of each old id; titles keep the old ids."""
+    """The same graph with numbers for ids, which the page wants, and the number of each old id; titles keep the old
+    ids."""
     ids = {old: str(number) for number, old in enumerate(graph, start=1)}
 
     def moved(value: Any) -> Any:
         return [ids[value[0]], value[1]] if isinstance(value, list) else value
 
-    made = {ids[old]: entry | {"inputs": {name: moved(value) for name, value in entry["inputs"].items()}, "_meta": {"title": old}} for old, entry in graph.items()}
+    made = {
+        ids[old]: (
+            entry | {"inputs": {name: moved(value) for name, value in entry["inputs"].items()}, "_meta": {"title": old}}
+        )
+        for old, entry in graph.items()
+    }
     return made, ids
 
 

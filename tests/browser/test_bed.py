@@ -1,4 +1,5 @@
 """The browser test bed itself: the pack's nodes in the real frontend, run, refused and cancelled."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -28,7 +29,9 @@ def test_a_graph_opens_and_runs(frontend: Frontend, snap: Callable[..., Any]) ->
     frontend.frame()
     found = frontend.boxes()
     assert set(found) == set(graph)
-    assert all(box.width > 20 and box.height > 10 and 0 <= box.x < 1600 and 0 <= box.y < 1000 for box in found.values()), found
+    assert all(
+        box.width > 20 and box.height > 10 and 0 <= box.x < 1600 and 0 <= box.y < 1000 for box in found.values()
+    ), found
     assert not [(a, b) for a in found for b in found if a < b and found[a].overlaps(found[b])]
     # what the page would queue is what was opened
     queued = frontend.prompt()

@@ -1,4 +1,5 @@
 """Load Concept's face and the list that it opens, by mouse and by keyboard."""
+
 from __future__ import annotations
 
 import pathlib
@@ -18,7 +19,10 @@ from .frontend import Frontend
 from .graphs import FAINT, numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-SET = "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value = name; widget.callback(name) }"
+SET = (
+    "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value ="
+    " name; widget.callback(name) }"
+)
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "demo" / "concepts"
 
 
@@ -29,7 +33,9 @@ def demo_concept(name: str, word: str, stage: int) -> Concept:
 
         return torch.from_numpy(np.asarray(Image.open(DEMO / file).convert("RGB"), np.float32) / 255)[None]
 
-    return Concept(torch.ones(1, 96), word, picture=pixels(f"{name}.png"), mask=pixels(f"{name}_mask.png")[..., 0], stage=stage)
+    return Concept(
+        torch.ones(1, 96), word, picture=pixels(f"{name}.png"), mask=pixels(f"{name}_mask.png")[..., 0], stage=stage
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,10 @@ def library(session_server: Client) -> Iterator[pathlib.Path]:
     assert session_server.base is not None
     folder = session_server.base / "models" / "single_image_studio" / "concepts"
     names = sorted(path.stem for path in DEMO.glob("*.png") if not path.stem.endswith("_mask"))
-    made = [save_concept(demo_concept(name, name.split("_")[0], 1 + index % 2), folder / f"shelf_{name}.safetensors") for index, name in enumerate(names[:3])]
+    made = [
+        save_concept(demo_concept(name, name.split("_")[0], 1 + index % 2), folder / f"shelf_{name}.safetensors")
+        for index, name in enumerate(names[:3])
+    ]
     made.append(save_concept(Concept(torch.ones(1, 96), "teddy bear"), folder / "shelf_without_picture.safetensors"))
     torn = folder / "shelf_torn.safetensors"
     torn.write_bytes(made[0].read_bytes()[:-9])
@@ -49,8 +58,11 @@ def library(session_server: Client) -> Iterator[pathlib.Path]:
 
 def loading(name: str) -> Graph:
     on = {"model": ["1", 0], "clip": ["1", 1]}
-    return {"1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
-            "2": node("SIS_LoadConcept", **on, concept_name=name, strength_model=1.0, strength_clip=0.5), "3": node("PreviewAny", source=["2", 2])}
+    return {
+        "1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
+        "2": node("SIS_LoadConcept", **on, concept_name=name, strength_model=1.0, strength_clip=0.5),
+        "3": node("PreviewAny", source=["2", 2]),
+    }
 
 
 def chosen(frontend: Frontend) -> Any:
@@ -73,7 +85,10 @@ def test_a_concept_is_chosen_by_mouse(frontend: Frontend, face: Locator, snap: C
     options = dialog.get_by_role("option")
     expect(options.filter(has_text="shelf_")).to_have_count(5)
     expect(dialog.get_by_role("option", selected=True)).to_contain_text("shelf_without_picture")
-    page.wait_for_function("() => [...document.querySelectorAll('.sis-option img')].every((img) => img.complete && img.naturalWidth === 96)")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.sis-option img')].every((img) => img.complete && img.naturalWidth"
+        " === 96)"
+    )
     snap(frontend, "list")
     torn = options.filter(has_text="shelf_torn")
     expect(torn).to_have_attribute("aria-disabled", "true")
@@ -88,7 +103,9 @@ def test_a_concept_is_chosen_by_mouse(frontend: Frontend, face: Locator, snap: C
     snap(frontend, "chosen")
     # the saved workflow holds the widgets' values as without this extension
     after = frontend.workflow()
-    values = [next(n for n in graph["nodes"] if n["type"] == "SIS_LoadConcept")["widgets_values"] for graph in (before, after)]
+    values = [
+        next(n for n in graph["nodes"] if n["type"] == "SIS_LoadConcept")["widgets_values"] for graph in (before, after)
+    ]
     assert values == [["shelf_without_picture", 1, 0.5], ["shelf_heart", 1, 0.5]]
     assert set(frontend.prompt()["2"]["inputs"]) == {"model", "clip", "concept_name", "strength_model", "strength_clip"}
 
@@ -133,7 +150,8 @@ def test_a_list_that_comes_late_leaves_the_focus_where_it_is(frontend: Frontend,
     page, keys = frontend.page, frontend.page.keyboard
     expect(face).to_contain_text("teddy bear")
     held: list[Route] = []
-    page.route("**/single_image_studio/concepts", lambda route: held.append(route))  # a bound method of a list will not do
+    # a bound method of a list will not do
+    page.route("**/single_image_studio/concepts", lambda route: held.append(route))
     try:
         face.click()
         keys.type("shelf")
@@ -177,16 +195,28 @@ def test_the_face_follows_the_widget_and_the_wire(frontend: Frontend, face: Loca
     }""")
     expect(face).to_be_disabled()
     expect(face).to_contain_text("from the wire")
-    page.evaluate("() => { const node = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept'); node.disconnectInput(node.inputs.findIndex((i) => i.name === 'concept_name')) }")
+    page.evaluate(
+        "() => { const node = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept');"
+        " node.disconnectInput(node.inputs.findIndex((i) => i.name === 'concept_name')) }"
+    )
     expect(face).to_be_enabled()
 
 
-def test_a_concept_that_was_just_saved_is_in_the_list(frontend: Frontend, library: pathlib.Path, request: pytest.FixtureRequest) -> None:
+def test_a_concept_that_was_just_saved_is_in_the_list(
+    frontend: Frontend, library: pathlib.Path, request: pytest.FixtureRequest
+) -> None:
     name = f"fresh_{frontend.renderer}"
-    graph = {**sources(), "one": stage1(seed=911, steps=1), "save": save(name, concept=["one", 0]), **loading("shelf_heart")}
+    graph = {
+        **sources(),
+        "one": stage1(seed=911, steps=1),
+        "save": save(name, concept=["one", 0]),
+        **loading("shelf_heart"),
+    }
     frontend.load_api(numbered(graph)[0])
     assert frontend.run().kind == "success"
-    listed = "(name) => app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets[0].options.values.includes(name)"
+    listed = (
+        "(name) => app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets[0].options.values.includes(name)"
+    )
     frontend.page.wait_for_function(listed, arg=name)
     frontend.frame(*frontend.node_ids("SIS_LoadConcept"))  # nodes that are shown small take no clicks
     frontend.page.locator(".sis-face").click()
@@ -196,7 +226,9 @@ def test_a_concept_that_was_just_saved_is_in_the_list(frontend: Frontend, librar
 
 
 @pytest.mark.parametrize("palette", ["light", "dark"])
-def test_the_list_can_be_read_on_light_and_dark_pages(open_frontend: Callable[..., Frontend], library: pathlib.Path, palette: str, snap: Callable[..., Any]) -> None:
+def test_the_list_can_be_read_on_light_and_dark_pages(
+    open_frontend: Callable[..., Frontend], library: pathlib.Path, palette: str, snap: Callable[..., Any]
+) -> None:
     """WCAG AA: 4.5 to 1 for every text of ours, on the colours that the host's palette gives."""
     frontend = open_frontend("classic", palette=palette)
     frontend.load_api(loading("shelf_heart"))
@@ -210,9 +242,13 @@ def test_the_list_can_be_read_on_light_and_dark_pages(open_frontend: Callable[..
     assert faint == []
 
 
-
-@pytest.mark.parametrize(("locale", "heading", "summary"), [("zh", "选择概念", "heart · 阶段"), ("ja", "コンセプトを選ぶ", "heart · ステージ")])
-def test_the_list_speaks_the_page_s_language(open_frontend: Callable[..., Frontend], library: pathlib.Path, locale: str, heading: str, summary: str) -> None:
+@pytest.mark.parametrize(
+    ("locale", "heading", "summary"),
+    [("zh", "选择概念", "heart · 阶段"), ("ja", "コンセプトを選ぶ", "heart · ステージ")],
+)
+def test_the_list_speaks_the_page_s_language(
+    open_frontend: Callable[..., Frontend], library: pathlib.Path, locale: str, heading: str, summary: str
+) -> None:
     frontend = open_frontend("vue", locale=locale)
     frontend.load_api(loading("shelf_heart"))
     frontend.frame()

@@ -1,4 +1,5 @@
 """Edit Grid on its node: what it shows, and where a chosen cell's values go."""
+
 from __future__ import annotations
 
 import uuid
@@ -50,7 +51,12 @@ def test_a_grid_is_shown_read_and_used(frontend: Frontend, snap: Callable[..., A
     frontend.frame(ids["grid"], ids["edit"])
     table = page.get_by_role("grid", name="Edits")
     expect(table.get_by_role("gridcell")).to_have_count(6)
-    assert [text.strip() for text in table.get_by_role("columnheader").all_inner_texts()] == ["ratio", "α 0.125", "α 0.8", "α 1.5"]
+    assert [text.strip() for text in table.get_by_role("columnheader").all_inner_texts()] == [
+        "ratio",
+        "α 0.125",
+        "α 0.8",
+        "α 1.5",
+    ]
     assert table.get_by_role("rowheader").all_inner_texts() == ["0.2", "0.6"]
     say = page.locator(".sis-say")
     cell(frontend, 0.8, 0.6).hover()
@@ -69,18 +75,33 @@ def test_a_grid_is_shown_read_and_used(frontend: Frontend, snap: Callable[..., A
         return {n["type"]: n.get("widgets_values") for n in workflow["nodes"] if n["type"] == "SIS_EditGrid"}
 
     assert saved(after) == saved(before) == {"SIS_EditGrid": [CELLS["alphas"], CELLS["source_ratios"]]}
-    assert set(frontend.prompt()[ids["grid"]]["inputs"]) == {"model", "vae", "inversion", "source", "target", "alphas", "source_ratios"}
+    assert set(frontend.prompt()[ids["grid"]]["inputs"]) == {
+        "model",
+        "vae",
+        "inversion",
+        "source",
+        "target",
+        "alphas",
+        "source_ratios",
+    }
 
 
 def test_each_cell_shows_its_own_part_of_the_sheet(frontend: Frontend) -> None:
     """The cells' backgrounds, drawn by the browser, are the pictures that the node put out, row by row."""
-    opened(frontend, graph(images={"class_type": "SaveImage", "inputs": {"images": ["grid", 1], "filename_prefix": "cell"}}))
+    opened(
+        frontend,
+        graph(images={"class_type": "SaveImage", "inputs": {"images": ["grid", 1], "filename_prefix": "cell"}}),
+    )
     run = frontend.run()
     assert run.kind == "success"
     outputs = frontend.client.get(f"/history/{run.prompt_id}")[run.prompt_id]["outputs"]
-    files = next(output["images"] for output in outputs.values() if output.get("images", [{}])[0].get("type") == "output")
+    files = next(
+        output["images"] for output in outputs.values() if output.get("images", [{}])[0].get("type") == "output"
+    )
     expect(frontend.page.locator(".sis-table button")).to_have_count(6)
-    distances = frontend.page.evaluate(COMPARE, [f"/view?filename={f['filename']}&type=output&subfolder={f['subfolder']}" for f in files])
+    distances = frontend.page.evaluate(
+        COMPARE, [f"/view?filename={f['filename']}&type=output&subfolder={f['subfolder']}" for f in files]
+    )
     for index, row in enumerate(distances):
         assert row[index] < 4 and min(row) == row[index], (index, row)
 
@@ -116,7 +137,14 @@ def test_a_grid_is_used_by_keyboard_alone(frontend: Frontend) -> None:
     first = cell(frontend, 0.125, 0.2)
     expect(first).to_have_attribute("tabindex", "0")
     first.focus()
-    for key, focused in (("ArrowRight", (0.8, 0.2)), ("ArrowDown", (0.8, 0.6)), ("ArrowDown", (0.8, 0.6)), ("End", (1.5, 0.6)), ("ArrowUp", (1.5, 0.2)), ("Delete", (1.5, 0.2))):
+    for key, focused in (
+        ("ArrowRight", (0.8, 0.2)),
+        ("ArrowDown", (0.8, 0.6)),
+        ("ArrowDown", (0.8, 0.6)),
+        ("End", (1.5, 0.6)),
+        ("ArrowUp", (1.5, 0.2)),
+        ("Delete", (1.5, 0.2)),
+    ):
         keys.press(key)
         expect(cell(frontend, *focused)).to_be_focused()
         expect(frontend.page.locator(".sis-say")).to_have_text("alpha {}, source ratio {}".format(*focused))
@@ -127,9 +155,16 @@ def test_a_grid_is_used_by_keyboard_alone(frontend: Frontend) -> None:
 
 def test_values_go_to_the_nodes_with_the_same_wires(frontend: Frontend, snap: Callable[..., Any]) -> None:
     page = frontend.page
-    ids = opened(frontend, graph(
-        other_inv=inversion(steps=4, method="ddim"), number={"class_type": "PrimitiveFloat", "inputs": {"value": 0.7}},
-        mine=edit(), wired=conditioning(alpha=["number", 0]), other=edit(inversion=["other_inv", 0])))
+    ids = opened(
+        frontend,
+        graph(
+            other_inv=inversion(steps=4, method="ddim"),
+            number={"class_type": "PrimitiveFloat", "inputs": {"value": 0.7}},
+            mine=edit(),
+            wired=conditioning(alpha=["number", 0]),
+            other=edit(inversion=["other_inv", 0]),
+        ),
+    )
     assert frontend.run().kind == "success"
     frontend.frame(ids["grid"])
     cell(frontend, 0.8, 0.6).click()
@@ -155,7 +190,10 @@ def test_without_a_receiver_it_says_what_to_add(frontend: Frontend) -> None:
 
 def test_a_batch_has_a_picture_to_choose(frontend: Frontend, snap: Callable[..., Any]) -> None:
     made = graph(edit=edit())
-    made["wide"] = {"class_type": "ImageScale", "inputs": {"image": ["image", 0], "upscale_method": "lanczos", "width": 168, "height": 104, "crop": "disabled"}}
+    made["wide"] = {
+        "class_type": "ImageScale",
+        "inputs": {"image": ["image", 0], "upscale_method": "lanczos", "width": 168, "height": 104, "crop": "disabled"},
+    }
     made["two"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["wide", 0], "amount": 2}}
     made["latent"]["inputs"]["pixels"] = ["two", 0]
     ids = opened(frontend, made)
@@ -170,7 +208,9 @@ def test_a_batch_has_a_picture_to_choose(frontend: Frontend, snap: Callable[...,
     snap(frontend)
 
 
-def test_a_grid_is_there_again_after_a_reload_and_when_its_result_is_reused(frontend: Frontend, snap: Callable[..., Any]) -> None:
+def test_a_grid_is_there_again_after_a_reload_and_when_its_result_is_reused(
+    frontend: Frontend, snap: Callable[..., Any]
+) -> None:
     ids = opened(frontend, graph(edit=edit()))
     workflow = frontend.workflow() | {"id": str(uuid.uuid4())}  # as every workflow that the page has saved
     cells = frontend.page.get_by_role("gridcell")
@@ -191,7 +231,9 @@ def test_a_grid_is_there_again_after_a_reload_and_when_its_result_is_reused(fron
 
 
 @pytest.mark.parametrize("palette", ["light", "dark"])
-def test_a_grid_can_be_read_on_light_and_dark_pages(open_frontend: Callable[..., Frontend], palette: str, snap: Callable[..., Any]) -> None:
+def test_a_grid_can_be_read_on_light_and_dark_pages(
+    open_frontend: Callable[..., Frontend], palette: str, snap: Callable[..., Any]
+) -> None:
     frontend = open_frontend("vue", palette=palette)
     ids = opened(frontend, graph(edit=edit(), more=edit()))
     assert frontend.run().kind == "success"

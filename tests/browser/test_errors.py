@@ -1,4 +1,5 @@
 """What an artist does wrong is one sentence in the page's dialog."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,34 +17,79 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 
 def learning(**changes: Any) -> Graph:
-    return {**sources(), "black": node("SolidMask", value=0.0, width=128, height=128), "one": stage1(**({"seed": 941} | changes)), "save": save("wrong", concept=["one", 0])}
+    return {
+        **sources(),
+        "black": node("SolidMask", value=0.0, width=128, height=128),
+        "one": stage1(**({"seed": 941} | changes)),
+        "save": save("wrong", concept=["one", 0]),
+    }
 
 
 def loading(name: str) -> Graph:
-    return {**sources(), "load": node("SIS_LoadConcept", model=["ckpt", 0], clip=["ckpt", 1], concept_name=name, strength_model=1.0, strength_clip=1.0),
-            "show": node("PreviewAny", source=["load", 2])}
+    return {
+        **sources(),
+        "load": node(
+            "SIS_LoadConcept",
+            model=["ckpt", 0],
+            clip=["ckpt", 1],
+            concept_name=name,
+            strength_model=1.0,
+            strength_clip=1.0,
+        ),
+        "show": node("PreviewAny", source=["load", 2]),
+    }
 
 
 def editing(**changes: Any) -> Graph:
-    return {**test_editing.sources(), "inv": test_editing.inversion(steps=2, method="ddim"), "grid": test_editing.grid(**changes)}
+    return {
+        **test_editing.sources(),
+        "inv": test_editing.inversion(steps=2, method="ddim"),
+        "grid": test_editing.grid(**changes),
+    }
 
 
 def finding(**changes: Any) -> Graph:
-    inputs = {"image": ["image", 0], "prompt": "heart", "detector": "sis_demo_dino", "segmenter": "sis_demo_sam", "box_threshold": 0.3, "text_threshold": 0.25,
-              "select": "best", "on_missing": "error", "grow": 0, "feather": 0, "keep_loaded": False}
+    inputs = {
+        "image": ["image", 0],
+        "prompt": "heart",
+        "detector": "sis_demo_dino",
+        "segmenter": "sis_demo_sam",
+        "box_threshold": 0.3,
+        "text_threshold": 0.25,
+        "select": "best",
+        "on_missing": "error",
+        "grow": 0,
+        "feather": 0,
+        "keep_loaded": False,
+    }
     graph = sources()
-    return {"image": graph["image"], "find": node("SIS_MaskFromPrompt", **inputs | changes), "out": node("PreviewImage", images=["find", 1])}
+    return {
+        "image": graph["image"],
+        "find": node("SIS_MaskFromPrompt", **inputs | changes),
+        "out": node("PreviewImage", images=["find", 1]),
+    }
 
 
 MISTAKES = {
-    "an empty mask": (learning(mask=["black", 0]), "`mask` marks nothing: paint or detect the subject, so that it is white in the mask."),
+    "an empty mask": (
+        learning(mask=["black", 0]),
+        "`mask` marks nothing: paint or detect the subject, so that it is white in the mask.",
+    ),
     "no class word": (learning(class_word=" "), "`class_word`"),
     "no steps": (learning(steps=0), "`steps`"),
-    "a name with a slash": (learning() | {"save": save("a/b", concept=["one", 0])},
-                            "`name` is 'a/b', which points into another folder: use letters, digits, _ and -, as in my_concept."),
+    "a name with a slash": (
+        learning() | {"save": save("a/b", concept=["one", 0])},
+        "`name` is 'a/b', which points into another folder: use letters, digits, _ and -, as in my_concept.",
+    ),
     "a missing concept": (loading("nobody"), "there is no concept 'nobody' in "),
-    "a missing detector": (finding(detector="groundingdino_swint_ogc.pth"), "`detector`: groundingdino_swint_ogc.pth (694 MB) is not in "),
-    "a grid without numbers": (editing(alphas="a, b"), "`alphas` is 'a, b'; expected numbers with commas between them, as in 0.1, 0.2: change `alphas`."),
+    "a missing detector": (
+        finding(detector="groundingdino_swint_ogc.pth"),
+        "`detector`: groundingdino_swint_ogc.pth (694 MB) is not in ",
+    ),
+    "a grid without numbers": (
+        editing(alphas="a, b"),
+        "`alphas` is 'a, b'; expected numbers with commas between them, as in 0.1, 0.2: change `alphas`.",
+    ),
 }
 
 
@@ -63,4 +109,5 @@ def test_a_mistake_is_one_sentence(frontend: Frontend, case: str, snap: Callable
     assert heading in names, text
     assert said.startswith("`") and sentence in said and said.endswith("."), text
     assert "Traceback" not in text and "File " not in text and "InputError" not in text, text
-    assert end.details["exception_type"] == "InputError"  # in the report that the dialog offers: without the path of our folder
+    # in the report that the dialog offers: without the path of our folder
+    assert end.details["exception_type"] == "InputError"

@@ -1,4 +1,5 @@
 """The help panel, and the nodes in other languages, as the page shows them."""
+
 from __future__ import annotations
 
 import re
@@ -78,12 +79,16 @@ def check_help(page: Frontend, panel: Any) -> None:
     pictures = panel.locator("img")
     assert pictures.count() >= 1
     pictures.first.scroll_into_view_if_needed()
-    page.page.wait_for_function("(css) => [...document.querySelectorAll(css)].every((picture) => picture.complete)", arg=f"{HELP} img")
+    page.page.wait_for_function(
+        "(css) => [...document.querySelectorAll(css)].every((picture) => picture.complete)", arg=f"{HELP} img"
+    )
     assert all(panel.evaluate("(panel) => [...panel.querySelectorAll('img')].map((picture) => picture.naturalWidth)"))
 
 
 @pytest.mark.parametrize("language", ["en", *locales.TRANSLATED])
-def test_every_page_is_legible_in_the_panel(open_frontend: Callable[..., Frontend], snap: Callable[..., Any], language: str) -> None:
+def test_every_page_is_legible_in_the_panel(
+    open_frontend: Callable[..., Frontend], snap: Callable[..., Any], language: str
+) -> None:
     """No sign of Markdown is left over, nothing is wider than the panel, and no text is faint."""
     page, faults = empty(open_frontend("classic", locale=language)), []
     for node, texts in locales.read(language)["nodeDefs.json"].items():
@@ -91,7 +96,7 @@ def test_every_page_is_legible_in_the_panel(open_frontend: Callable[..., Fronten
         panel = open_help(page, place(page, node))
         expect(panel.locator("h1")).to_have_text(texts["display_name"])
         said = panel.inner_text()
-        faults += [(node, said[max(0, found.start() - 20):found.end() + 20]) for found in MARKDOWN.finditer(said)]
+        faults += [(node, said[max(0, found.start() - 20) : found.end() + 20]) for found in MARKDOWN.finditer(said)]
         faults += [(node, words) for words in page.page.evaluate(FAINT, HELP)]
         if not panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth"):
             faults.append((node, "wider than the panel"))
@@ -102,7 +107,9 @@ def test_every_page_is_legible_in_the_panel(open_frontend: Callable[..., Fronten
 
 
 @pytest.mark.parametrize(("renderer", "language"), [("classic", "en"), ("vue", "en"), ("vue", "zh"), ("classic", "ja")])
-def test_the_help_panel_shows_a_nodes_page_with_its_picture(open_frontend: Callable[..., Frontend], snap: Callable[..., Any], renderer: str, language: str) -> None:
+def test_the_help_panel_shows_a_nodes_page_with_its_picture(
+    open_frontend: Callable[..., Frontend], snap: Callable[..., Any], renderer: str, language: str
+) -> None:
     page = empty(open_frontend(renderer, locale=language))
     panel = open_help(page, place(page))
     check_help(page, panel)
@@ -118,14 +125,18 @@ def test_a_language_without_a_page_falls_back_to_english(open_frontend: Callable
 
 @pytest.mark.parametrize("language", locales.TRANSLATED)
 @pytest.mark.parametrize("renderer", ["classic", "vue"])
-def test_nodes_are_labelled_in_the_pages_language(open_frontend: Callable[..., Frontend], snap: Callable[..., Any], renderer: str, language: str) -> None:
+def test_nodes_are_labelled_in_the_pages_language(
+    open_frontend: Callable[..., Frontend], snap: Callable[..., Any], renderer: str, language: str
+) -> None:
     page = empty(open_frontend(renderer, locale=language))
     for number, (node, texts) in enumerate(locales.read(language)["nodeDefs.json"].items()):
         placed = place(page, node, (400 * (number % 5), 500 * (number // 5)))
         shown = page.page.evaluate(SHOWN, placed)
         assert shown["title"] == texts["display_name"]
         names = {name: entry["name"] for name, entry in texts["inputs"].items()}
-        assert {name: shown["inputs"][name] for name in names if name in shown["inputs"]} == {name: names[name] for name in names if name in shown["inputs"]}
+        assert {name: shown["inputs"][name] for name in names if name in shown["inputs"]} == {
+            name: names[name] for name in names if name in shown["inputs"]
+        }
         assert {name: label for name, label in shown["widgets"].items() if name in names}.items() <= names.items()
         assert set(names) <= set(shown["inputs"]) | set(shown["widgets"])
         assert shown["outputs"] == [entry["name"] for entry in texts["outputs"].values()]
@@ -135,7 +146,14 @@ def test_nodes_are_labelled_in_the_pages_language(open_frontend: Callable[..., F
     if renderer == "vue":
         texts = locales.read(language)["nodeDefs.json"][NODE]
         drawn = page.page.locator(f'[data-node-id="{stage1}"]').inner_text()
-        assert all(words in drawn for words in (texts["inputs"]["learning_rate"]["name"], texts["inputs"]["mask"]["name"], texts["outputs"]["0"]["name"]))
+        assert all(
+            words in drawn
+            for words in (
+                texts["inputs"]["learning_rate"]["name"],
+                texts["inputs"]["mask"]["name"],
+                texts["outputs"]["0"]["name"],
+            )
+        )
     snap(page, "one")
 
 
@@ -160,13 +178,17 @@ def test_a_translated_node_is_saved_under_its_own_names(open_frontend: Callable[
     assert set(queued["inputs"]) <= set(english["inputs"])
 
 
-def test_a_change_of_language_reaches_new_nodes(open_frontend: Callable[..., Frontend], snap: Callable[..., Any]) -> None:
+def test_a_change_of_language_reaches_new_nodes(
+    open_frontend: Callable[..., Frontend], snap: Callable[..., Any]
+) -> None:
     """Placed nodes keep their titles until the workflow is opened again; so do the host's own."""
     page = empty(open_frontend("classic"))
     assert page.page.evaluate(SHOWN, place(page))["title"] == "SingleInsert Train Stage I"
     page.page.evaluate("async () => { await window.app.extensionManager.setting.set('Comfy.Locale', 'zh') }")
     chinese = locales.read("zh")["nodeDefs.json"][NODE]
-    page.page.wait_for_function("([type, title]) => LiteGraph.registered_node_types[type].title === title", arg=[NODE, chinese["display_name"]])
+    page.page.wait_for_function(
+        "([type, title]) => LiteGraph.registered_node_types[type].title === title", arg=[NODE, chinese["display_name"]]
+    )
     page.page.wait_for_timeout(1000)  # the page opens the workflow anew
     page.forget()
     shown = page.page.evaluate(SHOWN, place(page))

@@ -1,4 +1,5 @@
 """The live view of training and inversion, in both renderers: it moves, survives a reload, and leaves no trace."""
+
 from __future__ import annotations
 
 import itertools
@@ -58,19 +59,50 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 
 def sources() -> Graph:
-    return {"1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"), "2": node("LoadImage", image="heart.png"),
-            "3": node("LoadImageMask", image="heart_mask.png", channel="red")}
+    return {
+        "1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
+        "2": node("LoadImage", image="heart.png"),
+        "3": node("LoadImageMask", image="heart_mask.png", channel="red"),
+    }
 
 
 def learning(steps: int = 12, preview_every: int = 0) -> Graph:
     """Both stages on the demo's picture, in its smallest form; `steps` are Stage I's."""
     models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
-    shared = {"batch_size": 1, "background_weight": 1.0, "seed": next(SEEDS), "precision": "auto", "gradient_checkpointing": "off", "preview_every": preview_every}
+    shared = {
+        "batch_size": 1,
+        "background_weight": 1.0,
+        "seed": next(SEEDS),
+        "precision": "auto",
+        "gradient_checkpointing": "off",
+        "preview_every": preview_every,
+    }
     return {
         **sources(),
-        "4": node("SIS_TrainStage1", **models, image=["2", 0], mask=["3", 0], class_word="heart", steps=steps, learning_rate=0.02, encoder="none", resolution=64, **shared),
-        "5": node("SIS_TrainStage2", **models, concept=["4", 0], steps=12, learning_rate=0.005, semantic_weight=1.0, rank=4, train_text_encoder=True,
-                  class_text_encoder="tuned", **shared),
+        "4": node(
+            "SIS_TrainStage1",
+            **models,
+            image=["2", 0],
+            mask=["3", 0],
+            class_word="heart",
+            steps=steps,
+            learning_rate=0.02,
+            encoder="none",
+            resolution=64,
+            **shared,
+        ),
+        "5": node(
+            "SIS_TrainStage2",
+            **models,
+            concept=["4", 0],
+            steps=12,
+            learning_rate=0.005,
+            semantic_weight=1.0,
+            rank=4,
+            train_text_encoder=True,
+            class_text_encoder="tuned",
+            **shared,
+        ),
         "6": node("SIS_SaveConcept", concept=["5", 0], name="watched", export_for_other_tools=False),
         "7": node("PreviewAny", source=["6", 1]),
     }
@@ -78,16 +110,48 @@ def learning(steps: int = 12, preview_every: int = 0) -> Graph:
 
 def editing() -> Graph:
     """Text optimisation and inversion of the demo's picture at 64 x 64."""
-    prompts = {"8": node("CLIPTextEncode", clip=["1", 1], text="a heart"), "9": node("CLIPTextEncode", clip=["1", 1], text="")}
-    small = {"10": node("ImageScale", image=["2", 0], upscale_method="area", width=64, height=64, crop="disabled"), "11": node("VAEEncode", pixels=["10", 0], vae=["1", 2])}
+    prompts = {
+        "8": node("CLIPTextEncode", clip=["1", 1], text="a heart"),
+        "9": node("CLIPTextEncode", clip=["1", 1], text=""),
+    }
+    small = {
+        "10": node("ImageScale", image=["2", 0], upscale_method="area", width=64, height=64, crop="disabled"),
+        "11": node("VAEEncode", pixels=["10", 0], vae=["1", 2]),
+    }
     found = sources()
     del found["3"]
     return {
-        **found, **prompts, **small,
-        "4": node("SIS_ImagicTextOptimize", model=["1", 0], target=["8", 0], latent=["11", 0], steps=10, learning_rate=0.001, batch_size=1, seed=next(SEEDS), precision="auto"),
-        "5": node("SIS_NullTextInvert", model=["1", 0], latent=["11", 0], source=["9", 0], uncond=["9", 0], method="null_text", steps=10, cfg=5.0, inner_steps=1,
-                  learning_rate=0.01, tolerance=0.0, precision="auto", steps_offset=1),
-        "6": node("PreviewAny", source=["5", 3]), "7": node("PreviewAny", source=["4", 1]),
+        **found,
+        **prompts,
+        **small,
+        "4": node(
+            "SIS_ImagicTextOptimize",
+            model=["1", 0],
+            target=["8", 0],
+            latent=["11", 0],
+            steps=10,
+            learning_rate=0.001,
+            batch_size=1,
+            seed=next(SEEDS),
+            precision="auto",
+        ),
+        "5": node(
+            "SIS_NullTextInvert",
+            model=["1", 0],
+            latent=["11", 0],
+            source=["9", 0],
+            uncond=["9", 0],
+            method="null_text",
+            steps=10,
+            cfg=5.0,
+            inner_steps=1,
+            learning_rate=0.01,
+            tolerance=0.0,
+            precision="auto",
+            steps_offset=1,
+        ),
+        "6": node("PreviewAny", source=["5", 3]),
+        "7": node("PreviewAny", source=["4", 1]),
     }
 
 
@@ -97,14 +161,21 @@ def shown(frontend: Frontend, path: str) -> dict[str, Any]:
 
 def wait_until(frontend: Frontend, path: str, condition: str, seconds: float = 240) -> dict[str, Any]:
     """Waits for a JavaScript condition on `view`, what SHOWN gives."""
-    frontend.page.wait_for_function(f"(path) => {{ const view = ({SHOWN})(path); return {condition}; }}", arg=path, timeout=seconds * 1000)
+    frontend.page.wait_for_function(
+        f"(path) => {{ const view = ({SHOWN})(path); return {condition}; }}", arg=path, timeout=seconds * 1000
+    )
     return shown(frontend, path)
 
 
 def kept(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    """The nodes as they are saved, but for what the host itself changes: it makes room for a node's pictures, measures the page's pixels, and keeps Preview as Text's text."""
+    """The nodes as they are saved, but for what the host itself changes: it makes room for a node's pictures, measures
+    the page's pixels, and keeps Preview as Text's text."""
     nodes = [entry for entry in workflow["nodes"] if entry["type"] != "PreviewAny"]
-    return [{key: value for key, value in entry.items() if key not in ("pos", "size")} | {"pos": [round(x) for x in entry["pos"]]} for entry in nodes]
+    return [
+        {key: value for key, value in entry.items() if key not in ("pos", "size")}
+        | {"pos": [round(x) for x in entry["pos"]]}
+        for entry in nodes
+    ]
 
 
 def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, snap: Callable[..., Any]) -> None:
@@ -118,7 +189,10 @@ def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, 
     first = wait_until(frontend, "4", "view.last >= 3")
     assert re.fullmatch(r"Step \d+ of 400", first["status"])
     later = wait_until(frontend, "4", f"view.last > {first['last']}")
-    assert all(later["curves"][name].count("L") > first["curves"][name].count("L") for name in ("loss", "foreground", "background"))
+    assert all(
+        later["curves"][name].count("L") > first["curves"][name].count("L")
+        for name in ("loss", "foreground", "background")
+    )
     assert re.fullmatch(r"\d+:\d\d · ~\d+:\d\d left", later["time"])
     snap(frontend, "stage I runs")
     assert frontend.wait(run).kind == "success"
@@ -138,7 +212,9 @@ def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, 
     after = frontend.workflow()
     assert kept(after) == kept(before)
     assert not re.search(r"live_view|sis_live", json.dumps(after), re.IGNORECASE)
-    assert {key: value for key, value in frontend.prompt().items() if key != "7"} == {key: value for key, value in prompt.items() if key != "7"}
+    assert {key: value for key, value in frontend.prompt().items() if key != "7"} == {
+        key: value for key, value in prompt.items() if key != "7"
+    }
 
 
 def test_history_survives_a_reload_and_cancel_is_told(frontend: Frontend, snap: Callable[..., Any]) -> None:
@@ -182,10 +258,19 @@ def test_editing_nodes_are_shown_too(frontend: Frontend, snap: Callable[..., Any
 
 def test_inside_a_subgraph_in_two_tabs(frontend: Frontend, snap: Callable[..., Any]) -> None:
     frontend.load_api(learning())
-    made = str(frontend.page.evaluate("() => { const g = app.canvas.graph; return String(g.convertToSubgraph(new Set([g.getNodeById(4), g.getNodeById(5)])).node.id) }"))
+    made = str(
+        frontend.page.evaluate(
+            "() => { const g = app.canvas.graph; return String(g.convertToSubgraph(new Set([g.getNodeById(4),"
+            " g.getNodeById(5)])).node.id) }"
+        )
+    )
     frontend.load(frontend.workflow())
     assert frontend.run().kind == "success"
-    (one,) = frontend.page.evaluate("(id) => app.rootGraph.getNodeById(id).subgraph.nodes.filter((n) => n.type === 'SIS_TrainStage1').map((n) => String(n.id))", int(made))
+    (one,) = frontend.page.evaluate(
+        "(id) => app.rootGraph.getNodeById(id).subgraph.nodes.filter((n) => n.type === 'SIS_TrainStage1').map((n) =>"
+        " String(n.id))",
+        int(made),
+    )
     assert shown(frontend, f"{made}:{one}")["last"] == 12
     frontend.enter(made)
     frontend.frame()
@@ -228,7 +313,10 @@ def test_a_reused_result_keeps_its_curves(frontend: Frontend) -> None:
     frontend.load_api(learning())
     assert frontend.run().kind == "success"
     # the same under another name: only Save Concept runs again
-    frontend.page.evaluate("(name) => { app.graph.getNodeById(6).widgets.find((widget) => widget.name === 'name').value = name }", "watched_again")
+    frontend.page.evaluate(
+        "(name) => { app.graph.getNodeById(6).widgets.find((widget) => widget.name === 'name').value = name }",
+        "watched_again",
+    )
     again = frontend.run()
     assert again.kind == "success"
     assert "4" not in frontend.client.get(f"/history/{again.prompt_id}")[again.prompt_id]["outputs"]
@@ -242,7 +330,9 @@ def test_every_theme_is_legible(frontend: Frontend, snap: Callable[..., Any]) ->
     ratios = {}
     try:
         for palette in ("dark", "light", "arc", "nord", "github", "solarized"):
-            frontend.page.evaluate("async (name) => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette)
+            frontend.page.evaluate(
+                "async (name) => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette
+            )
             frontend.settle()
             ratios[palette] = frontend.page.evaluate(CONTRASTS)
             if palette in ("dark", "light"):
@@ -250,11 +340,15 @@ def test_every_theme_is_legible(frontend: Frontend, snap: Callable[..., Any]) ->
     finally:
         frontend.page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark') }")
     assert set(ratios["dark"]) == {"text", "loss", "foreground", "background", "semantic"}
-    assert not {(palette, name): ratio for palette, found in ratios.items() for name, ratio in found.items() if ratio < 4.5}
+    assert not {
+        (palette, name): ratio for palette, found in ratios.items() for name, ratio in found.items() if ratio < 4.5
+    }
 
 
 @pytest.mark.parametrize(("locale", "word"), [("zh", "主体"), ("ja", "被写体")])
-def test_in_the_artists_own_language(open_frontend: Callable[..., Frontend], locale: str, word: str, snap: Callable[..., Any]) -> None:
+def test_in_the_artists_own_language(
+    open_frontend: Callable[..., Frontend], locale: str, word: str, snap: Callable[..., Any]
+) -> None:
     frontend = open_frontend("classic", locale=locale)
     frontend.load_api(learning())
     assert frontend.run().kind == "success"

@@ -1,4 +1,5 @@
 """Stage I shows the picture with its mask as trained on, before the first step and after the last."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

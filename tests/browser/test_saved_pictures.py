@@ -1,4 +1,5 @@
 """A saved picture that is dropped on the page opens the graph that made it, concepts and all."""
+
 from __future__ import annotations
 
 import base64
@@ -28,21 +29,36 @@ DROP = """async ([name, data]) => {
 def test_a_dropped_picture_restores_its_graph(frontend: Frontend) -> None:
     name = f"dropped_{frontend.renderer}"
     applied: dict[str, Any] = {"model": ["ckpt", 0], "clip": ["ckpt", 1], "strength_model": 0.75, "strength_clip": 0.5}
-    graph, ids = numbered({
-        **sources(), "one": stage1(seed=931), "save": save(name, concept=["one", 0]), "apply": node("SIS_ApplyConcept", **applied, concept=["one", 0], name=name),
-        **picture("drop", ["apply", 0], ["apply", 1], f"<{name}> heart")})
+    graph, ids = numbered(
+        {
+            **sources(),
+            "one": stage1(seed=931),
+            "save": save(name, concept=["one", 0]),
+            "apply": node("SIS_ApplyConcept", **applied, concept=["one", 0], name=name),
+            **picture("drop", ["apply", 0], ["apply", 1], f"<{name}> heart"),
+        }
+    )
     frontend.load_api(graph)
     run = frontend.run()
     assert run.kind == "success"
     queued, saved = frontend.prompt(), frontend.workflow()
     for seed in (932, 933):  # and the same with the concept's result reused
-        frontend.page.evaluate("([id, seed]) => { app.graph.nodes.find((n) => String(n.id) === id).widgets.find((w) => w.name === 'seed').value = seed }", [ids["drop_ks"], seed])
+        frontend.page.evaluate(
+            "([id, seed]) => { app.graph.nodes.find((n) => String(n.id) === id).widgets.find((w) => w.name ==="
+            " 'seed').value = seed }",
+            [ids["drop_ks"], seed],
+        )
         run = frontend.run()
     outputs = frontend.client.get(f"/history/{run.prompt_id}")[run.prompt_id]["outputs"]
     png = frontend.client.view(outputs[ids["drop"]]["images"][0])
     texts = Image.open(io.BytesIO(png)).text  # type: ignore[attr-defined]
     told = json.loads(texts["single_image_studio"])["concepts"][ids["apply"]]
-    assert told["name"] == name and told["strength_model"] == 0.75 and told["strength_clip"] == 0.5 and len(told["hash"]) == 16
+    assert (
+        told["name"] == name
+        and told["strength_model"] == 0.75
+        and told["strength_clip"] == 0.5
+        and len(told["hash"]) == 16
+    )
     assert json.loads(texts["prompt"])[ids["drop_ks"]]["inputs"]["seed"] == 933
 
     frontend.forget()

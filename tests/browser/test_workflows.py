@@ -1,4 +1,6 @@
-"""The shipped workflows and blueprints in the real frontend: they open whole, readable, and are queued as their API twins say."""
+"""The shipped workflows and blueprints in the real frontend: they open whole, readable, and are queued as their API
+twins say."""
+
 from __future__ import annotations
 
 import json
@@ -19,9 +21,12 @@ from .frontend import Box, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PICTURES = {"photo.png": "heart.png", "pose.png": "star.png"}  # what the workflows name, and what of the demo's stands in
+# what the workflows name, and what of the demo's stands in
+PICTURES = {"photo.png": "heart.png", "pose.png": "star.png"}
 WARNING = "Comfy.Workflow.ShowMissingModelsWarning"
-BOXES_OF_GROUPS = """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
+BOXES_OF_GROUPS = (
+    """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
+)
 BOXES_OF_NODES = """() => window.app.canvas.graph.nodes.map((node) => [String(node.id), ...node.getBounding()])"""
 # The page cuts what is taller than its box: both renderers scroll it.
 CUT_NOTES = """() => [...document.querySelectorAll(".comfy-markdown-content, .comfy-markdown")]
@@ -68,17 +73,29 @@ def overlaps(boxes: dict[str, Box]) -> list[tuple[str, str]]:
 
 
 def queued(frontend: Frontend) -> dict[str, Any]:
-    """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one) and what newer ones add to the title."""
+    """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one) and what
+    newer ones add to the title."""
     info = frontend.client.object_info()
-    return {node_id: {"inputs": {name: value for name, value in node["inputs"].items() if name in specs(info, node["class_type"])},
-                      "class_type": node["class_type"], "_meta": {"title": node["_meta"]["title"]}} for node_id, node in frontend.prompt().items()}
+    return {
+        node_id: {
+            "inputs": {
+                name: value for name, value in node["inputs"].items() if name in specs(info, node["class_type"])
+            },
+            "class_type": node["class_type"],
+            "_meta": {"title": node["_meta"]["title"]},
+        }
+        for node_id, node in frontend.prompt().items()
+    }
 
 
 @pytest.mark.parametrize("name", shipped.NAMES)
 def test_it_opens_whole_and_readable(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
     ui, twin = shipped_file("workflows", name), shipped_file("workflows/api", name)
     quiet.load(ui, new_tab=True)
-    missing = quiet.page.evaluate("() => window.app.canvas.graph.nodes.map((node) => node.type).filter((type) => !(type in LiteGraph.registered_node_types))")
+    missing = quiet.page.evaluate(
+        "() => window.app.canvas.graph.nodes.map((node) => node.type).filter((type) => !(type in"
+        " LiteGraph.registered_node_types))"
+    )
     assert not missing
     assert queued(quiet) == twin
     quiet.frame()
@@ -96,8 +113,13 @@ def check_groups(frontend: Frontend) -> None:
     for node_id, *numbers in frontend.page.evaluate(BOXES_OF_NODES):
         box = Box(*numbers)
         assert [title for title, group in groups.items() if group.overlaps(box)] == [
-            title for title, group in groups.items()
-            if group.x <= box.x and group.y <= box.y and box.x + box.width <= group.x + group.width and box.y + box.height <= group.y + group.height], node_id
+            title
+            for title, group in groups.items()
+            if group.x <= box.x
+            and group.y <= box.y
+            and box.x + box.width <= group.x + group.width
+            and box.y + box.height <= group.y + group.height
+        ], node_id
 
 
 def test_links_survive_saving_again(quiet: Frontend) -> None:
@@ -108,25 +130,38 @@ def test_links_survive_saving_again(quiet: Frontend) -> None:
         ends = []
         for workflow in (ui, quiet.workflow()):
             nodes = {node["id"]: node for node in workflow["nodes"]}
-            ends.append(sorted((origin, nodes[origin]["outputs"][slot]["name"], target, nodes[target]["inputs"][place]["name"])
-                               for _, origin, slot, target, place, _ in workflow["links"]))
+            ends.append(
+                sorted(
+                    (origin, nodes[origin]["outputs"][slot]["name"], target, nodes[target]["inputs"][place]["name"])
+                    for _, origin, slot, target, place, _ in workflow["links"]
+                )
+            )
         assert ends[0] == ends[1] and ends[0], name
 
 
 def with_values(ui: dict[str, Any], prompt: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
-    """The workflow with another prompt's values in its widgets, as if typed; nodes are the same in both forms, by their ids."""
+    """The workflow with another prompt's values in its widgets, as if typed; nodes are the same in both forms, by their
+    ids."""
     for node in ui["nodes"]:
         if node["type"] == NOTE:
             continue
         known, given = specs(info, node["type"]), prompt[str(node["id"])]["inputs"]
         widgets = [name for name, spec in known.items() if is_widget(spec)]
-        names = [name for widget in widgets for name in ([widget, "control"] if has_control(widget, known[widget]) else [widget])]
-        node["widgets_values"] = [given.get(name, value) for name, value in zip(names, node["widgets_values"], strict=True)]
+        names = [
+            name
+            for widget in widgets
+            for name in ([widget, "control"] if has_control(widget, known[widget]) else [widget])
+        ]
+        node["widgets_values"] = [
+            given.get(name, value) for name, value in zip(names, node["widgets_values"], strict=True)
+        ]
     return ui
 
 
 @pytest.mark.parametrize("name", shipped.NAMES)
-def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client, name: str, snap: Callable[..., pathlib.Path]) -> None:
+def test_it_runs_from_the_page_and_still_fits(
+    quiet: Frontend, prepared: Client, name: str, snap: Callable[..., pathlib.Path]
+) -> None:
     """With the demo's values in the page's widgets; finished pictures make nodes taller in one of the renderers."""
     filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), prepared.object_info())
     quiet.load(filled, new_tab=True)  # in the same tab, its nodes would begin with the last one's pictures
@@ -143,13 +178,18 @@ def test_it_runs_from_the_page_and_still_fits(quiet: Frontend, prepared: Client,
 def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> None:
     frontend.load(shipped_file("workflows", "concept_controlnet_upscale"))
     details = frontend.page.get_by_role("button", name="View details")  # newer frontends list them in their side panel
-    listed = frontend.page.locator(".comfy-missing-models, .p-dialog, [data-testid=properties-panel]").filter(has_text="v1-5-pruned-emaonly.safetensors")
+    listed = frontend.page.locator(".comfy-missing-models, .p-dialog, [data-testid=properties-panel]").filter(
+        has_text="v1-5-pruned-emaonly.safetensors"
+    )
     expect(listed.or_(details).first).to_be_visible()
     if details.is_visible():
         details.click()
     text = listed.last.inner_text()
-    for folder, file in (("checkpoints", "v1-5-pruned-emaonly.safetensors"), ("controlnet", "control_v11p_sd15_canny_fp16.safetensors"),
-                         ("upscale_models", "RealESRGAN_x4plus.safetensors")):
+    for folder, file in (
+        ("checkpoints", "v1-5-pruned-emaonly.safetensors"),
+        ("controlnet", "control_v11p_sd15_canny_fp16.safetensors"),
+        ("upscale_models", "RealESRGAN_x4plus.safetensors"),
+    ):
         assert folder in text and file in text
     frontend.page.keyboard.press("Escape")
     frontend.page.locator(".p-dialog-mask").wait_for(state="hidden")  # while it fades it takes the next test's clicks
@@ -160,15 +200,18 @@ def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> No
 def test_a_blueprint_becomes_a_node(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
     """Chosen in the page's own node search; its inner nodes are queued with the values of its widgets."""
     page = quiet.page
-    page.evaluate("() => window.app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")  # as a double click on the canvas does
+    # as a double click on the canvas does
+    page.evaluate("() => window.app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
     page.locator(".comfy-vue-node-search-container input, [role=search] input").first.fill(name)
     page.get_by_role("option").filter(has_text=name).first.click()
     page.wait_for_function("() => window.app.canvas.graph.nodes.length === 1")
     quiet.settle()
     definition = shipped_file("subgraphs", name)["definitions"]["subgraphs"][0]
-    found = page.evaluate("""() => window.app.canvas.graph.nodes.map((node) => ({
+    found = page.evaluate(
+        """() => window.app.canvas.graph.nodes.map((node) => ({
       inputs: node.inputs.map((input) => input.name), outputs: node.outputs.map((output) => output.name),
-      values: Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value])), subgraph: node.isSubgraphNode?.() }))[0]""")
+      values: Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value])), subgraph: node.isSubgraphNode?.() }))[0]"""
+    )
     assert found["subgraph"]
     assert found["inputs"] == [entry["name"] for entry in definition["inputs"]]
     assert found["outputs"] == [entry["name"] for entry in definition["outputs"]]

@@ -1,4 +1,5 @@
 """A concept with everything in it, and what to compare it by. Shared by the tests of this folder."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -27,7 +28,11 @@ def eight_bits(*shape: int, seed: int = 0) -> Tensor:
 
 
 def make_concept(**changes: object) -> Concept:
-    lora = {f"{LAYER}.lora_up.weight": random(32, 4), f"{LAYER}.lora_down.weight": random(4, 32), f"{LAYER}.alpha": torch.tensor(4.0)}
+    lora = {
+        f"{LAYER}.lora_up.weight": random(32, 4),
+        f"{LAYER}.lora_down.weight": random(4, 32),
+        f"{LAYER}.alpha": torch.tensor(4.0),
+    }
     concept = Concept(
         embedding=torch.randn(1, 32, generator=torch.Generator().manual_seed(0)),
         class_word="teddy bear",
@@ -35,7 +40,10 @@ def make_concept(**changes: object) -> Concept:
         picture=eight_bits(1, 40, 64, 3),
         mask=eight_bits(1, 40, 64, seed=1),
         stage=2,
-        settings={"stage1": Stage1Settings("teddy bear", seed=2**64 - 1).to_dict(), "stage2": Stage2Settings().to_dict()},
+        settings={
+            "stage1": Stage1Settings("teddy bear", seed=2**64 - 1).to_dict(),
+            "stage2": Stage2Settings().to_dict(),
+        },
         losses={"stage1": {"loss": [0.1, 1 / 3], "foreground": [1e-9, 2.0]}, "stage2": {"semantic": [0.25]}},
         base_model="0123abcd",
         encoder_state={"weight": torch.zeros(3)},
@@ -47,7 +55,10 @@ def make_concept(**changes: object) -> Concept:
 def assert_same(found: Concept, expected: Concept) -> None:
     assert torch.equal(found.embedding, expected.embedding)
     assert found.lora.keys() == expected.lora.keys()
-    assert all(torch.equal(found.lora[name], tensor) and found.lora[name].dtype == tensor.dtype for name, tensor in expected.lora.items())
+    assert all(
+        torch.equal(found.lora[name], tensor) and found.lora[name].dtype == tensor.dtype
+        for name, tensor in expected.lora.items()
+    )
     for name in ("picture", "mask"):
         a, b = getattr(found, name), getattr(expected, name)
         assert (a is None and b is None) or (a.dtype == torch.float32 and torch.equal(a, b))

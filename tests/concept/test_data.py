@@ -1,4 +1,5 @@
 """A concept as it travels between nodes: its phrase, its fingerprint, and what it refuses to be."""
+
 from __future__ import annotations
 
 import pytest
@@ -22,7 +23,9 @@ def test_phrase_and_fingerprint(concept: Concept):
     assert make_concept().fingerprint() == print_
     assert make_concept(picture=None, mask=None, name="other", losses={}, encoder_state=None).fingerprint() == print_
     others = [
-        make_concept(class_word="bear"), make_concept(lora={}), make_concept(embedding=concept.embedding + 1e-6),
+        make_concept(class_word="bear"),
+        make_concept(lora={}),
+        make_concept(embedding=concept.embedding + 1e-6),
         make_concept(lora={**concept.lora, f"{LAYER}.alpha": torch.tensor(8.0)}),
         make_concept(lora={name: tensor.bfloat16() for name, tensor in concept.lora.items()}),
         make_concept(lora=dict(zip(concept.lora, reversed(concept.lora.values())))),
@@ -35,20 +38,23 @@ def test_fingerprint_does_not_depend_on_the_order_of_the_lora(concept: Concept):
     assert make_concept(lora=backwards).fingerprint() == concept.fingerprint()
 
 
-@pytest.mark.parametrize(("changes", "problem"), [
-    ({"embedding": torch.zeros(32)}, r"embedding has shape \(32,\)"),
-    ({"embedding": torch.zeros(0, 32)}, "embedding has shape"),
-    ({"embedding": torch.zeros(1, 32).half()}, "float16"),
-    ({"embedding": torch.full((1, 32), torch.nan)}, "embedding holds numbers that are not finite"),
-    ({"lora": {"a": torch.tensor([torch.inf])}}, "LoRA weight a"),
-    ({"picture": torch.zeros(1, 3, 40, 64)}, "picture has shape"),
-    ({"picture": torch.zeros(2, 40, 64, 3)}, "picture has shape"),
-    ({"mask": torch.zeros(40, 64)}, "mask has shape"),
-    ({"mask": torch.zeros(1, 40, 65)}, "same"),
-    ({"mask": torch.full((1, 40, 64), torch.nan)}, "mask holds"),
-    ({"class_word": " "}, "class word"),
-    ({"stage": 3}, "stage is 3"),
-])
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"embedding": torch.zeros(32)}, r"embedding has shape \(32,\)"),
+        ({"embedding": torch.zeros(0, 32)}, "embedding has shape"),
+        ({"embedding": torch.zeros(1, 32).half()}, "float16"),
+        ({"embedding": torch.full((1, 32), torch.nan)}, "embedding holds numbers that are not finite"),
+        ({"lora": {"a": torch.tensor([torch.inf])}}, "LoRA weight a"),
+        ({"picture": torch.zeros(1, 3, 40, 64)}, "picture has shape"),
+        ({"picture": torch.zeros(2, 40, 64, 3)}, "picture has shape"),
+        ({"mask": torch.zeros(40, 64)}, "mask has shape"),
+        ({"mask": torch.zeros(1, 40, 65)}, "same"),
+        ({"mask": torch.full((1, 40, 64), torch.nan)}, "mask holds"),
+        ({"class_word": " "}, "class word"),
+        ({"stage": 3}, "stage is 3"),
+    ],
+)
 def test_a_concept_refuses_what_no_training_makes(changes: dict, problem: str):
     with pytest.raises(InputError, match=problem):
         make_concept(**changes)

@@ -1,4 +1,6 @@
-"""The image encoders: size, the layout of CLIP's vision transformer, seeds, and life inside the host's inference mode."""
+"""The image encoders: size, the layout of CLIP's vision transformer, seeds, and life inside the host's inference
+mode."""
+
 from __future__ import annotations
 
 import sys
@@ -55,7 +57,8 @@ def test_cnn_has_no_batch_norm():
 
 
 def test_preprocess_against_pil():
-    """PIL's bicubic is antialiased too; it differs by no more than its two passes of 8 bits. (Grey, so that neither clips.)"""
+    """PIL's bicubic is antialiased too; it differs by no more than its two passes of 8 bits. (Grey, so that neither
+    clips.)"""
     import numpy as np
     from PIL import Image
 
@@ -85,8 +88,16 @@ def transformers_twin(vit: VisionTransformer) -> nn.Module:
     """transformers' CLIP with the same weights: an implementation that shares no code with ours."""
     transformers = pytest.importorskip("transformers")
     config = transformers.CLIPVisionConfig(
-        hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, image_size=224, patch_size=32,
-        projection_dim=768, hidden_act="quick_gelu", layer_norm_eps=1e-5)
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        image_size=224,
+        patch_size=32,
+        projection_dim=768,
+        hidden_act="quick_gelu",
+        layer_norm_eps=1e-5,
+    )
     twin = transformers.CLIPVisionModelWithProjection(config).eval()
     missing, unexpected = twin.load_state_dict(twin_weights(vit), strict=False)
     assert not unexpected
@@ -170,7 +181,9 @@ def test_vit_seed_decides_the_bits(vit: nn.Module):
 
 
 def test_cnn_seed_decides_the_bits():
-    first, again, other = (build_encoder("cnn", 32, seed, START[:32]).state_dict() for seed in (2**64 - 1, 2**64 - 1, 1))
+    first, again, other = (
+        build_encoder("cnn", 32, seed, START[:32]).state_dict() for seed in (2**64 - 1, 2**64 - 1, 1)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["resnet.fc.weight"], other["resnet.fc.weight"])
 

@@ -1,4 +1,5 @@
 """The files for other tools: their names and tensors, and that nothing of another's is touched."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -17,7 +18,10 @@ from single_image_studio.support.writing import FileTaken
 
 from .samples import files
 
-LAYERS = ("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q", "lora_te_text_model_encoder_layers_0_self_attn_q_proj")
+LAYERS = (
+    "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q",
+    "lora_te_text_model_encoder_layers_0_self_attn_q_proj",
+)
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -27,14 +31,24 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 def make_lora(rank: int = 4, alpha: float = 4.0) -> dict[str, Tensor]:
     lora = {}
     for seed, layer in enumerate(LAYERS):
-        lora |= {f"{layer}.lora_up.weight": random(32, rank, seed=seed), f"{layer}.lora_down.weight": random(rank, 32, seed=seed + 9),
-                 f"{layer}.alpha": torch.tensor(alpha)}
+        lora |= {
+            f"{layer}.lora_up.weight": random(32, rank, seed=seed),
+            f"{layer}.lora_down.weight": random(rank, 32, seed=seed + 9),
+            f"{layer}.alpha": torch.tensor(alpha),
+        }
     return lora
 
 
 @pytest.fixture
 def concept() -> Concept:
-    return Concept(embedding=random(1, 32), class_word="heart", lora=make_lora(), picture=torch.zeros(1, 8, 8, 3), mask=torch.ones(1, 8, 8), stage=2)
+    return Concept(
+        embedding=random(1, 32),
+        class_word="heart",
+        lora=make_lora(),
+        picture=torch.zeros(1, 8, 8, 3),
+        mask=torch.ones(1, 8, 8),
+        stage=2,
+    )
 
 
 @pytest.fixture
@@ -62,14 +76,20 @@ def test_metadata_of_other_ranks():
     base = Concept(embedding=random(1, 32), class_word="heart")
     eight = lora_metadata(dataclasses.replace(base, lora=make_lora(8, 2.5)), "x")
     assert (eight["ss_network_dim"], eight["ss_network_alpha"]) == ("8", "2.5")
-    mixed = {**make_lora(4), "lora_unet_other.lora_down.weight": random(2, 32), "lora_unet_other.alpha": torch.tensor(2.0)}
+    mixed = {
+        **make_lora(4),
+        "lora_unet_other.lora_down.weight": random(2, 32),
+        "lora_unet_other.alpha": torch.tensor(2.0),
+    }
     assert lora_metadata(dataclasses.replace(base, lora=mixed), "x")["ss_network_dim"] == "Dynamic"
     silent = {name: tensor for name, tensor in make_lora().items() if not name.endswith("alpha")}
     assert float(lora_metadata(dataclasses.replace(base, lora=silent), "x")["ss_network_alpha"]) == 4
 
 
 def test_stage1_has_no_lora(stage1: Concept, tmp_path: Path):
-    assert export_for_other_tools(stage1, tmp_path / "e", tmp_path / "l", "heart.safetensors") == [tmp_path / "e/heart.safetensors"]
+    assert export_for_other_tools(stage1, tmp_path / "e", tmp_path / "l", "heart.safetensors") == [
+        tmp_path / "e/heart.safetensors"
+    ]
     assert files(tmp_path) == ["e/heart.safetensors"]
 
 

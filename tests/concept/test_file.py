@@ -1,4 +1,5 @@
 """The concept file, there and back: nothing is lost, and it holds what its documentation says."""
+
 from __future__ import annotations
 
 import io
@@ -35,16 +36,19 @@ def test_round_trip(concept: Concept, tmp_path: Path):
     assert Stage1Settings.from_dict(found.settings["stage1"]).seed == 2**64 - 1
 
 
-@pytest.mark.parametrize("changes", [
-    {"lora": {}, "stage": 1, "losses": {}, "settings": {}, "base_model": ""},
-    {"picture": None, "mask": None},
-    {"mask": None},
-    {"class_word": "赤い \"ハート\"", "embedding": random(3, 32)},
-    {"lora": {"a.lora_down.weight": random(4, 8).bfloat16(), "b.lora_down.weight": random(4, 8).half()}},
-    {"picture": random(1, 1, 1, 3), "mask": random(1, 1, 1)},
-    {"picture": eight_bits(1, 1, 2000, 3), "mask": 1 - eight_bits(1, 1, 2000)},
-    {"picture": random(1, 9, 9, 3) * 3 - 1, "mask": None},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lora": {}, "stage": 1, "losses": {}, "settings": {}, "base_model": ""},
+        {"picture": None, "mask": None},
+        {"mask": None},
+        {"class_word": '赤い "ハート"', "embedding": random(3, 32)},
+        {"lora": {"a.lora_down.weight": random(4, 8).bfloat16(), "b.lora_down.weight": random(4, 8).half()}},
+        {"picture": random(1, 1, 1, 3), "mask": random(1, 1, 1)},
+        {"picture": eight_bits(1, 1, 2000, 3), "mask": 1 - eight_bits(1, 1, 2000)},
+        {"picture": random(1, 9, 9, 3) * 3 - 1, "mask": None},
+    ],
+)
 def test_round_trip_of_variants(changes: dict, tmp_path: Path):
     concept = make_concept(**changes)
     assert_same(load_concept(save_concept(concept, tmp_path / "x.safetensors")), concept)
@@ -54,7 +58,9 @@ def test_round_trip_of_shared_sliced_and_transposed_tensors(tmp_path: Path):
     """What comes out of training is often a view of something larger."""
     block = random(8, 8)
     lora = {"a": block[:4], "b": block[:4], "c": block.T, "d": block[:, 2]}
-    concept = make_concept(lora=lora, embedding=random(4, 64)[1:2, ::2], picture=eight_bits(1, 3, 40, 64).movedim(1, -1))
+    concept = make_concept(
+        lora=lora, embedding=random(4, 64)[1:2, ::2], picture=eight_bits(1, 3, 40, 64).movedim(1, -1)
+    )
     assert_same(load_concept(save_concept(concept, tmp_path / "x.safetensors")), concept)
 
 
@@ -105,9 +111,22 @@ def test_metadata_is_as_documented(concept: Concept, tmp_path: Path):
 def test_read_info(concept: Concept, tmp_path: Path):
     path = save_concept(concept, tmp_path / "heart.safetensors")
     info = read_info(path)
-    expected = {"name": "heart", "class_word": "teddy bear", "stage": 2, "words": 1, "width": 32, "rank": 4, "format_version": 1,
-                "has_picture": True, "has_mask": True, "has_thumbnail": True, "bytes": path.stat().st_size,
-                "settings": concept.settings, "losses": concept.losses, "fingerprint": concept.fingerprint()}
+    expected = {
+        "name": "heart",
+        "class_word": "teddy bear",
+        "stage": 2,
+        "words": 1,
+        "width": 32,
+        "rank": 4,
+        "format_version": 1,
+        "has_picture": True,
+        "has_mask": True,
+        "has_thumbnail": True,
+        "bytes": path.stat().st_size,
+        "settings": concept.settings,
+        "losses": concept.losses,
+        "fingerprint": concept.fingerprint(),
+    }
     assert {name: info[name] for name in expected} == expected
     bare = read_info(save_concept(make_concept(lora={}, picture=None, mask=None), tmp_path / "bare.safetensors"))
     assert (bare["rank"], bare["has_picture"], bare["has_mask"], bare["has_thumbnail"]) == (0, False, False, False)

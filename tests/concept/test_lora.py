@@ -1,4 +1,5 @@
 """LoRA: starts as nothing, switches off, leaves nothing behind, merges to the same."""
+
 import pytest
 import torch
 from torch import nn

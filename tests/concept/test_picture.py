@@ -1,4 +1,5 @@
 """What a picture and mask become before training."""
+
 import pytest
 import torch
 
@@ -66,14 +67,17 @@ def test_alpha_is_dropped_and_flat_masks_are_taken() -> None:
     assert prepare(torch.rand(1, 64, 64, 4), box_mask(64, 64, 0, 0, 9, 9)[0], 512).picture.shape[-1] == 3
 
 
-@pytest.mark.parametrize("image, mask, words", [
-    (torch.rand(2, 64, 64, 3), torch.ones(1, 64, 64), "batch of 2"),
-    (torch.rand(1, 64, 64, 3), torch.ones(3, 64, 64), "`mask` is a batch of 3"),
-    (torch.rand(1, 64, 64, 3), torch.zeros(1, 64, 64), "`mask` marks nothing"),
-    (torch.rand(1, 40, 64, 3), torch.ones(1, 40, 64), "at least 64 pixels"),
-    (torch.rand(64, 64, 3), torch.ones(1, 64, 64), "`image` has shape"),
-    (torch.full((1, 64, 64, 3), float("nan")), torch.ones(1, 64, 64), "not numbers"),
-])
+@pytest.mark.parametrize(
+    "image, mask, words",
+    [
+        (torch.rand(2, 64, 64, 3), torch.ones(1, 64, 64), "batch of 2"),
+        (torch.rand(1, 64, 64, 3), torch.ones(3, 64, 64), "`mask` is a batch of 3"),
+        (torch.rand(1, 64, 64, 3), torch.zeros(1, 64, 64), "`mask` marks nothing"),
+        (torch.rand(1, 40, 64, 3), torch.ones(1, 40, 64), "at least 64 pixels"),
+        (torch.rand(64, 64, 3), torch.ones(1, 64, 64), "`image` has shape"),
+        (torch.full((1, 64, 64, 3), float("nan")), torch.ones(1, 64, 64), "not numbers"),
+    ],
+)
 def test_what_cannot_be_learned_from(image: torch.Tensor, mask: torch.Tensor, words: str) -> None:
     with pytest.raises(InputError, match=words):
         prepare(image, mask, 512)

@@ -1,4 +1,5 @@
 """Names that are free everywhere, and all of a concept's files under one name."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -42,7 +43,9 @@ def test_free_name_looks_at_settings_and_the_picture(concept: Concept, tmp_path:
     path = save_concept(concept, tmp_path / "bear.safetensors")
     assert same_concept(make_concept(losses={}), path)
     assert free_name([tmp_path], "bear", make_concept(settings={"stage1": {"seed": 1}})) == "bear_2"
-    assert free_name([tmp_path], "bear", concept, include_picture=False) == "bear_2", "asked for a file without the picture"
+    assert free_name([tmp_path], "bear", concept, include_picture=False) == "bear_2", (
+        "asked for a file without the picture"
+    )
     bare = save_concept(concept, tmp_path / "bare.safetensors", include_picture=False)
     assert same_concept(concept, bare, include_picture=False)
     assert not same_concept(concept, bare), "the picture would be lost"
@@ -131,7 +134,9 @@ def test_folders_that_the_host_also_searches(concept: Concept, tmp_path: Path):
     assert save_everywhere(concept, "heart", folders).name == "heart_2"
 
 
-def test_a_name_taken_meanwhile_moves_on(concept: Concept, folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_name_taken_meanwhile_moves_on(
+    concept: Concept, folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     real, calls = export.write_new, []
 
     def race(tensors: dict, metadata: dict, path: Path) -> Path:
@@ -143,8 +148,12 @@ def test_a_name_taken_meanwhile_moves_on(concept: Concept, folders: Folders, mon
 
     monkeypatch.setattr(export, "write_new", race)
     assert save_everywhere(concept, "heart", folders).name == "heart_2"
-    assert files(tmp_path) == ["concepts/heart_2.safetensors", "embeddings/heart.safetensors", "embeddings/heart_2.safetensors",
-                               "loras/heart_2.safetensors"]
+    assert files(tmp_path) == [
+        "concepts/heart_2.safetensors",
+        "embeddings/heart.safetensors",
+        "embeddings/heart_2.safetensors",
+        "loras/heart_2.safetensors",
+    ]
 
 
 def test_it_gives_up_instead_of_trying_for_ever(concept: Concept, folders: Folders, monkeypatch: pytest.MonkeyPatch):
@@ -157,7 +166,9 @@ def test_it_gives_up_instead_of_trying_for_ever(concept: Concept, folders: Folde
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
-def test_disk_full_half_way_leaves_nothing(failing: int, concept: Concept, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_disk_full_half_way_leaves_nothing(
+    failing: int, concept: Concept, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     publish, calls = writing._publish, []
 
     def full(*arguments: object) -> None:
@@ -172,7 +183,9 @@ def test_disk_full_half_way_leaves_nothing(failing: int, concept: Concept, folde
     assert files(tmp_path) == []
 
 
-def test_a_failed_export_leaves_the_concept_that_was_there(concept: Concept, folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_failed_export_leaves_the_concept_that_was_there(
+    concept: Concept, folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     save_everywhere(concept, "heart", folders, export=False)
 
     def full(*_: object) -> None:

@@ -1,4 +1,5 @@
 """Settings: the paper's defaults, one sentence for each value that cannot work, and the way into a file and back."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -21,14 +22,42 @@ def test_defaults_are_the_papers():
 
 
 SHARED_PROBLEMS = [
-    ("steps", 0), ("steps", -1), ("steps", 2.5), ("steps", True), ("steps", None),
-    ("batch_size", 0), ("preview_every", -1), ("seed", -1), ("seed", 2**64), ("seed", "0"),
-    ("learning_rate", 0), ("learning_rate", -1e-4), ("learning_rate", math.nan), ("learning_rate", math.inf), ("learning_rate", "1"),
-    ("background_weight", -0.1), ("background_weight", math.nan),
-    ("precision", "fp8"), ("gradient_checkpointing", "maybe"), ("gradient_checkpointing", True),
+    ("steps", 0),
+    ("steps", -1),
+    ("steps", 2.5),
+    ("steps", True),
+    ("steps", None),
+    ("batch_size", 0),
+    ("preview_every", -1),
+    ("seed", -1),
+    ("seed", 2**64),
+    ("seed", "0"),
+    ("learning_rate", 0),
+    ("learning_rate", -1e-4),
+    ("learning_rate", math.nan),
+    ("learning_rate", math.inf),
+    ("learning_rate", "1"),
+    ("background_weight", -0.1),
+    ("background_weight", math.nan),
+    ("precision", "fp8"),
+    ("gradient_checkpointing", "maybe"),
+    ("gradient_checkpointing", True),
 ]
-FIRST_PROBLEMS = [("encoder", "vit"), ("resolution", 0), ("resolution", 100), ("class_word", ""), ("class_word", " \n\t"), ("class_word", None)]
-SECOND_PROBLEMS = [("rank", 0), ("semantic_weight", -1), ("class_text_encoder", "both"), ("train_text_encoder", "yes"), ("train_text_encoder", 1)]
+FIRST_PROBLEMS = [
+    ("encoder", "vit"),
+    ("resolution", 0),
+    ("resolution", 100),
+    ("class_word", ""),
+    ("class_word", " \n\t"),
+    ("class_word", None),
+]
+SECOND_PROBLEMS = [
+    ("rank", 0),
+    ("semantic_weight", -1),
+    ("class_text_encoder", "both"),
+    ("train_text_encoder", "yes"),
+    ("train_text_encoder", 1),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), SHARED_PROBLEMS + FIRST_PROBLEMS)
@@ -46,7 +75,9 @@ def test_stage2_names_the_input_to_change(name: str, value: object):
 
 
 def test_limits_that_are_allowed():
-    Stage1Settings("face", steps=1, batch_size=1, seed=2**64 - 1, background_weight=0, learning_rate=1e-12, resolution=64)
+    Stage1Settings(
+        "face", steps=1, batch_size=1, seed=2**64 - 1, background_weight=0, learning_rate=1e-12, resolution=64
+    )
     Stage2Settings(semantic_weight=0, rank=1, train_text_encoder=False, class_text_encoder="frozen")
 
 
@@ -54,10 +85,13 @@ def test_class_word_is_tidied_and_may_be_several_words():
     assert Stage1Settings("  teddy\n bear ").class_word == "teddy bear"
 
 
-@pytest.mark.parametrize("settings", [
-    Stage1Settings("face", seed=2**64 - 1, learning_rate=1, encoder="cnn", resolution=128),
-    Stage2Settings(rank=8, train_text_encoder=False, class_text_encoder="frozen", semantic_weight=0),
-])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Stage1Settings("face", seed=2**64 - 1, learning_rate=1, encoder="cnn", resolution=128),
+        Stage2Settings(rank=8, train_text_encoder=False, class_text_encoder="frozen", semantic_weight=0),
+    ],
+)
 def test_round_trip_through_json(settings: Stage1Settings | Stage2Settings):
     saved = json.loads(json.dumps(settings.to_dict()))
     assert type(settings).from_dict(saved) == settings

@@ -1,4 +1,5 @@
 """The two training stages on a small linear denoiser whose results can be worked out, without a host."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -67,17 +68,42 @@ def mask() -> Tensor:
     return m
 
 
-def stage1(denoiser: LinearDenoiser, steps: int = 30, reports: list[StepReport] | None = None, start: float = 3.0, **changes: Any):  # type: ignore[no-untyped-def]
-    settings = Stage1Settings(**{"class_word": "thing", "steps": steps, "batch_size": 4, "learning_rate": 0.05, "encoder": "none", "seed": 3, **changes})
+def stage1(
+    denoiser: LinearDenoiser,
+    steps: int = 30,
+    reports: list[StepReport] | None = None,
+    start: float = 3.0,
+    **changes: Any,
+):  # type: ignore[no-untyped-def]
+    settings = Stage1Settings(
+        **{
+            "class_word": "thing",
+            "steps": steps,
+            "batch_size": 4,
+            "learning_rate": 0.05,
+            "encoder": "none",
+            "seed": 3,
+            **changes,
+        }
+    )
     encoder = build_encoder("none", WIDTH, settings.seed, torch.full((1, WIDTH), start))
     keep = reports if reports is not None else []
-    return train_stage1(denoiser, encoder, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9)), mask(), settings, keep.append)
+    return train_stage1(
+        denoiser,
+        encoder,
+        torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9)),
+        mask(),
+        settings,
+        keep.append,
+    )
 
 
 def stage2(denoiser: LinearDenoiser, start: Tensor, steps: int = 20, **changes: Any):  # type: ignore[no-untyped-def]
     settings = Stage2Settings(**{"steps": steps, "batch_size": 4, "learning_rate": 0.005, "seed": 3, **changes})
     encoder = build_encoder("none", WIDTH, 0, start)
-    lora = LoraSet({"unet": denoiser.unet, "text": denoiser.text}, settings.rank, torch.Generator().manual_seed(settings.seed))
+    lora = LoraSet(
+        {"unet": denoiser.unet, "text": denoiser.text}, settings.rank, torch.Generator().manual_seed(settings.seed)
+    )
     return train_stage2(denoiser, encoder, lora, torch.rand(1, 3, 32, 32), mask(), settings, lambda _: None), lora
 
 
@@ -238,8 +264,15 @@ def test_cancelling_leaves_no_hooks() -> None:
 
     lora = LoraSet({"unet": denoiser.unet}, 2, torch.Generator())
     with pytest.raises(KeyboardInterrupt):
-        train_stage2(denoiser, build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH)), lora, torch.rand(1, 3, 32, 32), mask(),
-                     dataclasses.replace(Stage2Settings(), steps=3), cancel)
+        train_stage2(
+            denoiser,
+            build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH)),
+            lora,
+            torch.rand(1, 3, 32, 32),
+            mask(),
+            dataclasses.replace(Stage2Settings(), steps=3),
+            cancel,
+        )
     assert not denoiser.unet._forward_hooks
 
 

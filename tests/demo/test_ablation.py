@@ -1,4 +1,5 @@
 """The ablation's bookkeeping, with a learner that paints the truth instead of training."""
+
 from __future__ import annotations
 
 import argparse
@@ -18,7 +19,8 @@ SEED, IMAGES = 7, 2
 
 
 class Painter:
-    """Stands in for `demo.learning.Learner`: plain variants paint the source picture whatever is asked, the others what is asked."""
+    """Stands in for `demo.learning.Learner`: plain variants paint the source picture whatever is asked, the others what
+    is asked."""
 
     def __init__(self) -> None:
         self.trained: list[tuple[str, int]] = []
@@ -35,7 +37,11 @@ class Painter:
     def _paint(self, concepts: Sequence[Any], prompt: str) -> np.ndarray:
         background = world.COLORS[prompt.split(" on a ")[1].split()[0]] if " on a " in prompt else (128, 128, 128)
         if not concepts:
-            return world.render(world.Scene(background, (world.Object("circle", 64, 64, 30, 0.0, "plain", (1, 2, 3), (1, 2, 3), 0.0),), ""))[0]
+            return world.render(
+                world.Scene(
+                    background, (world.Object("circle", 64, 64, 30, 0.0, "plain", (1, 2, 3), (1, 2, 3), 0.0),), ""
+                )
+            )[0]
         if len(concepts) == 1:
             scene, variant = concepts[0]
             return world.render(scene if variant.whole else replace(scene, background=background))[0]
@@ -44,8 +50,22 @@ class Painter:
 
 
 def _settings() -> dict[str, Any]:
-    return {"images": IMAGES, "seed": SEED, "sampling_steps": 20, "cfg": 5.0, "checkpoint": "x.safetensors", "sha256": "0" * 16,
-            "steps1": 1, "batch1": 1, "rate1": 0.1, "steps2": 1, "batch2": 1, "rate2": 0.1, "encoder": "none", "rank": 4}
+    return {
+        "images": IMAGES,
+        "seed": SEED,
+        "sampling_steps": 20,
+        "cfg": 5.0,
+        "checkpoint": "x.safetensors",
+        "sha256": "0" * 16,
+        "steps1": 1,
+        "batch1": 1,
+        "rate1": 0.1,
+        "steps2": 1,
+        "batch2": 1,
+        "rate2": 0.1,
+        "encoder": "none",
+        "rank": 4,
+    }
 
 
 @pytest.fixture
@@ -59,8 +79,17 @@ def painted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pa
 
 
 def _run(folder: pathlib.Path, concepts: int, **changes: Any) -> None:
-    args = argparse.Namespace(concepts=concepts, images=IMAGES, seed=SEED, checkpoint=None, sampling_steps=20, cfg=5.0, workers=1, results=folder / "ablation.jsonl",
-                              **vars(Training()))
+    args = argparse.Namespace(
+        concepts=concepts,
+        images=IMAGES,
+        seed=SEED,
+        checkpoint=None,
+        sampling_steps=20,
+        cfg=5.0,
+        workers=1,
+        results=folder / "ablation.jsonl",
+        **vars(Training()),
+    )
     ablation.run(args, _settings() | changes)
 
 
@@ -69,11 +98,24 @@ def test_rates_of_a_perfect_learner(painted: tuple[pathlib.Path, Painter]) -> No
     assert [sorted({"concept", "pair"} & row.keys()) for row in rows] == [["concept"], ["concept"], ["pair"]]
     for row in rows[:2]:
         full, plain, prior = (row["rates"][key] for key in ("I background", "I plain", "prior"))
-        assert full["alone"]["colors"] == full["alone"]["pattern"] == full["alone"]["class"] == full["asked"]["success"] == 1.0
-        assert full["asked"]["source_background"] == 0.0 and plain["asked"]["source_background"] == 1.0 and plain["asked"]["asked_background"] == 0.0
+        assert (
+            full["alone"]["colors"]
+            == full["alone"]["pattern"]
+            == full["alone"]["class"]
+            == full["asked"]["success"]
+            == 1.0
+        )
+        assert (
+            full["asked"]["source_background"] == 0.0
+            and plain["asked"]["source_background"] == 1.0
+            and plain["asked"]["asked_background"] == 0.0
+        )
         assert prior["alone"]["colors"] == 0.0
-    assert rows[2]["rates"]["I background"] == rows[2]["rates"]["II semantic"] == dict.fromkeys(
-        ("mean_color", "both_mean_colors", "each", "both", "patterns", "asked_background"), 1.0)
+    assert (
+        rows[2]["rates"]["I background"]
+        == rows[2]["rates"]["II semantic"]
+        == dict.fromkeys(("mean_color", "both_mean_colors", "each", "both", "patterns", "asked_background"), 1.0)
+    )
     assert rows[2]["rates"]["prior"]["both"] == 0.0
 
 
@@ -86,7 +128,8 @@ def test_a_run_goes_on_where_it_stopped(painted: tuple[pathlib.Path, Painter]) -
     path = folder / "ablation.jsonl"
     path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:2]))  # the pair is missing
     _run(folder, 2)
-    assert [label for label, _ in painter.trained[first:]] == ["+ background", "+ semantic"] * 2  # only what the pair needs is trained again
+    # only what the pair needs is trained again
+    assert [label for label, _ in painter.trained[first:]] == ["+ background", "+ semantic"] * 2
     assert "pair" in json.loads(path.read_text().splitlines()[-1])
 
 
@@ -130,4 +173,9 @@ def test_backgrounds_are_told_from_the_concept() -> None:
 def test_picture_and_mask_are_as_the_host_loads_them() -> None:
     scene = ablation.concept_scene(SEED, 0)
     image, mask = pixels_and_mask(scene)
-    assert image.shape == (1, 128, 128, 3) and mask.shape == (1, 128, 128) and float(image.min()) >= 0 and float(mask.max()) == 1.0
+    assert (
+        image.shape == (1, 128, 128, 3)
+        and mask.shape == (1, 128, 128)
+        and float(image.min()) >= 0
+        and float(mask.max()) == 1.0
+    )

@@ -1,4 +1,6 @@
-"""The detection report's questions and verdicts, on answers whose truth is known, and the shipped models through the node's own code."""
+"""The detection report's questions and verdicts, on answers whose truth is known, and the shipped models through the
+node's own code."""
+
 from __future__ import annotations
 
 import argparse
@@ -9,7 +11,10 @@ import pytest
 
 from demo import detection, grounding
 
-SHIPPED = all((detection.FOLDER / kind / name).is_dir() for kind, name in (("grounding-dino", detection.DETECTOR), ("sams", detection.SEGMENTER)))
+SHIPPED = all(
+    (detection.FOLDER / kind / name).is_dir()
+    for kind, name in (("grounding-dino", detection.DETECTOR), ("sams", detection.SEGMENTER))
+)
 
 
 def answer(mask: np.ndarray, score: float = 0.9) -> detection.Answer:
@@ -42,7 +47,11 @@ def test_true_masks_are_right_and_nothing_is_right_where_nothing_is(questions) -
     verdicts = [detection.judge(question, perfect(question)) for question in questions]
     assert all(verdict.right for verdict in verdicts)
     assert all(verdict.iou > 0.9 for question, verdict in zip(questions, verdicts) if question.wanted)
-    outlines = [verdict.outline for question, verdict in zip(questions, verdicts) if question.kind in (detection.CLASS, detection.COLOR)]
+    outlines = [
+        verdict.outline
+        for question, verdict in zip(questions, verdicts)
+        if question.kind in (detection.CLASS, detection.COLOR)
+    ]
     assert np.mean(outlines) > 0.9  # an object that another one hides in part may look like none
 
 
@@ -53,27 +62,44 @@ def test_wrong_masks_are_wrong(questions) -> None:
         assert not detection.judge(question, everything).right
         if question.kind == detection.BOTH:
             parts = grounding.visible(detection.world.render(question.scene)[1])
-            assert not detection.judge(question, answer(parts[0])).right and not detection.judge(question, answer(parts[1])).right
+            assert (
+                not detection.judge(question, answer(parts[0])).right
+                and not detection.judge(question, answer(parts[1])).right
+            )
         elif len(question.wanted) == 1 and len(question.scene.objects) == 2:
-            other = next(part for part in grounding.visible(detection.world.render(question.scene)[1]) if np.abs(part - question.wanted[0]).max() > 0.5)
+            other = next(
+                part
+                for part in grounding.visible(detection.world.render(question.scene)[1])
+                if np.abs(part - question.wanted[0]).max() > 0.5
+            )
             assert not detection.judge(question, answer(other)).right
 
 
 def test_the_report_names_what_was_missed(questions, tmp_path: pathlib.Path) -> None:
-    answers = [answer(np.zeros((128, 128)), 0.0) if question.kind == detection.COLOR else perfect(question) for question in questions]
+    answers = [
+        answer(np.zeros((128, 128)), 0.0) if question.kind == detection.COLOR else perfect(question)
+        for question in questions
+    ]
     verdicts = [detection.judge(question, one) for question, one in zip(questions, answers)]
     (tmp_path / "sams" / "a").mkdir(parents=True)
     (tmp_path / "sams" / "a" / "model.safetensors").write_bytes(b"0" * 2_000_000)
     args = argparse.Namespace(weights=tmp_path, pictures=30, seed=detection.SEED, out=tmp_path / "DETECTION.md")
     text = detection.report(questions, verdicts, args, 3.0)
-    assert text.count("**missed**") == 1 and "| class | 30 | 100.0% |" in text and "| absent class | 30 | 100.0% |" in text and "a 2.0 MB" in text
+    assert (
+        text.count("**missed**") == 1
+        and "| class | 30 | 100.0% |" in text
+        and "| absent class | 30 | 100.0% |" in text
+        and "a 2.0 MB" in text
+    )
     assert "(detection.jpg)" in text
     assert detection.sheet(questions, answers, verdicts).size[0] > 8 * 128
 
 
 @pytest.mark.skipif(not SHIPPED, reason="the demo's detector and segmenter are being trained")
 def test_the_shipped_models_reach_their_goals_on_a_few_pictures(host) -> None:
-    some = [question for question in detection.questions(24, seed=79) if question.kind in (detection.CLASS, detection.COLOR)]
+    some = [
+        question for question in detection.questions(24, seed=79) if question.kind in (detection.CLASS, detection.COLOR)
+    ]
     verdicts = [detection.judge(question, one) for question, one in zip(some, detection.ask(some))]
     assert np.mean([verdict.right for verdict in verdicts]) >= 0.8  # 85 % on hundreds; so few may have bad luck
     assert np.mean([verdict.iou for verdict in verdicts if verdict.right]) >= 0.85

@@ -1,4 +1,6 @@
-"""The demo's detector: its labels against hand-made ones, its losses against transformers', a step that learns, and the shipped folder."""
+"""The demo's detector: its labels against hand-made ones, its losses against transformers', a step that learns, and the
+shipped folder."""
+
 from __future__ import annotations
 
 import copy
@@ -49,25 +51,43 @@ def test_labels_of_a_prompt() -> None:
     masks = np.zeros((2, 128, 128), np.uint8)
     masks[0, 32:96, 16:48] = 255
     masks[1, 64:80, 64:128] = 255
-    label = detector.targets([grounding.Phrase("dog"), grounding.Phrase("star", (1,)), grounding.Phrase("heart", (0,))], masks)
+    label = detector.targets(
+        [grounding.Phrase("dog"), grounding.Phrase("star", (1,)), grounding.Phrase("heart", (0,))], masks
+    )
     assert label["class_labels"].tolist() == [1, 2]
     assert label["boxes"].tolist() == [[0.75, 0.5625, 0.5, 0.125], [0.25, 0.5, 0.25, 0.5]]
     places = label["places"].view(2, 8, 8)
     assert places[0].nonzero().tolist() == [[4, 4], [4, 5], [4, 6], [4, 7]] and places[1].sum() == 8
     nothing = detector.targets(phrases("dog"), masks)
-    assert nothing["boxes"].shape == (0, 4) and nothing["places"].shape == (0, 64) and nothing["class_labels"].dtype == torch.long
+    assert (
+        nothing["boxes"].shape == (0, 4)
+        and nothing["places"].shape == (0, 64)
+        and nothing["class_labels"].dtype == torch.long
+    )
 
 
 def test_every_target_is_looked_up_among_its_own_pictures_phrases() -> None:
-    """transformers mixes them up, which is why `ImageLoss` is there: three pictures, different prompts, each object's own words."""
+    """transformers mixes them up, which is why `ImageLoss` is there: three pictures, different prompts, each object's
+    own words."""
     prompts = [phrases("dog", "red heart"), phrases("star"), phrases("circle", "cross", "a blue star")]
     told = detector.tokens(detector.new_tokenizer(), prompts)
     logits = torch.zeros(3, 4, detector.TEXT_LENGTH)
     found = {"logits": logits, "label_maps": detector.build_label_maps(logits, told["input_ids"])}
-    targets = [{"class_labels": torch.tensor([1])}, {"class_labels": torch.tensor([0])}, {"class_labels": torch.tensor([2, 0])}]
-    indices = [(torch.tensor([3]), torch.tensor([0])), (torch.tensor([1]), torch.tensor([0])), (torch.tensor([0, 2]), torch.tensor([1, 0]))]
+    targets = [
+        {"class_labels": torch.tensor([1])},
+        {"class_labels": torch.tensor([0])},
+        {"class_labels": torch.tensor([2, 0])},
+    ]
+    indices = [
+        (torch.tensor([3]), torch.tensor([0])),
+        (torch.tensor([1]), torch.tensor([0])),
+        (torch.tensor([0, 2]), torch.tensor([1, 0])),
+    ]
     one_hot = detector.ImageLoss(None, 0.25, [])._get_target_classes_one_hot(found, targets, indices)
-    words = [[detector.vocabulary()[told["input_ids"][i, k]] for k in one_hot[i, query].nonzero().flatten()] for i, query in ((0, 3), (1, 1), (2, 0), (2, 2))]
+    words = [
+        [detector.vocabulary()[told["input_ids"][i, k]] for k in one_hot[i, query].nonzero().flatten()]
+        for i, query in ((0, 3), (1, 1), (2, 0), (2, 2))
+    ]
     assert words == [["red", "heart"], ["star"], ["circle"], ["a", "blue", "star"]]
     assert one_hot.sum() == 7
 
@@ -75,14 +95,31 @@ def test_every_target_is_looked_up_among_its_own_pictures_phrases() -> None:
 def test_the_decoders_losses_are_those_of_transformers(model, batch) -> None:
     """For one picture, where transformers' look-up is right, its own loss less its encoder's part is ours less ours."""
     inputs = {name: value[:1] for name, value in batch[0].items()}
-    labels = [{"class_labels": torch.tensor([0]), "boxes": torch.tensor([[0.5, 0.4, 0.3, 0.2]]), "places": torch.zeros(1, 64, dtype=torch.bool)}]
+    labels = [
+        {
+            "class_labels": torch.tensor([0]),
+            "boxes": torch.tensor([[0.5, 0.4, 0.3, 0.2]]),
+            "places": torch.zeros(1, 64, dtype=torch.bool),
+        }
+    ]
     labels[0]["places"][0, 27] = True
     with torch.no_grad():
         outputs = model(**inputs, labels=labels)
         weights = {"loss_ce": 2, "loss_bbox": 5, "loss_giou": 2}
-        theirs = sum(value * weights[name.removesuffix("_0")] for name, value in outputs.loss_dict.items() if name.removesuffix("_0") in weights)
+        theirs = sum(
+            value * weights[name.removesuffix("_0")]
+            for name, value in outputs.loss_dict.items()
+            if name.removesuffix("_0") in weights
+        )
         maps = detector.build_label_maps(outputs.logits, inputs["input_ids"])
-        proposals = detector.proposal_loss(outputs.enc_outputs_class, outputs.enc_outputs_coord_logits.sigmoid(), labels, maps, inputs["attention_mask"], model.config)
+        proposals = detector.proposal_loss(
+            outputs.enc_outputs_class,
+            outputs.enc_outputs_coord_logits.sigmoid(),
+            labels,
+            maps,
+            inputs["attention_mask"],
+            model.config,
+        )
         ours = detector.detection_loss(model, inputs, labels) - proposals
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
 
@@ -177,7 +214,9 @@ def test_a_folder_is_what_transformers_loads(model, batch, tmp_path: pathlib.Pat
     with torch.no_grad():
         assert torch.equal(again(**batch[0]).logits, model.eval()(**batch[0]).logits)
     words = (tmp_path / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    assert words == detector.vocabulary() and json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]["heart"] == words.index("heart")
+    assert words == detector.vocabulary() and json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))[
+        "model"
+    ]["vocab"]["heart"] == words.index("heart")
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="the detector is being trained: python -m demo.train_detector")
@@ -186,9 +225,17 @@ def test_the_shipped_folder_finds_by_words_through_transformers_alone() -> None:
 
     model, report = transformers.GroundingDinoForObjectDetection.from_pretrained(FOLDER, output_loading_info=True)
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
-    processor = transformers.GroundingDinoProcessor(transformers.AutoImageProcessor.from_pretrained(FOLDER), transformers.AutoTokenizer.from_pretrained(FOLDER))
-    pair = world.Scene((245, 245, 245), (world.Object("heart", 37, 64, 24, 0.0, "plain", (214, 40, 40), (0, 0, 0), 0.0),
-                                         world.Object("star", 91, 64, 24, 0.0, "plain", (33, 92, 214), (0, 0, 0), 0.0)), "")
+    processor = transformers.GroundingDinoProcessor(
+        transformers.AutoImageProcessor.from_pretrained(FOLDER), transformers.AutoTokenizer.from_pretrained(FOLDER)
+    )
+    pair = world.Scene(
+        (245, 245, 245),
+        (
+            world.Object("heart", 37, 64, 24, 0.0, "plain", (214, 40, 40), (0, 0, 0), 0.0),
+            world.Object("star", 91, 64, 24, 0.0, "plain", (33, 92, 214), (0, 0, 0), 0.0),
+        ),
+        "",
+    )
     picture, masks = world.render(pair)
     for prompt, mask in (("heart.", masks[0]), ("blue star.", masks[1])):
         inputs = processor(images=picture, text=prompt, return_tensors="pt")
@@ -198,7 +245,15 @@ def test_the_shipped_folder_finds_by_words_through_transformers_alone() -> None:
         best = outputs.logits.sigmoid().amax(-1)[0].argmax()
         assert outputs.logits.sigmoid().max() > train_detector.THRESHOLD
         x, y, width, height = (outputs.pred_boxes[0, best] * 128).tolist()
-        assert train_detector.box_iou((x - width / 2, y - height / 2, x + width / 2, y + height / 2), grounding.box_of(mask)) > 0.6
+        assert (
+            train_detector.box_iou(
+                (x - width / 2, y - height / 2, x + width / 2, y + height / 2), grounding.box_of(mask)
+            )
+            > 0.6
+        )
     with torch.no_grad():
-        assert model(**processor(images=picture, text="circle.", return_tensors="pt")).logits.sigmoid().max() < train_detector.THRESHOLD
+        assert (
+            model(**processor(images=picture, text="circle.", return_tensors="pt")).logits.sigmoid().max()
+            < train_detector.THRESHOLD
+        )
     assert (FOLDER / "model.safetensors").stat().st_size < 12_000_000

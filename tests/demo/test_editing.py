@@ -1,4 +1,5 @@
 """The bench of the editing method: its tasks, its judge and its figures. (The measuring itself takes minutes.)"""
+
 from __future__ import annotations
 
 import math
@@ -16,7 +17,9 @@ def edited(task: editing.Task) -> world.Scene:
     obj = task.scene.objects[0]
     if task.kind == "move":
         edge = obj.radius * 1.1 + 5
-        changes = {"left": {"x": edge}, "right": {"x": 128 - edge}, "top": {"y": edge}, "bottom": {"y": 128 - edge}}[str(task.told["place"])]
+        changes = {"left": {"x": edge}, "right": {"x": 128 - edge}, "top": {"y": edge}, "bottom": {"y": 128 - edge}}[
+            str(task.told["place"])
+        ]
     elif task.kind == "resize":
         changes = {"radius": {"small": 20.0, "large": 45.0}[str(task.told["size"])], "x": 64.0, "y": 64.0}
     elif task.kind == "turn":
@@ -58,8 +61,13 @@ def test_area_by_hand() -> None:
 def test_curves_keep_variants_and_cells_apart() -> None:
     row = {"alpha": 0.5, "edit": 1.0, "colors": 1.0, "pattern": 0.0, "background": 1.0, "kept": 2 / 3, "both": 1.0}
     full = {**row, "variant": "full method", "ratio": 0.2}
-    found = editing_report.curves([full, {**full, "edit": 0.0}, {**full, "alpha": 1.0}, {**row, "variant": "x", "ratio": 0.0}])
-    assert {name: list(cells) for name, cells in found.items()} == {"full method": [(0.5, 0.2), (1.0, 0.2)], "x": [(0.5, 0.0)]}
+    found = editing_report.curves(
+        [full, {**full, "edit": 0.0}, {**full, "alpha": 1.0}, {**row, "variant": "x", "ratio": 0.0}]
+    )
+    assert {name: list(cells) for name, cells in found.items()} == {
+        "full method": [(0.5, 0.2), (1.0, 0.2)],
+        "x": [(0.5, 0.0)],
+    }
     assert found["full method"][0.5, 0.2]["edit"] == 0.5 and math.isclose(found["x"][0.5, 0.0]["kept"], 2 / 3)
 
 

@@ -1,4 +1,6 @@
-"""What the demo's detector learns from: every phrase against the scene's own facts, every box and mask against its pixels."""
+"""What the demo's detector learns from: every phrase against the scene's own facts, every box and mask against its
+pixels."""
+
 from __future__ import annotations
 
 import pathlib
@@ -10,7 +12,8 @@ import pytest
 
 from demo import grounding, oracle, seeing, world
 
-RED, GREEN, PURPLE, BETWEEN = (214, 40, 40), (46, 160, 67), (130, 50, 180), (230, 90, 35)  # the last: neither red nor orange for sure
+# the last: neither red nor orange for sure
+RED, GREEN, PURPLE, BETWEEN = (214, 40, 40), (46, 160, 67), (130, 50, 180), (230, 90, 35)
 
 
 def obj(cls: str, color: world.RGB, x: float = 37, pattern: str = "plain", second: world.RGB = GREEN) -> world.Object:
@@ -43,11 +46,20 @@ def test_two_of_a_kind_are_both_meant_until_a_colour_tells_them_apart() -> None:
 
 def test_a_patterned_object_has_two_names_and_a_colour_between_two_has_none() -> None:
     split = obj("heart", RED, pattern="split", second=GREEN)
-    assert grounding.is_called(split, "red") and grounding.is_called(split, "green") and grounding.is_called(split, "blue") is False
+    assert (
+        grounding.is_called(split, "red")
+        and grounding.is_called(split, "green")
+        and grounding.is_called(split, "blue") is False
+    )
     assert grounding.is_called(replace(split, pattern="plain"), "green") is False
-    assert grounding.is_called(obj("heart", BETWEEN), "red") is None and grounding.is_called(obj("heart", BETWEEN), "orange") is None
+    assert (
+        grounding.is_called(obj("heart", BETWEEN), "red") is None
+        and grounding.is_called(obj("heart", BETWEEN), "orange") is None
+    )
     doubtful = scene(obj("heart", BETWEEN))
-    assert not {"red heart", "orange heart"} & (set(texts(grounding.true_phrases(doubtful, True))) | set(texts(grounding.false_phrases(doubtful, True))))
+    assert not {"red heart", "orange heart"} & (
+        set(texts(grounding.true_phrases(doubtful, True))) | set(texts(grounding.false_phrases(doubtful, True)))
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -72,7 +84,9 @@ def test_prompts_name_no_object_twice_and_are_half_right() -> None:
     for one in grounding.scenes(400, 8):
         phrases = grounding.sample_prompt(one, rng)
         meant = [i for phrase in phrases for i in phrase.objects]
-        assert len(meant) == len(set(meant)) and len({p.text for p in phrases}) == len(phrases) and 1 <= len(phrases) <= 6
+        assert (
+            len(meant) == len(set(meant)) and len({p.text for p in phrases}) == len(phrases) and 1 <= len(phrases) <= 6
+        )
         several += len(phrases) > 1
         for phrase in phrases:
             words = phrase.text.removeprefix("a ").removeprefix("the ").split()
@@ -91,10 +105,14 @@ def test_boxes_and_visible_masks_fit_the_pixels() -> None:
     below, above = obj("square", RED, 50), obj("circle", PURPLE, 70)
     whole = world.render(scene(below, above))[1]
     seen = grounding.visible(whole)
-    assert np.allclose(seen[1], whole[1]) and np.allclose(seen[0], whole[0] * (1 - whole[1])) and (seen.sum(0) <= 1.001).all()
+    assert (
+        np.allclose(seen[1], whole[1])
+        and np.allclose(seen[0], whole[0] * (1 - whole[1]))
+        and (seen.sum(0) <= 1.001).all()
+    )
     left, top, right, bottom = grounding.box_of(whole[1])
     assert (left, top, right, bottom) == pytest.approx((46, 40, 94, 88), abs=1)
-    inside = whole[1][int(top):int(bottom), int(left):int(right)]
+    inside = whole[1][int(top) : int(bottom), int(left) : int(right)]
     assert inside.sum() == pytest.approx(whole[1].sum(), rel=0.02)
 
 
@@ -106,8 +124,10 @@ def test_a_data_set_is_made_once_and_is_its_scenes(tmp_path: pathlib.Path) -> No
     assert again.scenes == data.scenes == grounding.scenes(grounding.CHUNK, 9)
     picture, masks = world.render(data.scenes[17])
     assert (data.pictures[17] == picture).all()
-    assert np.abs(data.masks[17, :len(masks)].astype(float) / 255 - grounding.visible(masks)).max() < 0.003
-    assert {len(one.objects) for one in data.scenes} == {1, 2} and 60 < sum(len(one.objects) == 2 for one in data.scenes) < 140
+    assert np.abs(data.masks[17, : len(masks)].astype(float) / 255 - grounding.visible(masks)).max() < 0.003
+    assert {len(one.objects) for one in data.scenes} == {1, 2} and 60 < sum(
+        len(one.objects) == 2 for one in data.scenes
+    ) < 140
 
 
 def test_pictures_of_different_seeds_differ() -> None:

@@ -1,4 +1,5 @@
 """The pictures of the help pages: what is drawn is what the caption says."""
+
 from __future__ import annotations
 
 import pathlib

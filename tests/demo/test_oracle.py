@@ -1,4 +1,5 @@
 """The oracle against the world's own pictures: nothing that judges is learned, so the truth is exact."""
+
 from __future__ import annotations
 
 import functools
@@ -52,7 +53,18 @@ def test_every_fact_of_a_true_picture_holds(sigma: float) -> None:
         for name, value in _facts(oracle.judge(soften(picture, sigma), scene.told)):
             asked[name] += 1
             right[name] += value
-    assert set(asked) == {"background", "count", "place", "size", "pattern", "tilted", "class", "color", "pair class", "pair color"}
+    assert set(asked) == {
+        "background",
+        "count",
+        "place",
+        "size",
+        "pattern",
+        "tilted",
+        "class",
+        "color",
+        "pair class",
+        "pair color",
+    }
     rates = {name: right[name] / asked[name] for name in asked}
     assert min(rates.values()) >= LEAST[sigma], {name: f"{right[name]}/{asked[name]}" for name in asked}
 
@@ -71,7 +83,9 @@ def test_wrong_facts_are_judged_wrong() -> None:
         told = dict(scene.told)
         shown = {seeing.name_of(color) for obj in scene.objects for color in (obj.color, obj.second)}
         absent = [name for name in world.COLORS if name not in shown]
-        told["classes"] = tuple(rng.choice([c for c in world.CLASSES if c not in told["classes"]]) for _ in told["classes"])
+        told["classes"] = tuple(
+            rng.choice([c for c in world.CLASSES if c not in told["classes"]]) for _ in told["classes"]
+        )
         told["colors"] = tuple(rng.choice(absent) if color else None for color in told["colors"])
         told["background"] = told["background"] and rng.choice([c for c in world.COLORS if c != told["background"]])
         for name, choices in (("place", world.PLACES), ("size", world.SIZES), ("pattern", world.PATTERNS)):
@@ -96,7 +110,9 @@ def test_a_missing_second_object_counts_as_wrong() -> None:
 
 def test_an_empty_picture_shows_nothing() -> None:
     picture = np.full((world.SIZE, world.SIZE, 3), (46, 160, 67), np.uint8)
-    verdict = oracle.judge(picture, {"classes": ("heart",), "colors": ("green",), "background": "green", "place": "left"})
+    verdict = oracle.judge(
+        picture, {"classes": ("heart",), "colors": ("green",), "background": "green", "place": "left"}
+    )
     assert verdict.background is True
     assert (verdict.count, verdict.classes, verdict.colors, verdict.place) == (False, (False,), (False,), False)
     assert oracle.concept_match(picture, concepts()[0][0]) == oracle.ConceptScore()
@@ -107,7 +123,8 @@ def test_a_concept_is_found_in_its_own_picture(sigma: float) -> None:
     scores = [oracle.concept_match(soften(picture, sigma), scene) for scene, picture in concepts()]
     assert np.mean([score.both_colors for score in scores]) >= LEAST[sigma]
     assert np.mean([score.pattern for score in scores]) >= LEAST[sigma]
-    assert np.mean([score.score for score in scores]) >= (0.94 if not sigma else 0.85)  # an edge of mixed pixels lowers it, the more the smaller the object
+    # an edge of mixed pixels lowers it, the more the smaller the object
+    assert np.mean([score.score for score in scores]) >= (0.94 if not sigma else 0.85)
 
 
 @pytest.mark.parametrize("shift", (-12, 12))
@@ -115,7 +132,10 @@ def test_a_concept_is_found_elsewhere_and_in_slightly_other_colors(shift: int) -
     """On a named background, smaller, moved, and every channel off by what a small model gets wrong."""
     found = []
     for scene, _ in concepts():
-        background = max(world.COLORS.values(), key=lambda c: min(world.distance(c, scene.objects[0].color), world.distance(c, scene.objects[0].second)))
+        background = max(
+            world.COLORS.values(),
+            key=lambda c: min(world.distance(c, scene.objects[0].color), world.distance(c, scene.objects[0].second)),
+        )
         moved = replace(scene.objects[0], x=64.0 + shift, y=60.0, radius=29.0)
         picture, _ = world.render(replace(scene, background=background, objects=(moved,)))
         drawn = (soften(picture, 1.0).astype(int) + shift).clip(0, 255).astype(np.uint8)
@@ -157,7 +177,11 @@ def _together(one: world.Scene, other: world.Scene) -> np.ndarray:
 def _pairs() -> list[tuple[world.Scene, world.Scene]]:
     """Concepts whose colours all stand out from white."""
     white = world.COLORS["white"]
-    bold = [s for s, _ in concepts() if min(world.distance(white, c) for c in (s.objects[0].color, s.objects[0].second)) > 150]
+    bold = [
+        s
+        for s, _ in concepts()
+        if min(world.distance(white, c) for c in (s.objects[0].color, s.objects[0].second)) > 150
+    ]
     return list(zip(bold[::2], bold[1::2]))[:30]
 
 

@@ -1,4 +1,5 @@
 """The demo's training scripts: what they write is what the host reads, and what they read back."""
+
 from __future__ import annotations
 
 import math
@@ -66,7 +67,10 @@ def test_a_named_scene_shows_what_its_looks_say() -> None:
         assert words.count(world.NAME) == len(looks) and not set(words) & set(world.PATTERNS)
         named = [obj for obj, after in zip(scene.objects, _words_before_classes(words)) if after == world.NAME]
         assert [world.look_of(obj) for obj in named] == list(looks)
-        assert all(world.distance(obj.color, obj.second) > 150 and world.distance(obj.color, scene.background) > 150 for obj in named)
+        assert all(
+            world.distance(obj.color, obj.second) > 150 and world.distance(obj.color, scene.background) > 150
+            for obj in named
+        )
     assert counts == {1, 2}
 
 
@@ -77,7 +81,15 @@ def _words_before_classes(words: list[str]) -> list[str]:
 def test_a_look_tells_every_appearance_apart() -> None:
     scene = world.sample_concept(random.Random(1), "star")
     obj = replace(scene.objects[0], pattern="striped", pattern_angle=0.0)
-    looks = {world.look_of(replace(obj, **change)) for change in ({}, {"color": obj.second, "second": obj.color}, {"pattern": "split"}, {"pattern_angle": math.pi / 2})}
+    looks = {
+        world.look_of(replace(obj, **change))
+        for change in (
+            {},
+            {"color": obj.second, "second": obj.color},
+            {"pattern": "split"},
+            {"pattern_angle": math.pi / 2},
+        )
+    }
     assert len(looks) == 4 and {len(look) for look in looks} == {train_model.LOOK}
     spot = replace(obj, pattern="spotted")
     assert world.look_of(spot) == world.look_of(replace(spot, pattern_angle=math.pi / 2)), "a spot has no angle"

@@ -48,7 +48,11 @@ def test_impossible_offset_is_refused() -> None:
 
 def test_guidance_by_hand() -> None:
     cond, uncond = torch.tensor([3.0]), torch.tensor([1.0])
-    assert guide(cond, uncond, 7.5).item() == 16 and guide(cond, uncond, 1).item() == 3 and guide(cond, uncond, 0).item() == 1
+    assert (
+        guide(cond, uncond, 7.5).item() == 16
+        and guide(cond, uncond, 1).item() == 3
+        and guide(cond, uncond, 0).item() == 1
+    )
 
 
 def test_psnr_by_hand() -> None:

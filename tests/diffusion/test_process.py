@@ -1,4 +1,5 @@
 """Noising and its way back, against known values, the limits, and the host's own schedule."""
+
 import pytest
 import torch
 

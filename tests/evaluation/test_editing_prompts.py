@@ -1,4 +1,5 @@
 """The prompt sets, against what the papers print and count."""
+
 from __future__ import annotations
 
 import re
@@ -35,9 +36,15 @@ def test_every_prompt_is_one_of_its_kind_and_names_the_subject_once(name: str) -
 
 
 def test_dreambooths_sets_share_places_and_looks() -> None:
-    things, live = ({prompt.template for prompt in prompt_set(name)} for name in ("dreambooth_object", "dreambooth_live"))
+    things, live = (
+        {prompt.template for prompt in prompt_set(name)} for name in ("dreambooth_object", "dreambooth_live")
+    )
     assert len(things & live) == 15
-    assert {"a {} floating in an ocean of milk", "a cube shaped {}", "a {} on top of a purple rug in a forest"} <= things
+    assert {
+        "a {} floating in an ocean of milk",
+        "a cube shaped {}",
+        "a {} on top of a purple rug in a forest",
+    } <= things
     assert {"a {} wearing a black top hat and a monocle", "a wet {}", "a {} in a purple wizard outfit"} <= live
 
 

@@ -29,14 +29,16 @@ def greys(count: int, height: int, width: int) -> torch.Tensor:
     return torch.linspace(0.1, 0.9, count).view(count, 1, 1, 1).expand(count, height, width, 3)
 
 
-@pytest.mark.parametrize(("height", "width", "tile"), [(8, 12, (8, 12)), (512, 256, (256, 128)), (300, 700, (109, 256))])
+@pytest.mark.parametrize(
+    ("height", "width", "tile"), [(8, 12, (8, 12)), (512, 256, (256, 128)), (300, 700, (109, 256))]
+)
 def test_a_sheet_cuts_into_its_cells(height: int, width: int, tile: tuple[int, int]) -> None:
     cells = greys(6, height, width)
     sheet = contact_sheet(cells, 3)
     assert sheet.shape == (1, 2 * tile[0], 3 * tile[1], 3)
     for index in range(6):
         row, column = divmod(index, 3)
-        cut = sheet[0, row * tile[0]:(row + 1) * tile[0], column * tile[1]:(column + 1) * tile[1]]
+        cut = sheet[0, row * tile[0] : (row + 1) * tile[0], column * tile[1] : (column + 1) * tile[1]]
         assert torch.allclose(cut, cells[index, 0, 0].expand_as(cut), atol=1e-5)
 
 

@@ -1,4 +1,5 @@
 """Models of SD 1.5's kind in this process, and the stock sampler to compare with."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,9 +12,12 @@ from torch import Tensor
 
 @pytest.fixture
 def stock_picture(host) -> Callable[..., Tensor]:
-    """`stock_picture(model, clip, vae)`: what the stock CLIPTextEncode, KSampler and VAEDecode give, run as the executor runs them."""
+    """`stock_picture(model, clip, vae)`: what the stock CLIPTextEncode, KSampler and VAEDecode give, run as the
+    executor runs them."""
 
-    def run(model: Any, clip: Any, vae: Any, prompt: str = "a red heart on a green background", steps: int = 4) -> Tensor:
+    def run(
+        model: Any, clip: Any, vae: Any, prompt: str = "a red heart on a green background", steps: int = 4
+    ) -> Tensor:
         import nodes
 
         with torch.inference_mode():

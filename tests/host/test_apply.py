@@ -1,4 +1,5 @@
 """A concept on the wires, against the stock LoraLoader and embedding:NAME, pixel for pixel."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -126,7 +127,11 @@ def test_other_text_encoders_and_vaes_are_refused(demo_model) -> None:
     model, clip, vae = demo_model
     require_sd1_clip(clip, model)
     require_vae(vae)
-    for broken in (None, types.SimpleNamespace(cond_stage_model=types.SimpleNamespace(clip_l=1, clip_g=2)), types.SimpleNamespace(cond_stage_model=None)):
+    for broken in (
+        None,
+        types.SimpleNamespace(cond_stage_model=types.SimpleNamespace(clip_l=1, clip_g=2)),
+        types.SimpleNamespace(cond_stage_model=None),
+    ):
         with pytest.raises(InputError, match="`clip`"):
             require_sd1_clip(broken, model)
     with pytest.raises(InputError, match="numbers a token"):
@@ -144,8 +149,18 @@ def test_posterior_samples_have_the_vaes_moments(host) -> None:
 
     from single_image_studio.host.vae import posterior
 
-    config = {"double_z": True, "z_channels": 4, "resolution": 64, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 1, 1, 1], "num_res_blocks": 1,
-              "attn_resolutions": [], "dropout": 0.0}
+    config = {
+        "double_z": True,
+        "z_channels": 4,
+        "resolution": 64,
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": 32,
+        "ch_mult": [1, 1, 1, 1],
+        "num_res_blocks": 1,
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
     torch.manual_seed(0)
     model = AutoencoderKL(ddconfig=config, embed_dim=4)
     for parameter in model.parameters():
@@ -159,7 +174,9 @@ def test_posterior_samples_have_the_vaes_moments(host) -> None:
     assert torch.allclose(found.mean, expected.mean, atol=1e-5) and torch.allclose(found.std, expected.std, rtol=1e-4)
     draws: Tensor = found.sample(400, torch.Generator().manual_seed(0))
     assert draws.shape == (800, 4, 8, 8)
-    assert torch.allclose(draws[:400].mean(0), found.mean[0], atol=0.3) and draws[:400].std(0).mean().item() == pytest.approx(found.std[0].mean().item(), rel=0.02)
+    assert torch.allclose(draws[:400].mean(0), found.mean[0], atol=0.3) and draws[:400].std(
+        0
+    ).mean().item() == pytest.approx(found.std[0].mean().item(), rel=0.02)
     assert not model.regularization._forward_pre_hooks
 
 
@@ -167,7 +184,9 @@ def _wrapped(model: Any) -> Any:
     """A VAE whose `encode` is the host's path in short: pixels to -1…1, then the model's own encode."""
     import types
 
-    return types.SimpleNamespace(first_stage_model=model, encode=lambda pixels: model.encode(pixels.movedim(-1, 1) * 2 - 1))
+    return types.SimpleNamespace(
+        first_stage_model=model, encode=lambda pixels: model.encode(pixels.movedim(-1, 1) * 2 - 1)
+    )
 
 
 def test_posterior_of_a_vae_without_moments_is_its_mode(demo_model, concept_picture) -> None:
@@ -181,7 +200,8 @@ def test_posterior_of_a_vae_without_moments_is_its_mode(demo_model, concept_pict
 
 
 def test_a_live_lora_is_the_merged_one(demo_model) -> None:
-    """What trains by hooks is what add_patches merges: the same predictions and encodings, and off is the frozen model."""
+    """What trains by hooks is what add_patches merges: the same predictions and encodings, and off is the frozen
+    model."""
     import comfy.sd
 
     from single_image_studio.concept.lora import LoraSet
@@ -209,4 +229,5 @@ def test_a_live_lora_is_the_merged_one(demo_model) -> None:
                 with lora.off():
                     assert torch.equal(predict(denoiser), frozen)
     assert not torch.allclose(live, frozen, atol=1e-2)
-    assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)  # the text encoder's merged weights are rounded to float16
+    # the text encoder's merged weights are rounded to float16
+    assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)

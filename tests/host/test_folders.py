@@ -1,4 +1,5 @@
 """Concepts live in a registered model folder, so that the host's extra model paths work."""
+
 from __future__ import annotations
 
 import pathlib
@@ -31,7 +32,8 @@ def make(folder: pathlib.Path, name: str) -> pathlib.Path:
 def test_default_folder_and_extra_paths_are_searched(folders, host, tmp_path) -> None:
     import folder_paths
 
-    folder_paths.add_model_folder_path("single_image_studio_concepts", str(tmp_path / "elsewhere"))  # what an extra path does
+    # what an extra path does
+    folder_paths.add_model_folder_path("single_image_studio_concepts", str(tmp_path / "elsewhere"))
     folders.register()
     folders.register()  # a second time changes nothing
     assert folders.save_folders()[0][0] == host / "models" / "single_image_studio" / "concepts"

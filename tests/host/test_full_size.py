@@ -1,4 +1,5 @@
 """SD 1.5's real architecture, without its memory: names and shapes on torch's meta device."""
+
 from __future__ import annotations
 
 import types
@@ -20,14 +21,20 @@ def sd15(host):  # type: ignore[no-untyped-def]
     with torch.device("meta"):
         base = config.get_model({}, "", device=torch.device("meta"))
         text = comfy.sd1_clip.SD1ClipModel(device="meta", dtype=torch.float16)
-    return types.SimpleNamespace(model=base, get_model_object=lambda name: getattr(base, name)), types.SimpleNamespace(cond_stage_model=text)
+    return types.SimpleNamespace(model=base, get_model_object=lambda name: getattr(base, name)), types.SimpleNamespace(
+        cond_stage_model=text
+    )
 
 
 def test_sizes_are_the_published_ones(sd15) -> None:
     model, clip = sd15
     unet = model.model.diffusion_model.state_dict()
     assert (len(unet), sum(v.numel() for v in unet.values())) == (686, 859_520_964)
-    text = {k: v for k, v in clip.cond_stage_model.clip_l.transformer.state_dict().items() if not k.startswith("text_projection")}
+    text = {
+        k: v
+        for k, v in clip.cond_stage_model.clip_l.transformer.state_dict().items()
+        if not k.startswith("text_projection")
+    }
     assert (len(text), sum(v.numel() for v in text.values())) == (196, 123_060_480)
 
 
@@ -38,7 +45,10 @@ def test_lora_names_all_176_layers_and_has_the_published_size(sd15) -> None:
     unet = {k: v for k, v in found.items() if k.startswith("lora_unet_")}
     text = {k: v for k, v in found.items() if k.startswith("lora_te_")}
     assert (len(unet), len(text)) == (128, 48)
-    size = {part: sum(4 * (layer.in_features + layer.out_features) for layer in layers.values()) for part, layers in (("unet", unet), ("text", text))}
+    size = {
+        part: sum(4 * (layer.in_features + layer.out_features) for layer in layers.values())
+        for part, layers in (("unet", unet), ("text", text))
+    }
     assert size == {"unet": 797_184, "text": 294_912}
     assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q" in unet
     assert "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0" in unet

@@ -1,4 +1,5 @@
 """Gradients inside the host's inference mode, and that nothing is left behind."""
+
 from __future__ import annotations
 
 import contextlib
@@ -19,7 +20,8 @@ def open_(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any):  # ty
 
 
 def backward_once(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any) -> Tensor:
-    """A gradient through UNet and text encoder at an embedding of ones, inside inference mode as the executor has it."""
+    """A gradient through UNet and text encoder at an embedding of ones, inside inference mode as the executor has
+    it."""
     with torch.inference_mode(), open_(model, clip, vae, image, **options) as denoiser:
         embedding = torch.full((1, 96), 0.1, requires_grad=True)
         x0 = denoiser.draw_latents(2, torch.Generator().manual_seed(0))
@@ -55,7 +57,9 @@ def test_gradient_is_right(demo_model, concept_picture) -> None:
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16", "fp16"])
-def test_every_precision_leaves_stock_pictures_their_bits(demo_model, concept_picture, stock_picture, precision: str) -> None:
+def test_every_precision_leaves_stock_pictures_their_bits(
+    demo_model, concept_picture, stock_picture, precision: str
+) -> None:
     before = stock_picture(*demo_model)
     grad = backward_once(*demo_model, concept_picture[0], precision=precision)
     assert torch.isfinite(grad).all()
@@ -63,7 +67,8 @@ def test_every_precision_leaves_stock_pictures_their_bits(demo_model, concept_pi
 
 
 def test_stock_nodes_before_and_a_lora_on_the_model(demo_model, concept_picture, stock_picture) -> None:
-    """LoRA-patched weights are put back as inference tensors: the next training must still work, and the other way round."""
+    """LoRA-patched weights are put back as inference tensors: the next training must still work, and the other way
+    round."""
     import comfy.sd
 
     model, clip, vae = demo_model
@@ -110,7 +115,9 @@ def test_an_error_leaves_nothing_behind(demo_model, concept_picture, stock_pictu
     assert getattr(comfy.model_management, "in_training", None) == training
     unet = model.model.diffusion_model
     assert not any("forward" in m.__dict__ for m in unet.modules())
-    assert not any(m._forward_pre_hooks or m._forward_hooks for m in [*unet.modules(), *clip.cond_stage_model.modules()])
+    assert not any(
+        m._forward_pre_hooks or m._forward_hooks for m in [*unet.modules(), *clip.cond_stage_model.modules()]
+    )
     assert torch.equal(stock_picture(model, clip, vae), before)
 
 
@@ -119,7 +126,11 @@ def test_the_hosts_own_cancel_reaches_a_step(demo_model, concept_picture, stock_
     import comfy.model_management as mm
 
     before = stock_picture(*demo_model)
-    with pytest.raises(mm.InterruptProcessingException), torch.inference_mode(), open_(*demo_model, concept_picture[0]) as denoiser:
+    with (
+        pytest.raises(mm.InterruptProcessingException),
+        torch.inference_mode(),
+        open_(*demo_model, concept_picture[0]) as denoiser,
+    ):
         denoiser.checkpointing = True
         embedding = torch.ones(1, 96, requires_grad=True)
         pred = denoiser.predict_x0(torch.randn(1, 4, 16, 16), torch.tensor([500]), denoiser.encode(embedding))
@@ -141,7 +152,9 @@ def test_checkpointing_gives_the_same_gradient(demo_model, concept_picture) -> N
         embedding = torch.full((1, 96), 0.1, requires_grad=True)
         x0 = denoiser.draw_latents(2, torch.Generator().manual_seed(0))
         noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
-        denoiser.predict_x0(0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), denoiser.encode(embedding)).square().mean().backward()
+        denoiser.predict_x0(
+            0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), denoiser.encode(embedding)
+        ).square().mean().backward()
         assert embedding.grad is not None
         assert torch.allclose(embedding.grad, plain, rtol=1e-4, atol=1e-7)
 
@@ -174,7 +187,9 @@ def test_encoding_the_class_is_the_stock_encoding(demo_model) -> None:
             assert torch.equal(denoiser.encode(None), stock)
 
 
-@pytest.mark.parametrize("word, complaint", [("", "empty"), ("  ", "empty"), ("heart " * 80, "longer"), ("heart " * 75, "longer")])
+@pytest.mark.parametrize(
+    "word, complaint", [("", "empty"), ("  ", "empty"), ("heart " * 80, "longer"), ("heart " * 75, "longer")]
+)
 def test_class_words_that_do_not_fit(demo_model, word: str, complaint: str) -> None:
     from single_image_studio.host.text import class_tokens
 
@@ -192,14 +207,18 @@ def test_the_longest_class_word_fits(demo_model) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("precision", ["auto", "fp32"])
-def test_every_weight_format_trains_and_keeps_its_bits(host, concept_picture, stock_picture, dtype: torch.dtype, precision: str) -> None:
+def test_every_weight_format_trains_and_keeps_its_bits(
+    host, concept_picture, stock_picture, dtype: torch.dtype, precision: str
+) -> None:
     """Weights stored as float32, bfloat16 and float16: a short training, then the stock picture has the same bits."""
     import comfy.sd
     import comfy.utils
 
     weights = host / "models" / "checkpoints" / "sis_demo_sd15.safetensors"
     with torch.inference_mode():
-        model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(weights), output_vae=True, output_clip=True, model_options={"dtype": dtype})[:3]
+        model, clip, vae = comfy.sd.load_checkpoint_guess_config(
+            str(weights), output_vae=True, output_clip=True, model_options={"dtype": dtype}
+        )[:3]
     assert {p.dtype for p in model.model.diffusion_model.parameters()} == {dtype}
     before = stock_picture(model, clip, vae, steps=2)
     grad = backward_once(model, clip, vae, concept_picture[0], precision=precision)

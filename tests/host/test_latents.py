@@ -19,11 +19,17 @@ def test_there_and_back(host) -> None:
     torch.testing.assert_close(noise_latent_of(latents, 0.25)["samples"], samples * 2)
 
 
-@pytest.mark.parametrize(("latent", "sentence"), [
-    (None, "holds no picture"), ({}, "holds no picture"), ({"samples": torch.zeros(0, 4, 8, 8)}, "holds no picture"),
-    ({"samples": torch.zeros(1, 16, 8, 8)}, "shape"), ({"samples": torch.zeros(1, 4, 3, 8, 8)}, "shape"),
-    ({"samples": torch.full((1, 4, 8, 8), float("nan"))}, "not finite"),
-])
+@pytest.mark.parametrize(
+    ("latent", "sentence"),
+    [
+        (None, "holds no picture"),
+        ({}, "holds no picture"),
+        ({"samples": torch.zeros(0, 4, 8, 8)}, "holds no picture"),
+        ({"samples": torch.zeros(1, 16, 8, 8)}, "shape"),
+        ({"samples": torch.zeros(1, 4, 3, 8, 8)}, "shape"),
+        ({"samples": torch.full((1, 4, 8, 8), float("nan"))}, "not finite"),
+    ],
+)
 def test_what_is_no_sd1_latent(host, latent, sentence: str) -> None:
     from single_image_studio.host.latents import latents_from
 

@@ -1,4 +1,5 @@
 """What the live view is told: everything once, nothing too often, nothing that a page cannot read."""
+
 from __future__ import annotations
 
 import json
@@ -48,7 +49,9 @@ def run_of(live: Any, kind: str = "stage1", node: str | None = "4", workflow: st
     return live.LiveRun(kind, live.Place(node, workflow, "prompt-1"))
 
 
-def test_events_bring_every_step_once_and_five_a_second_at_most(live: Any, clock: SimpleNamespace, events: list[dict[str, Any]]) -> None:
+def test_events_bring_every_step_once_and_five_a_second_at_most(
+    live: Any, clock: SimpleNamespace, events: list[dict[str, Any]]
+) -> None:
     with run_of(live) as run:
         run.begin(200)
         for step in range(1, 201):
@@ -56,7 +59,9 @@ def test_events_bring_every_step_once_and_five_a_second_at_most(live: Any, clock
             run.step(step, live.Moment("learning", step, 200), {"loss": step / 7, "foreground": step / 9})
     assert len(events) <= 2 + 2.0 / live.SEND_EVERY + 1
     assert [x for event in events for x in event["x"]] == list(range(1, 201))
-    assert [v for event in events for v in event["series"].get("loss", [])] == [float(f"{s / 7:.4g}") for s in range(1, 201)]
+    assert [v for event in events for v in event["series"].get("loss", [])] == [
+        float(f"{s / 7:.4g}") for s in range(1, 201)
+    ]
     assert [event["state"] for event in events] == ["running"] * (len(events) - 1) + ["done"]
     assert (events[0]["moment"], events[0]["total"]) == (None, 0)
     assert events[-1]["moment"] == {"phase": "learning", "step": 200, "steps": 200, "picture": 1, "pictures": 1}
@@ -103,7 +108,9 @@ def test_time_left_is_by_the_pace_after_the_first_step(live: Any, clock: SimpleN
 
 
 @pytest.mark.parametrize(("error", "state"), [("InterruptProcessingException", "cancelled"), (ValueError, "failed")])
-def test_how_it_ended_is_told_and_the_error_goes_on(live: Any, clock: SimpleNamespace, events: list[dict[str, Any]], error: Any, state: str) -> None:
+def test_how_it_ended_is_told_and_the_error_goes_on(
+    live: Any, clock: SimpleNamespace, events: list[dict[str, Any]], error: Any, state: str
+) -> None:
     import comfy.model_management
 
     kind = getattr(comfy.model_management, error) if isinstance(error, str) else error
@@ -120,7 +127,12 @@ def test_how_it_ended_is_told_and_the_error_goes_on(live: Any, clock: SimpleName
 
 
 def test_a_page_gets_the_newest_run_of_each_node_of_its_workflow(live: Any, events: list[dict[str, Any]]) -> None:
-    for node, workflow, loss in (("4", "workflow-a", 1.0), ("2:1", "workflow-a", 2.0), ("4", "workflow-b", 3.0), ("4", "workflow-a", 4.0)):
+    for node, workflow, loss in (
+        ("4", "workflow-a", 1.0),
+        ("2:1", "workflow-a", 2.0),
+        ("4", "workflow-b", 3.0),
+        ("4", "workflow-a", 4.0),
+    ):
         with run_of(live, node=node, workflow=workflow) as run:
             run.step(1, live.Moment("learning", 1, 1), {"loss": loss})
     assert {run["node"]: run["series"]["loss"] for run in live.histories("workflow-a")} == {"2:1": [2.0], "4": [4.0]}
@@ -145,7 +157,9 @@ def test_long_histories_are_thinned_with_both_ends_kept(live: Any) -> None:
     assert gaps == {5, 6} or gaps == {5}
 
 
-def test_the_newest_previews_are_kept_and_sent_once(live: Any, clock: SimpleNamespace, events: list[dict[str, Any]]) -> None:
+def test_the_newest_previews_are_kept_and_sent_once(
+    live: Any, clock: SimpleNamespace, events: list[dict[str, Any]]
+) -> None:
     from PIL import Image
 
     with run_of(live) as run:
@@ -155,7 +169,9 @@ def test_the_newest_previews_are_kept_and_sent_once(live: Any, clock: SimpleName
             run.step(step, live.Moment("learning", step, 20), {"loss": 1.0}, Image.new("RGB", (512, 256), (step, 0, 0)))
     assert [p["step"] for event in events for p in event["previews"]] == list(range(1, 21))
     assert [p["step"] for p in run.history()["previews"]] == [15, 16, 17, 18, 19, 20]
-    assert all(len(p["src"]) < 4000 and p["src"].startswith("data:image/jpeg;base64,") for p in run.history()["previews"])
+    assert all(
+        len(p["src"]) < 4000 and p["src"].startswith("data:image/jpeg;base64,") for p in run.history()["previews"]
+    )
     assert run.ui()["sis_live"][0]["previews"] == []
 
 
@@ -173,7 +189,14 @@ def test_the_subject_is_sent_once_and_kept(live: Any, events: list[dict[str, Any
 
 
 def test_pictures_of_a_batch_follow_one_another(live: Any) -> None:
-    assert [live.Moment("learning", step, 10, picture, 3).x for picture in (1, 2, 3) for step in (1, 10)] == [1, 10, 11, 20, 21, 30]
+    assert [live.Moment("learning", step, 10, picture, 3).x for picture in (1, 2, 3) for step in (1, 10)] == [
+        1,
+        10,
+        11,
+        20,
+        21,
+        30,
+    ]
 
 
 def test_without_a_graph_nothing_is_sent_or_remembered(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +216,9 @@ def test_a_process_without_a_server_runs_all_the_same(live: Any, monkeypatch: py
     assert run.history()["x"] == [1]
 
 
-def test_the_log_has_the_same_facts_now_and_then(live: Any, clock: SimpleNamespace, events: list[dict[str, Any]], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_the_same_facts_now_and_then(
+    live: Any, clock: SimpleNamespace, events: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("INFO", "single_image_studio"), run_of(live, "stage2") as run:
         run.begin(40)
         for step in range(1, 41):
@@ -201,4 +226,7 @@ def test_the_log_has_the_same_facts_now_and_then(live: Any, clock: SimpleNamespa
             run.step(step, live.Moment("learning", step, 40), {"loss": 0.5, "foreground": 0.25, "semantic": 0.125})
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 4
-    assert lines[0] == "Stage II: learning, step 10 of 40: total 0.5, subject 0.25, class word 0.125; 10 s so far, about 30 s left."
+    assert (
+        lines[0]
+        == "Stage II: learning, step 10 of 40: total 0.5, subject 0.25, class word 0.125; 10 s so far, about 30 s left."
+    )

@@ -1,4 +1,5 @@
 """Models of other makers in the host's folders, beside other packs."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +17,11 @@ def files(host, monkeypatch: pytest.MonkeyPatch, tmp_path):  # type: ignore[no-u
 
     other = tmp_path / "other_pack"
     other.mkdir()
-    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | {"sams": ([str(other)], {".onnx"})})
+    monkeypatch.setattr(
+        folder_paths,
+        "folder_names_and_paths",
+        dict(folder_paths.folder_names_and_paths) | {"sams": ([str(other)], {".onnx"})},
+    )
     monkeypatch.setattr(folder_paths, "filename_list_cache", {})
     monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path / "models"))
     folder_paths.folder_names_and_paths.pop("grounding-dino", None)
@@ -31,23 +36,42 @@ def test_other_packs_folders_and_endings_stay(files, tmp_path) -> None:
     files.register()
     files.register()
     paths, endings = folder_paths.folder_names_and_paths["sams"]
-    assert paths == [str(tmp_path / "other_pack"), str(tmp_path / "models" / "sams")] and {".onnx", ".pth", ".safetensors"} <= set(endings)
+    assert paths == [str(tmp_path / "other_pack"), str(tmp_path / "models" / "sams")] and {
+        ".onnx",
+        ".pth",
+        ".safetensors",
+    } <= set(endings)
     assert files.DETECTORS.folders() == [tmp_path / "models" / "grounding-dino"]
 
 
 def test_files_and_folders_are_found(files, tmp_path) -> None:
     files.register()
     root, other = tmp_path / "models" / "sams", tmp_path / "other_pack"
-    for path in (root / "sam_vit_b.pth", root / "notes.txt", other / "mobile.onnx", other / "sub" / "mine.pth", root / "hf" / "model.safetensors", root / "hf" / "config.json",
-                 root / "maker" / "model-a" / "config.json", root / ".cache" / "x" / "config.json", root / "a" / "b" / "c" / "config.json"):
+    for path in (
+        root / "sam_vit_b.pth",
+        root / "notes.txt",
+        other / "mobile.onnx",
+        other / "sub" / "mine.pth",
+        root / "hf" / "model.safetensors",
+        root / "hf" / "config.json",
+        root / "maker" / "model-a" / "config.json",
+        root / ".cache" / "x" / "config.json",
+        root / "a" / "b" / "c" / "config.json",
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     found = files.SEGMENTERS.found()
     assert {name.replace("\\", "/"): path for name, path in found.items()} == {
-        "hf": root / "hf", "maker/model-a": root / "maker" / "model-a", "sam_vit_b.pth": root / "sam_vit_b.pth", "sub/mine.pth": other / "sub" / "mine.pth"}
+        "hf": root / "hf",
+        "maker/model-a": root / "maker" / "model-a",
+        "sam_vit_b.pth": root / "sam_vit_b.pth",
+        "sub/mine.pth": other / "sub" / "mine.pth",
+    }
     before = files.stamp(root / "hf")
     (root / "hf" / "config.json").write_text("{ }")
-    assert files.stamp(root / "hf") != before and files.stamp(root / "sam_vit_b.pth") != files.stamp(other / "sub" / "mine.pth")
+    assert files.stamp(root / "hf") != before and files.stamp(root / "sam_vit_b.pth") != files.stamp(
+        other / "sub" / "mine.pth"
+    )
 
 
 def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> None:
@@ -58,7 +82,9 @@ def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> 
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({}))
     names = finding.DETECTORS.names()
-    assert names[0] == "my-dino" and names.index("groundingdino_swint_ogc.pth") < names.index("groundingdino_swint_ogc.pth [groundingdino-py]")
+    assert names[0] == "my-dino" and names.index("groundingdino_swint_ogc.pth") < names.index(
+        "groundingdino_swint_ogc.pth [groundingdino-py]"
+    )
     assert "sam_vit_h_4b8939.pth [segment-anything]" in finding.SEGMENTERS.names()
     with pytest.raises(InputError, match=r"`detector`: groundingdino_swinb_cogcoor\.pth \(938 MB\) is not in") as told:
         finding.DETECTORS.path("groundingdino_swinb_cogcoor.pth [groundingdino-py]")

@@ -1,4 +1,5 @@
 """Foreign networks under the host's memory manager."""
+
 from __future__ import annotations
 
 import gc

@@ -1,4 +1,5 @@
 """Algorithms inside the host's sampling: what hangs on a conditioning survives, and nothing is left behind."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -24,7 +25,9 @@ def latents(height: int = 16, width: int = 16, pictures: int = 1) -> Tensor:
     return torch.randn(pictures, 4, height, width, generator=torch.Generator().manual_seed(4))
 
 
-def predict(model: Any, positive: dict[str, Conditioning], negative: dict[str, Conditioning], z: Tensor, timestep: int = 501) -> dict[str, Tensor]:
+def predict(
+    model: Any, positive: dict[str, Conditioning], negative: dict[str, Conditioning], z: Tensor, timestep: int = 501
+) -> dict[str, Tensor]:
     """One prediction for each named conditioning, in the executor's inference mode."""
     from single_image_studio.host.prompts import run
 
@@ -37,7 +40,8 @@ def predict(model: Any, positive: dict[str, Conditioning], negative: dict[str, C
 
 
 def stock_eps(model: Any, positive: Conditioning, negative: Conditioning, z: Tensor, timestep: int = 501) -> Tensor:
-    """The same prediction by the stock sampler at cfg 1: one euler step from a noise level to none ends at the predicted x0."""
+    """The same prediction by the stock sampler at cfg 1: one euler step from a noise level to none ends at the
+    predicted x0."""
     import comfy.sample
     import comfy.samplers
 
@@ -48,7 +52,13 @@ def stock_eps(model: Any, positive: Conditioning, negative: Conditioning, z: Ten
         guider.set_conds(positive, negative)
         guider.set_cfg(1.0)
         format_ = model.model.latent_format
-        out = guider.sample(torch.zeros_like(x), format_.process_out(x), comfy.samplers.sampler_object("euler"), torch.stack([sigma, torch.zeros(())]), disable_pbar=True)
+        out = guider.sample(
+            torch.zeros_like(x),
+            format_.process_out(x),
+            comfy.samplers.sampler_object("euler"),
+            torch.stack([sigma, torch.zeros(())]),
+            disable_pbar=True,
+        )
         x0 = format_.process_in(out)
     return (x - x0) / sigma
 
@@ -67,11 +77,15 @@ def controlnet(model: Any, seed: int = 0) -> Any:
     not_its = ("out_channels", "disable_unet_model_creation", "transformer_depth_output", "dtype", "device")
     config = {k: v for k, v in model.model.model_config.unet_config.items() if k not in not_its}
     with torch.inference_mode():
-        net = comfy.cldm.cldm.ControlNet(**config, hint_channels=3, operations=comfy.ops.disable_weight_init, dtype=torch.float32, device="cpu")
+        net = comfy.cldm.cldm.ControlNet(
+            **config, hint_channels=3, operations=comfy.ops.disable_weight_init, dtype=torch.float32, device="cpu"
+        )
         for parameter in net.parameters():
             parameter.normal_(std=0.05)
         control = comfy.controlnet.ControlNet(net)
-        return control.set_cond_hint(torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(seed)), 1.0, (0.0, 1.0))
+        return control.set_cond_hint(
+            torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(seed)), 1.0, (0.0, 1.0)
+        )
 
 
 @pytest.fixture
@@ -91,13 +105,20 @@ def test_what_hangs_on_a_conditioning_acts_as_in_the_stock_sampler(demo_model, e
     """Alone, and beside a plain entry for the rest of the picture."""
     model, clip, _ = demo_model
     z, negative = latents(), encode(clip, "")
-    plain, special = encode(clip, "a red heart"), with_options(encode(clip, "a blue star on a white background"), **extras[kind])
+    plain, special = (
+        encode(clip, "a red heart"),
+        with_options(encode(clip, "a blue star on a white background"), **extras[kind]),
+    )
     for positive in (special, [*plain, *special]):
         ours = predict(model, {"source": positive}, {"uncond": negative}, z)["source"]
         torch.testing.assert_close(ours, stock_eps(model, positive, negative, z), rtol=1e-3, atol=1e-4)
-    bare = predict(model, {"source": encode(clip, "a blue star on a white background")}, {"uncond": negative}, z)["source"]
+    bare = predict(model, {"source": encode(clip, "a blue star on a white background")}, {"uncond": negative}, z)[
+        "source"
+    ]
     if kind != "range on":
-        assert not torch.allclose(predict(model, {"source": special}, {"uncond": negative}, z)["source"], bare, atol=1e-3), "it must do something here"
+        assert not torch.allclose(
+            predict(model, {"source": special}, {"uncond": negative}, z)["source"], bare, atol=1e-3
+        ), "it must do something here"
 
 
 @pytest.mark.parametrize("kind", ["mask", "area", "control"])
@@ -115,7 +136,15 @@ def test_gradients_reach_the_embedding_through_it(demo_model, extras, kind: str)
         return leaf.grad
 
     with torch.inference_mode():
-        grad = run(model, {"source": encode(clip, "a heart")}, {"uncond": with_options(encode(clip, ""), **extras[kind])}, z, TIMESTEPS, algorithm, with_gradients=True)
+        grad = run(
+            model,
+            {"source": encode(clip, "a heart")},
+            {"uncond": with_options(encode(clip, ""), **extras[kind])},
+            z,
+            TIMESTEPS,
+            algorithm,
+            with_gradients=True,
+        )
     assert torch.isfinite(grad).all() and grad.abs().sum() > 0
 
 
@@ -132,7 +161,9 @@ def test_several_prompts_in_one_pass_are_as_alone(demo_model) -> None:
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("with_gradients", [True, False])
-def test_nothing_is_left_behind(demo_model, extras, stock_picture, error: type[BaseException] | None, with_gradients: bool) -> None:
+def test_nothing_is_left_behind(
+    demo_model, extras, stock_picture, error: type[BaseException] | None, with_gradients: bool
+) -> None:
     from single_image_studio.host.prompts import run
 
     model, clip, vae = demo_model
@@ -147,10 +178,26 @@ def test_nothing_is_left_behind(demo_model, extras, stock_picture, error: type[B
     positive = with_options(encode(clip, "a heart"), **extras["control"])
     with torch.inference_mode():
         if error is None:
-            run(model, {"source": positive}, {"uncond": encode(clip, "")}, latents(), TIMESTEPS, algorithm, with_gradients=with_gradients)
+            run(
+                model,
+                {"source": positive},
+                {"uncond": encode(clip, "")},
+                latents(),
+                TIMESTEPS,
+                algorithm,
+                with_gradients=with_gradients,
+            )
         else:
             with pytest.raises(error):
-                run(model, {"source": positive}, {"uncond": encode(clip, "")}, latents(), TIMESTEPS, algorithm, with_gradients=with_gradients)
+                run(
+                    model,
+                    {"source": positive},
+                    {"uncond": encode(clip, "")},
+                    latents(),
+                    TIMESTEPS,
+                    algorithm,
+                    with_gradients=with_gradients,
+                )
         assert torch.is_inference_mode_enabled()
     assert torch.equal(stock_picture(model, clip, vae), before)
 
@@ -168,8 +215,12 @@ def test_ranges_decide_by_the_timestep_of_each_sample(demo_model) -> None:
 
     with torch.inference_mode():
         mixed = run(model, {"source": [*early, *late]}, {}, z, TIMESTEPS, algorithm, "fp32")
-    torch.testing.assert_close(mixed[:1], predict(model, {"s": encode(clip, "a heart")}, {}, z[:1], 900)["s"], rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(mixed[1:], predict(model, {"s": encode(clip, "a blue star")}, {}, z[1:], 100)["s"], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        mixed[:1], predict(model, {"s": encode(clip, "a heart")}, {}, z[:1], 900)["s"], rtol=1e-3, atol=1e-4
+    )
+    torch.testing.assert_close(
+        mixed[1:], predict(model, {"s": encode(clip, "a blue star")}, {}, z[1:], 100)["s"], rtol=1e-3, atol=1e-4
+    )
 
 
 def test_within_keeps_ranges_that_are_there(demo_model) -> None:
@@ -186,9 +237,19 @@ def test_a_batch_is_taken_apart(demo_model) -> None:
 
     control = controlnet(demo_model[0])
     control.cond_hint_original = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 8, 8)
-    conditioning = [[torch.arange(3.0).view(3, 1, 1).expand(3, 77, 96), {"mask": torch.arange(3.0).view(3, 1, 1).expand(3, 16, 16), "control": control, "strength": 0.5}]]
+    conditioning = [
+        [
+            torch.arange(3.0).view(3, 1, 1).expand(3, 77, 96),
+            {"mask": torch.arange(3.0).view(3, 1, 1).expand(3, 16, 16), "control": control, "strength": 0.5},
+        ]
+    ]
     ((embedding, options),) = picture_of(conditioning, 1, 3)
-    assert embedding.unique() == 1 and options["mask"].unique() == 1 and options["control"].cond_hint_original.unique() == 1 and options["strength"] == 0.5
+    assert (
+        embedding.unique() == 1
+        and options["mask"].unique() == 1
+        and options["control"].cond_hint_original.unique() == 1
+        and options["strength"] == 0.5
+    )
     assert control.cond_hint_original.shape[0] == 3, "the wire's own is not changed"
 
 
@@ -205,10 +266,15 @@ def test_prompts_of_different_length_are_aligned(demo_model) -> None:
         aligned([*short, *short], [*short, *short, *short], "optimized")
 
 
-@pytest.mark.parametrize(("conditioning", "sentence"), [
-    ([], "`source` is empty"), ([[None, {}]], "`source` holds no text embedding"), ([[torch.zeros(1, 77, 768), {}]], "768 numbers a token but `model` reads 96"),
-    ([[torch.full((1, 77, 96), float("nan")), {}]], "`source` holds numbers that are not finite"),
-])
+@pytest.mark.parametrize(
+    ("conditioning", "sentence"),
+    [
+        ([], "`source` is empty"),
+        ([[None, {}]], "`source` holds no text embedding"),
+        ([[torch.zeros(1, 77, 768), {}]], "768 numbers a token but `model` reads 96"),
+        ([[torch.full((1, 77, 96), float("nan")), {}]], "`source` holds numbers that are not finite"),
+    ],
+)
 def test_conditionings_that_cannot_be_used(demo_model, conditioning: Conditioning, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         predict(demo_model[0], {"source": conditioning}, {}, latents())

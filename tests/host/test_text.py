@@ -1,4 +1,5 @@
 """`<NAME>` in prompts, against the host's own `embedding:NAME`."""
+
 from __future__ import annotations
 
 import pathlib
@@ -35,28 +36,39 @@ def clips(demo_model, embedding) -> tuple[Any, Any]:
 
 def same_tokens(one: list[list[Any]], two: list[list[Any]]) -> bool:
     return all(
-        len(a) == len(b) and all(x[1:] == y[1:] and (torch.equal(x[0], y[0]) if torch.is_tensor(x[0]) else x[0] == y[0]) for x, y in zip(a, b))
-        for a, b in zip(one, two, strict=True))
+        len(a) == len(b)
+        and all(
+            x[1:] == y[1:] and (torch.equal(x[0], y[0]) if torch.is_tensor(x[0]) else x[0] == y[0])
+            for x, y in zip(a, b)
+        )
+        for a, b in zip(one, two, strict=True)
+    )
 
 
-@pytest.mark.parametrize("prompt", [
-    "<foo> heart",
-    "a large <foo> heart on a green background",
-    "(<foo> heart:1.2)",
-    "((<foo>)) heart, (best:0.7)",
-    "a <foo> heart and a <bar> star",
-    "<bar> star\n<foo> heart",
-    "<foo> <foo> heart",
-    "a heart on a green background " * 14 + "<foo> heart",
-    r"\(<foo> heart\) plain",
-    "<foo>",
-])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "<foo> heart",
+        "a large <foo> heart on a green background",
+        "(<foo> heart:1.2)",
+        "((<foo>)) heart, (best:0.7)",
+        "a <foo> heart and a <bar> star",
+        "<bar> star\n<foo> heart",
+        "<foo> <foo> heart",
+        "a heart on a green background " * 14 + "<foo> heart",
+        r"\(<foo> heart\) plain",
+        "<foo>",
+    ],
+)
 @pytest.mark.parametrize("word_ids", [False, True])
 def test_a_name_is_what_embedding_is(clips, prompt: str, word_ids: bool) -> None:
     stock, ours = clips
     by_name = ours.tokenize(prompt, return_word_ids=word_ids)["l"]
-    by_file = stock.tokenize(prompt.replace("<foo>", " embedding:foo").replace("<bar>", " embedding:bar"), return_word_ids=word_ids)["l"]
-    if word_ids:  # the host numbers a sentence's pieces, and an embedding is one of its own: only ids and weights can agree
+    by_file = stock.tokenize(
+        prompt.replace("<foo>", " embedding:foo").replace("<bar>", " embedding:bar"), return_word_ids=word_ids
+    )["l"]
+    # the host numbers a sentence's pieces, and an embedding is one of its own: only ids and weights can agree
+    if word_ids:
         by_name, by_file = ([[e[:2] for e in chunk] for chunk in chunks] for chunks in (by_name, by_file))
     assert same_tokens(by_name, by_file)
 
@@ -131,7 +143,9 @@ def test_a_nickname_gives_way_to_a_name(demo_model) -> None:
     assert first(second, "<my> heart") == first(second, "<my_2> heart") == 2.0
     both = with_concept(second, "my", torch.full((1, 96), 1.0))
     assert first(both, "<my> heart") == 1.0 and first(both, "<my_2> heart") == 2.0
-    turned = with_concept(with_concept(demo_model[1], "my", torch.full((1, 96), 1.0)), "my_2", torch.full((1, 96), 2.0), nickname="my")
+    turned = with_concept(
+        with_concept(demo_model[1], "my", torch.full((1, 96), 1.0)), "my_2", torch.full((1, 96), 2.0), nickname="my"
+    )
     assert first(turned, "<my> heart") == 1.0
 
 

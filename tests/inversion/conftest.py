@@ -1,4 +1,5 @@
 """A demo picture's latents, its prompts, and the oracle's UNet."""
+
 from __future__ import annotations
 
 import random

@@ -1,4 +1,5 @@
 """The two papers' editing methods written with diffusers' UNet and schedulers: what ours must agree with."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,7 +8,13 @@ import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
-SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False}
+SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+}
 
 
 def unet_from(model: Any) -> UNet2DConditionModel:
@@ -20,9 +27,16 @@ def unet_from(model: Any) -> UNet2DConditionModel:
     weights = {theirs: state[ours].detach().clone().float() for theirs, ours in names.items() if ours in state}
     attention = [depth > 0 for depth in (0, 1, 1)]
     unet = UNet2DConditionModel(
-        sample_size=16, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(64, 128, 128), cross_attention_dim=96, attention_head_dim=4,
+        sample_size=16,
+        in_channels=4,
+        out_channels=4,
+        layers_per_block=1,
+        block_out_channels=(64, 128, 128),
+        cross_attention_dim=96,
+        attention_head_dim=4,
         down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention),
-        up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention)))
+        up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention)),
+    )
     unet.load_state_dict(weights)
     return unet.requires_grad_(False).eval()
 
@@ -39,7 +53,15 @@ def invert(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, steps: 
     return trajectory
 
 
-def sample(unet: UNet2DConditionModel, latents: Tensor, conds: list[Tensor], unconds: list[Tensor], scale: float, steps: int, offset: int) -> Tensor:
+def sample(
+    unet: UNet2DConditionModel,
+    latents: Tensor,
+    conds: list[Tensor],
+    unconds: list[Tensor],
+    scale: float,
+    steps: int,
+    offset: int,
+) -> Tensor:
     """conds, unconds: one a step."""
     scheduler = DDIMScheduler(**SCHEDULE, steps_offset=offset)
     scheduler.set_timesteps(steps)
@@ -50,8 +72,18 @@ def sample(unet: UNet2DConditionModel, latents: Tensor, conds: list[Tensor], unc
     return latents
 
 
-def null_text(unet: UNet2DConditionModel, trajectory: list[Tensor], cond: Tensor, uncond: Tensor, scale: float, steps: int, offset: int,
-              inner: int = 10, rate: float = 1e-2, tolerance: float = 1e-5) -> tuple[list[Tensor], Tensor]:
+def null_text(
+    unet: UNet2DConditionModel,
+    trajectory: list[Tensor],
+    cond: Tensor,
+    uncond: Tensor,
+    scale: float,
+    steps: int,
+    offset: int,
+    inner: int = 10,
+    rate: float = 1e-2,
+    tolerance: float = 1e-5,
+) -> tuple[list[Tensor], Tensor]:
     """Algorithm 1 of arXiv:2211.09794, with the public code's rates and stops. trajectory: cleanest first."""
     scheduler = DDIMScheduler(**SCHEDULE, steps_offset=offset)
     scheduler.set_timesteps(steps)
@@ -79,7 +111,9 @@ def null_text(unet: UNet2DConditionModel, trajectory: list[Tensor], cond: Tensor
     return found, latents
 
 
-def imagic(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, steps: int, seed: int, rate: float = 1e-3) -> Tensor:
+def imagic(
+    unet: UNet2DConditionModel, latents: Tensor, context: Tensor, steps: int, seed: int, rate: float = 1e-3
+) -> Tensor:
     """Imagic's first stage (arXiv:2210.09276, eq. 2) with plain Adam; timesteps and noise drawn as ours draws them."""
     scheduler = DDIMScheduler(**SCHEDULE)
     generator = torch.Generator().manual_seed(seed)

@@ -18,8 +18,17 @@ def make(method: str = "null_text", seed: int = 0) -> Inversion:
     generator = torch.Generator().manual_seed(seed)
     count = 10 if method == "null_text" else 1
     offsets = torch.randn(10, 2, 4, 3, 5, generator=generator) if method == "direct" else None
-    return Inversion(method, DDIMSchedule(10, 0), 7.5, torch.randn(2, 4, 3, 5, generator=generator), 0.0055, torch.randn(count, 2, 77, 8, generator=generator), offsets,
-                     "abc", {"latent_psnr": [30.0, 31.0], "method": method})
+    return Inversion(
+        method,
+        DDIMSchedule(10, 0),
+        7.5,
+        torch.randn(2, 4, 3, 5, generator=generator),
+        0.0055,
+        torch.randn(count, 2, 77, 8, generator=generator),
+        offsets,
+        "abc",
+        {"latent_psnr": [30.0, 31.0], "method": method},
+    )
 
 
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
@@ -27,10 +36,18 @@ def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
     one = make(method)
     path = save_inversion(one, "mine", [tmp_path])
     two = load_inversion(path)
-    assert (two.method, two.schedule, two.guidance_scale, two.noise_alpha_bar, two.base_model) == (method, DDIMSchedule(10, 0), 7.5, 0.0055, "abc")
+    assert (two.method, two.schedule, two.guidance_scale, two.noise_alpha_bar, two.base_model) == (
+        method,
+        DDIMSchedule(10, 0),
+        7.5,
+        0.0055,
+        "abc",
+    )
     assert dict(two.report) == dict(one.report)
     assert torch.equal(two.noise_latents, one.noise_latents) and torch.equal(two.uncond_embeds, one.uncond_embeds)
-    assert (two.offsets is None) == (one.offsets is None) and (one.offsets is None or torch.equal(two.offsets, one.offsets))
+    assert (two.offsets is None) == (one.offsets is None) and (
+        one.offsets is None or torch.equal(two.offsets, one.offsets)
+    )
     assert not two.noise_latents.is_inference()
     with safe_open(path, "pt") as file:
         assert file.metadata()["format"] == "single_image_studio.inversion"

@@ -23,14 +23,30 @@ SCHEDULE = DDIMSchedule(20)
 def run(method: str, scale: float = 3.0, model: ToyModel | None = None, **null: float):  # type: ignore[no-untyped-def]
     settings = InversionSettings(method, SCHEDULE, scale, NullTextSettings(**null))  # type: ignore[arg-type]
     seen: list[int] = []
-    found = invert((model or ToyModel()).predict_eps, picture(), prompt(1), prompt(2), settings, ALPHA_BAR, Room(), lambda phase: seen.append(phase.done))
+    found = invert(
+        (model or ToyModel()).predict_eps,
+        picture(),
+        prompt(1),
+        prompt(2),
+        settings,
+        ALPHA_BAR,
+        Room(),
+        lambda phase: seen.append(phase.done),
+    )
     assert seen[-1] == units(settings) and seen == sorted(seen)
     return found, settings
 
 
 def rebuilt(found, settings):  # type: ignore[no-untyped-def]
     uncond = [prompt(2).with_context(e) for e in found.uncond_embeds]
-    return sample(ToyModel().predict_eps, found.noise_latents, lambda _: prompt(1), Guidance(uncond, settings.sampling_scale, found.offsets), SCHEDULE, ALPHA_BAR)
+    return sample(
+        ToyModel().predict_eps,
+        found.noise_latents,
+        lambda _: prompt(1),
+        Guidance(uncond, settings.sampling_scale, found.offsets),
+        SCHEDULE,
+        ALPHA_BAR,
+    )
 
 
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
@@ -67,7 +83,16 @@ def test_null_text_counts_and_stops_early() -> None:
 
     def used(tolerance: float) -> tuple[list[int], int]:
         model = ToyModel()
-        found = null_text(model.predict_eps, trajectory, prompt(1), prompt(2), SCHEDULE, ALPHA_BAR, 3.0, NullTextSettings(5, 1e-2, tolerance))
+        found = null_text(
+            model.predict_eps,
+            trajectory,
+            prompt(1),
+            prompt(2),
+            SCHEDULE,
+            ALPHA_BAR,
+            3.0,
+            NullTextSettings(5, 1e-2, tolerance),
+        )
         return found.inner_steps[0], model.evaluations
 
     eager, count = used(1e9)
@@ -84,11 +109,20 @@ def test_pictures_together_get_what_each_gets_alone(method: str) -> None:
     three = picture(7, pictures=3) * torch.tensor([0.2, 1.0, 2.0]).view(3, 1, 1, 1)
 
     def found(latents: torch.Tensor):  # type: ignore[no-untyped-def]
-        return invert(ToyModel().predict_eps, latents, prompt(1), prompt(2), settings, ALPHA_BAR, Room(), lambda *_: None)
+        return invert(
+            ToyModel().predict_eps, latents, prompt(1), prompt(2), settings, ALPHA_BAR, Room(), lambda *_: None
+        )
 
-    together, alone = found(three), [found(three[i:i + 1]) for i in range(3)]
-    torch.testing.assert_close(together.reconstruction, torch.cat([one.reconstruction for one in alone]), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(together.uncond_embeds.expand(-1, 3, -1, -1), torch.cat([one.uncond_embeds for one in alone], 1), rtol=1e-4, atol=1e-5)
+    together, alone = found(three), [found(three[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(
+        together.reconstruction, torch.cat([one.reconstruction for one in alone]), rtol=1e-4, atol=1e-5
+    )
+    torch.testing.assert_close(
+        together.uncond_embeds.expand(-1, 3, -1, -1),
+        torch.cat([one.uncond_embeds for one in alone], 1),
+        rtol=1e-4,
+        atol=1e-5,
+    )
     assert together.inner_steps == [one.inner_steps[0] for one in alone]
     if method == "null_text":
         assert len({tuple(inner) for inner in together.inner_steps}) > 1, "they should stop at different times"
@@ -98,14 +132,16 @@ def test_texts_optimised_together_are_as_alone() -> None:
     settings, two = TextOptimizationSettings(steps=4, batch_size=3), picture(1, pictures=2)
     together, losses = optimize_text(ToyModel().predict_eps, two, prompt(1), ALPHA_BAR, settings)
     for i in range(2):
-        alone, history = optimize_text(ToyModel().predict_eps, two[i:i + 1], prompt(1), ALPHA_BAR, settings)
-        torch.testing.assert_close(together[i:i + 1], alone, rtol=1e-5, atol=1e-6)
+        alone, history = optimize_text(ToyModel().predict_eps, two[i : i + 1], prompt(1), ALPHA_BAR, settings)
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-5, atol=1e-6)
         assert losses[i] == pytest.approx(history[0], rel=1e-4)
 
 
 def test_null_embeddings_warm_start_from_the_step_before() -> None:
     trajectory = ddim_invert(ToyModel().predict_eps, picture(), prompt(1), SCHEDULE, ALPHA_BAR)
-    found = null_text(ToyModel().predict_eps, trajectory, prompt(1), prompt(2), SCHEDULE, ALPHA_BAR, 3.0, NullTextSettings(1, 1e-2, 0))
+    found = null_text(
+        ToyModel().predict_eps, trajectory, prompt(1), prompt(2), SCHEDULE, ALPHA_BAR, 3.0, NullTextSettings(1, 1e-2, 0)
+    )
     steps = (found.embeds[1:] - found.embeds[:-1]).abs().amax((1, 2, 3))
     for i, moved in enumerate(steps, start=1):  # a first Adam step moves every number by the learning rate
         assert moved == pytest.approx(1e-2 * (1 - i / 100), rel=0.01)
@@ -171,37 +207,78 @@ def test_a_gradient_that_is_never_finite_is_refused() -> None:
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
 def test_numbers_that_are_not_finite_are_refused(method: str) -> None:
     with pytest.raises(InputError, match="precision"):
-        invert(lambda z, t, prompts: [z * math.nan for _ in prompts], picture(), prompt(1), prompt(2), InversionSettings(method, SCHEDULE), ALPHA_BAR, Room(), lambda *_: None)
+        invert(
+            lambda z, t, prompts: [z * math.nan for _ in prompts],
+            picture(),
+            prompt(1),
+            prompt(2),
+            InversionSettings(method, SCHEDULE),
+            ALPHA_BAR,
+            Room(),
+            lambda *_: None,
+        )
 
 
 def test_a_loss_that_is_not_finite_is_refused() -> None:
     with pytest.raises(InputError, match="loss became nan.*precision"):
-        optimize_text(lambda z, t, p: [z * p[0].context.sum() * math.nan], picture(), prompt(1), ALPHA_BAR, TextOptimizationSettings(steps=1))
+        optimize_text(
+            lambda z, t, p: [z * p[0].context.sum() * math.nan],
+            picture(),
+            prompt(1),
+            ALPHA_BAR,
+            TextOptimizationSettings(steps=1),
+        )
 
 
-@pytest.mark.parametrize(("change", "named"), [({"inner_steps": 0}, "`inner_steps`"), ({"learning_rate": 0.0}, "`learning_rate`"), ({"learning_rate": math.nan}, "`learning_rate`"),
-                                               ({"tolerance": -1.0}, "`tolerance`"), ({"tolerance": math.nan}, "`tolerance`")])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"inner_steps": 0}, "`inner_steps`"),
+        ({"learning_rate": 0.0}, "`learning_rate`"),
+        ({"learning_rate": math.nan}, "`learning_rate`"),
+        ({"tolerance": -1.0}, "`tolerance`"),
+        ({"tolerance": math.nan}, "`tolerance`"),
+    ],
+)
 def test_impossible_null_text_settings(change, named: str) -> None:
     with pytest.raises(InputError, match=named):
         NullTextSettings(**change)
 
 
-@pytest.mark.parametrize(("change", "named"), [({"method": "magic"}, "`method`"), ({"guidance_scale": -1.0}, "`cfg`"), ({"guidance_scale": math.nan}, "`cfg`")])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"method": "magic"}, "`method`"), ({"guidance_scale": -1.0}, "`cfg`"), ({"guidance_scale": math.nan}, "`cfg`")],
+)
 def test_impossible_inversion_settings(change, named: str) -> None:
     with pytest.raises(InputError, match=named):
         InversionSettings(**change)
 
 
-@pytest.mark.parametrize(("change", "named"), [({"steps": -1}, "`steps`"), ({"batch_size": 0}, "`batch_size`"), ({"learning_rate": 0.0}, "`learning_rate`")])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"steps": -1}, "`steps`"), ({"batch_size": 0}, "`batch_size`"), ({"learning_rate": 0.0}, "`learning_rate`")],
+)
 def test_impossible_text_optimisation_settings(change, named: str) -> None:
     with pytest.raises(InputError, match=named):
         TextOptimizationSettings(**change)
 
 
 def test_parts_that_do_not_fit_make_no_inversion() -> None:
-    good = {"method": "ddim", "schedule": SCHEDULE, "guidance_scale": 1.0, "noise_latents": picture(), "noise_alpha_bar": 0.01, "uncond_embeds": prompt(1).context[None]}
+    good = {
+        "method": "ddim",
+        "schedule": SCHEDULE,
+        "guidance_scale": 1.0,
+        "noise_latents": picture(),
+        "noise_alpha_bar": 0.01,
+        "uncond_embeds": prompt(1).context[None],
+    }
     Inversion(**good)  # type: ignore[arg-type]
-    for change in ({"method": "x"}, {"noise_latents": torch.zeros(1, 16, 2, 2)}, {"uncond_embeds": torch.zeros(3, 1, 5, 6)}, {"offsets": torch.zeros(2, 1, 4, 3, 5)}):
+    for change in (
+        {"method": "x"},
+        {"noise_latents": torch.zeros(1, 16, 2, 2)},
+        {"uncond_embeds": torch.zeros(3, 1, 5, 6)},
+        {"offsets": torch.zeros(2, 1, 4, 3, 5)},
+    ):
         with pytest.raises(InputError):
             Inversion(**{**good, **change})  # type: ignore[arg-type]
 

@@ -1,4 +1,5 @@
 """The published algorithms, through the real host, against diffusers on the same weights."""
+
 from __future__ import annotations
 
 import copy
@@ -32,7 +33,9 @@ def in_host(model: Any, latents: Tensor, conds: dict[str, Any], algorithm: Any, 
     positive = {k: v for k, v in conds.items() if k != "uncond"}
     negative = {k: v for k, v in conds.items() if k == "uncond"}
     with torch.inference_mode():
-        return run(model, positive, negative, latents, DDIMSchedule().timesteps, algorithm, "fp32", with_gradients=gradients)
+        return run(
+            model, positive, negative, latents, DDIMSchedule().timesteps, algorithm, "fp32", with_gradients=gradients
+        )
 
 
 @pytest.fixture
@@ -47,7 +50,12 @@ def clean(latent) -> Tensor:
 def test_inversion_follows_diffusers_at_every_step(demo_model, unet, encode, clean, steps: int, offset: int) -> None:
     source = encode("a red heart on a green background")
     schedule = DDIMSchedule(steps, offset)
-    ours = in_host(demo_model[0], clean, {"source": source}, lambda p, prompts: ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar))
+    ours = in_host(
+        demo_model[0],
+        clean,
+        {"source": source},
+        lambda p, prompts: ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar),
+    )
     theirs = oracle.invert(unet, clean, source[0][0].clone(), steps, offset)
     errors = [relative(a, b) for a, b in zip(ours.flip(0), theirs, strict=True)]
     assert max(errors) <= 1e-4, errors
@@ -63,7 +71,14 @@ def test_sampling_follows_diffusers(demo_model, unet, encode, clean, offset: int
 
     def algorithm(p: Any, prompts: dict[str, Any]) -> Tensor:
         guidance = Guidance([prompts["uncond"].with_context(e) for e in embeds], SCALE)
-        return sample(p.predict_eps, noise, lambda i: prompts["source" if i < 5 else "target"], guidance, DDIMSchedule(steps, offset), p.alpha_bar)
+        return sample(
+            p.predict_eps,
+            noise,
+            lambda i: prompts["source" if i < 5 else "target"],
+            guidance,
+            DDIMSchedule(steps, offset),
+            p.alpha_bar,
+        )
 
     ours = in_host(demo_model[0], clean, {"source": source, "target": target, "uncond": uncond}, algorithm)
     conds = [(source if i < 5 else target)[0][0].clone() for i in range(steps)]
@@ -77,11 +92,23 @@ def test_null_text_follows_diffusers(demo_model, unet, encode, clean, offset: in
 
     def algorithm(p: Any, prompts: dict[str, Any]) -> Any:
         trajectory = ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar)
-        return null_text(p.predict_eps, trajectory, prompts["source"], prompts["uncond"], schedule, p.alpha_bar, SCALE, NullTextSettings(inner_steps=inner), Room())
+        return null_text(
+            p.predict_eps,
+            trajectory,
+            prompts["source"],
+            prompts["uncond"],
+            schedule,
+            p.alpha_bar,
+            SCALE,
+            NullTextSettings(inner_steps=inner),
+            Room(),
+        )
 
     ours = in_host(demo_model[0], clean, {"source": source, "uncond": uncond}, algorithm, gradients=True)
     cond, start = source[0][0].clone(), uncond[0][0].clone()
-    embeds, rebuilt = oracle.null_text(unet, oracle.invert(unet, clean, cond, steps, offset), cond, start, SCALE, steps, offset, inner=inner)
+    embeds, rebuilt = oracle.null_text(
+        unet, oracle.invert(unet, clean, cond, steps, offset), cond, start, SCALE, steps, offset, inner=inner
+    )
     errors = [relative(a, b) for a, b in zip(ours.embeds, embeds, strict=True)]
     assert max(errors) <= 1e-3, errors
     moved = relative(embeds[-1], start)
@@ -92,7 +119,8 @@ def test_null_text_follows_diffusers(demo_model, unet, encode, clean, offset: in
 
 
 def test_null_text_is_the_published_algorithm_to_the_last_digits(unet, encode, clean) -> None:
-    """The same in float64 and at full length, where nothing but the algorithm could make a difference: on diffusers' UNet for both.
+    """The same in float64 and at full length, where nothing but the algorithm could make a difference: on diffusers'
+    UNet for both.
 
     (In float32 each update passes its rounding on to the next, and 150 of them let two right programs drift apart.)
     """
@@ -104,7 +132,16 @@ def test_null_text_is_the_published_algorithm_to_the_last_digits(unet, encode, c
     def predict_eps(latents: Tensor, timesteps: Tensor, prompts: Any) -> list[Tensor]:
         return [exact(latents, timesteps, prompt.context).sample for prompt in prompts]
 
-    ours = null_text(predict_eps, torch.stack(inversion[::-1]), ToyPrompt(cond), ToyPrompt(uncond), schedule, alpha_bar, SCALE, NullTextSettings(inner_steps=3))
+    ours = null_text(
+        predict_eps,
+        torch.stack(inversion[::-1]),
+        ToyPrompt(cond),
+        ToyPrompt(uncond),
+        schedule,
+        alpha_bar,
+        SCALE,
+        NullTextSettings(inner_steps=3),
+    )
     embeds, rebuilt = oracle.null_text(exact, inversion, cond, uncond, SCALE, 50, 1, inner=3)
     assert max(relative(a, b) for a, b in zip(ours.embeds, embeds, strict=True)) <= 1e-6
     assert relative(ours.latents, rebuilt) <= 1e-6 and relative(embeds[-1], uncond) > 1e-2

@@ -1,4 +1,5 @@
 """Each step has exactly one prompt on the host's samplers, whatever the number of steps."""
+
 from __future__ import annotations
 
 import pytest
@@ -32,13 +33,18 @@ def test_every_whole_timestep_has_one_range_on_the_host(demo_model, steps: int) 
         assert [i for i, (start, end) in enumerate(edges) if end <= sigmas[timestep] <= start] == [step]
 
 
-@pytest.mark.parametrize("scheduler", ["ddim_uniform", "normal", "simple", "sgm_uniform", "karras", "exponential", "beta"])
+@pytest.mark.parametrize(
+    "scheduler", ["ddim_uniform", "normal", "simple", "sgm_uniform", "karras", "exponential", "beta"]
+)
 @pytest.mark.parametrize("steps", [4, 7, 20, 30, 50, 100])
 def test_stock_schedules_always_have_one_prompt(demo_model, scheduler: str, steps: int) -> None:
     import comfy.samplers
 
     sampling = demo_model[0].get_model_object("model_sampling")
-    edges = [(sampling.percent_to_sigma(start), sampling.percent_to_sigma(end)) for start, end in step_ranges(DDIMSchedule(steps))]
+    edges = [
+        (sampling.percent_to_sigma(start), sampling.percent_to_sigma(end))
+        for start, end in step_ranges(DDIMSchedule(steps))
+    ]
     for sigma in comfy.samplers.calculate_sigmas(sampling, scheduler, steps).tolist():
         assert sum(end <= sigma <= start for start, end in edges) == 1
 

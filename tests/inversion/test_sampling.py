@@ -58,8 +58,10 @@ def test_ratio_one_is_the_source_alone_and_zero_the_edit_alone() -> None:
 def test_sampling_in_two_parts_is_sampling_at_once() -> None:
     model, guidance = ToyModel(), Guidance([prompt(i) for i in range(10)], 3.0, torch.randn(10, 1, 4, 3, 5) * 0.1)
     half = sample(model.predict_eps, picture(), lambda _: prompt(50), guidance, SCHEDULE, ALPHA_BAR, 0, 4)
-    assert torch.equal(sample(model.predict_eps, half, lambda _: prompt(50), guidance, SCHEDULE, ALPHA_BAR, 4),
-                       sample(model.predict_eps, picture(), lambda _: prompt(50), guidance, SCHEDULE, ALPHA_BAR))
+    assert torch.equal(
+        sample(model.predict_eps, half, lambda _: prompt(50), guidance, SCHEDULE, ALPHA_BAR, 4),
+        sample(model.predict_eps, picture(), lambda _: prompt(50), guidance, SCHEDULE, ALPHA_BAR),
+    )
 
 
 @pytest.mark.parametrize(("scale", "per_step"), [(1.0, 1), (3.0, 2)])
@@ -80,10 +82,28 @@ def test_a_grid_is_its_cells_and_cheaper() -> None:
     cells = cells_of([0.0, 0.3, 1.5], [0.2, 0.5, 1.0])
     assert cells[1] == Cell(0.3, 0.2) and cells[3] == Cell(0.0, 0.5)
     model, alone, seen = ToyModel(), ToyModel(), []
-    found = sample_grid(model.predict_eps, picture(), source, target, start, cells, guidance, SCHEDULE, ALPHA_BAR, lambda done, _: seen.append(done))
+    found = sample_grid(
+        model.predict_eps,
+        picture(),
+        source,
+        target,
+        start,
+        cells,
+        guidance,
+        SCHEDULE,
+        ALPHA_BAR,
+        lambda done, _: seen.append(done),
+    )
     for cell, latents in zip(cells, found, strict=True):
         edited = target.with_context(interpolate(target.context, start.context, cell.alpha))
-        expected = sample(alone.predict_eps, picture(), timestep_aware(source, edited, 10, cell.source_ratio), guidance, SCHEDULE, ALPHA_BAR)
+        expected = sample(
+            alone.predict_eps,
+            picture(),
+            timestep_aware(source, edited, 10, cell.source_ratio),
+            guidance,
+            SCHEDULE,
+            ALPHA_BAR,
+        )
         assert torch.equal(latents, expected)
     # the source once to its end: 10; three cells leave at 2 and three at 5: 3·8 + 3·5; ratio 1 costs nothing more
     assert steps_needed(cells, 10) == 10 + 24 + 15 == len(model.calls) == seen[-1]

@@ -1,4 +1,5 @@
 """A tiny differentiable "model", so that algorithms can be tested by themselves."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

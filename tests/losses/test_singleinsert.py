@@ -1,4 +1,5 @@
 """The three losses against hand arithmetic and their limits."""
+
 import pytest
 import torch
 
@@ -45,9 +46,11 @@ def test_limits() -> None:
 def test_one_mask_serves_a_batch_and_a_batch_has_its_own() -> None:
     x, y = torch.randn(3, 4, 2, 2), torch.randn(3, 4, 2, 2)
     mask = torch.rand(3, 1, 2, 2)
-    each = torch.stack([foreground_loss(x[i:i + 1], y[i:i + 1], mask[i:i + 1]) for i in range(3)]).mean()
+    each = torch.stack([foreground_loss(x[i : i + 1], y[i : i + 1], mask[i : i + 1]) for i in range(3)]).mean()
     assert foreground_loss(x, y, mask).item() == pytest.approx(each.item())
-    assert foreground_loss(x, y, mask[:1]).item() == pytest.approx(foreground_loss(x, y, mask[:1].expand(3, -1, -1, -1)).item())
+    assert foreground_loss(x, y, mask[:1]).item() == pytest.approx(
+        foreground_loss(x, y, mask[:1].expand(3, -1, -1, -1)).item()
+    )
 
 
 def test_wrong_shapes_are_refused() -> None:

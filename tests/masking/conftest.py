@@ -1,4 +1,5 @@
 """Small GroundingDINO and SAM models with random weights, in every layout."""
+
 from __future__ import annotations
 
 import pathlib

@@ -1,4 +1,5 @@
 """Boxes by hand."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,5 @@
 """The downloader against a server on this machine."""
+
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +12,15 @@ import threading
 import pytest
 
 from single_image_studio.masking import download
-from single_image_studio.masking.catalogue import DETECTORS, PUBLISHED, SEGMENTERS, Published, PublishedFile, how_to_get, published
+from single_image_studio.masking.catalogue import (
+    DETECTORS,
+    PUBLISHED,
+    SEGMENTERS,
+    Published,
+    PublishedFile,
+    how_to_get,
+    published,
+)
 from single_image_studio.masking.download import DownloadFailed
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
@@ -47,7 +56,12 @@ def server():
 
 
 def file(server, **changes) -> PublishedFile:
-    values = {"name": "w.pth", "url": f"http://127.0.0.1:{server.server_port}/w.pth", "size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+    values = {
+        "name": "w.pth",
+        "url": f"http://127.0.0.1:{server.server_port}/w.pth",
+        "size": len(CONTENT),
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+    }
     return PublishedFile(**(values | changes))
 
 
@@ -71,8 +85,11 @@ def test_a_download_that_was_cut_off_goes_on(server, tmp_path, ranges: bool) -> 
 
 
 def test_wrong_content_never_gets_the_name(server, tmp_path) -> None:
-    for wrong, words in ((file(server, sha256="0" * 64), "SHA-256"), (file(server, size=len(CONTENT) + 1), "start again|bytes and"),
-                         (file(server, size=len(CONTENT) - 1), "more bytes than are published")):
+    for wrong, words in (
+        (file(server, sha256="0" * 64), "SHA-256"),
+        (file(server, size=len(CONTENT) + 1), "start again|bytes and"),
+        (file(server, size=len(CONTENT) - 1), "more bytes than are published"),
+    ):
         with pytest.raises(DownloadFailed, match=words):
             download.fetch(wrong, tmp_path)
         assert not (tmp_path / "w.pth").exists()
@@ -93,10 +110,14 @@ def test_no_server_and_no_room(server, tmp_path, monkeypatch) -> None:
 
 
 def test_a_folder_model_lands_in_its_folder(server, tmp_path) -> None:
-    model = Published("some-dino", DETECTORS, "page", 1, (file(server, name="config.json"), file(server, name="model.safetensors")))
+    model = Published(
+        "some-dino", DETECTORS, "page", 1, (file(server, name="config.json"), file(server, name="model.safetensors"))
+    )
     download.download(model, tmp_path, lambda _: None)
     assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")) == [
-        "grounding-dino/some-dino/config.json", "grounding-dino/some-dino/model.safetensors"]
+        "grounding-dino/some-dino/config.json",
+        "grounding-dino/some-dino/model.safetensors",
+    ]
     with pytest.raises(DownloadFailed, match="by this command"):
         download.download(Published("by-hand", SEGMENTERS, "page", 1, ()), tmp_path)
 
@@ -107,7 +128,13 @@ def test_it_runs_by_itself_in_the_pack_s_folder(tmp_path) -> None:
     listed = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
     assert listed.returncode == 0 and "groundingdino_swint_ogc.pth" in listed.stdout and "694 MB" in listed.stdout
     assert subprocess.run([*run, "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False).returncode == 2
-    nowhere = subprocess.run([*run, "sam_vit_b_01ec64.pth", "--models", str(tmp_path / "no")], cwd=ROOT, capture_output=True, text=True, check=False)
+    nowhere = subprocess.run(
+        [*run, "sam_vit_b_01ec64.pth", "--models", str(tmp_path / "no")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert nowhere.returncode == 2 and "--models PATH" in nowhere.stderr
 
 
@@ -121,10 +148,25 @@ def test_the_models_folder_is_found_beside_custom_nodes(tmp_path, monkeypatch) -
 
 def test_what_is_published_is_well_formed() -> None:
     for model in PUBLISHED:
-        assert model.kind in (DETECTORS, SEGMENTERS) and model.page.startswith("https://") and model.licence == "Apache-2.0"
+        assert (
+            model.kind in (DETECTORS, SEGMENTERS)
+            and model.page.startswith("https://")
+            and model.licence == "Apache-2.0"
+        )
         assert published(model.name, model.kind) is model
         for f in model.files:
-            assert len(f.sha256) == 64 and int(f.sha256, 16) and f.url.startswith("https://") and f.url.endswith(f"/{f.name}")
+            assert (
+                len(f.sha256) == 64
+                and int(f.sha256, 16)
+                and f.url.startswith("https://")
+                and f.url.endswith(f"/{f.name}")
+            )
         told = how_to_get(model, "/models/x")
-        assert told.count(". ") == 0 and model.name in told and f"{model.megabytes:,} MB" in told and "/models/x" in told and "https://" in told
+        assert (
+            told.count(". ") == 0
+            and model.name in told
+            and f"{model.megabytes:,} MB" in told
+            and "/models/x" in told
+            and "https://" in told
+        )
     assert published("sam_vit_b_01ec64.pth", DETECTORS) is None

@@ -1,4 +1,5 @@
 """Masks joined, grown and feathered, against hand-made cases."""
+
 from __future__ import annotations
 
 import pytest
@@ -25,7 +26,7 @@ class Rectangles:
         self.asked.append(len(boxes))
         out = torch.full((len(boxes), *embedding.size), -1.0)
         for i, (x0, y0, x1, y1) in enumerate(boxes):
-            out[i, int(y0):int(y1), int(x0):int(x1)] = 1.0
+            out[i, int(y0) : int(y1), int(x0) : int(x1)] = 1.0
         return out
 
 
@@ -57,7 +58,9 @@ def test_grown_is_nearly_a_disc(radius: int) -> None:
     y, x = torch.nonzero(grown(dot, radius), as_tuple=True)
     far = ((y - size // 2) ** 2 + (x - size // 2) ** 2).sqrt()
     assert far.max() <= 1.09 * radius + 1  # an octagon's corners
-    disc = ((torch.arange(size)[:, None] - size // 2) ** 2 + (torch.arange(size) - size // 2) ** 2) <= (0.92 * radius - 1) ** 2
+    disc = ((torch.arange(size)[:, None] - size // 2) ** 2 + (torch.arange(size) - size // 2) ** 2) <= (
+        0.92 * radius - 1
+    ) ** 2
     assert grown(dot, radius)[disc].all()
 
 
@@ -68,6 +71,6 @@ def test_feathered_by_hand() -> None:
     assert torch.equal(feathered(half, 0), half)
     assert torch.allclose(out, out[:1].expand(40, 40), atol=1e-6)  # the edge is straight to the borders
     assert out[0, 0] == pytest.approx(0, abs=1e-6) and out[0, 39] == pytest.approx(1, abs=1e-6)
-    line = torch.exp(-torch.arange(-9, 10.0) ** 2 / 18)
+    line = torch.exp(-(torch.arange(-9, 10.0) ** 2) / 18)
     assert out[0, 19] == pytest.approx(float(line[:9].sum() / line.sum()), abs=1e-6)  # sigma 3, by its own sum
     assert torch.allclose(feathered(torch.ones(9, 9), 50), torch.ones(9, 9))

@@ -1,4 +1,5 @@
 """From a network's answer to detections; the network here is a table of made-up answers."""
+
 from __future__ import annotations
 
 import pytest
@@ -41,7 +42,11 @@ def detector() -> GroundingDino:
 
 def test_detections_by_hand(detector) -> None:
     found = detector.detect(torch.rand(50, 100, 3), parse_prompt("red heart . hat"), 0.3, 0.25)
-    assert [(d.phrase, d.label, round(d.score, 2)) for d in found] == [("red heart", "heart", 0.9), ("hat", "", 0.7), ("hat", "hat", 0.4)]
+    assert [(d.phrase, d.label, round(d.score, 2)) for d in found] == [
+        ("red heart", "heart", 0.9),
+        ("hat", "", 0.7),
+        ("hat", "hat", 0.4),
+    ]
     assert found[0].box == pytest.approx((40, 15, 60, 35))
     assert found[2].box == pytest.approx((0, 0, 25, 10))  # cut at the picture's edge
     assert detector.best_score() == pytest.approx(0.9)
@@ -50,7 +55,8 @@ def test_detections_by_hand(detector) -> None:
 
 def test_thresholds(detector) -> None:
     prompt, picture = parse_prompt("red heart . hat"), torch.rand(50, 100, 3)
-    assert detector.detect(picture, prompt, 0.9, 0.25) == [] and detector.best_score() == pytest.approx(0.9)  # above, not at
+    # above, not at
+    assert detector.detect(picture, prompt, 0.9, 0.25) == [] and detector.best_score() == pytest.approx(0.9)
     assert detector.detect(picture, prompt, 0.8, 0.05)[0].label == "red heart"
     assert detector.detect(picture, prompt, 0.8, 0.95)[0].label == ""
     assert len(detector.detect(picture, prompt, 0.1, 0.25)) == 4

@@ -1,4 +1,5 @@
 """Every layout that artists have loads, and says what is wrong when it cannot."""
+
 from __future__ import annotations
 
 import json
@@ -35,7 +36,10 @@ def test_the_original_s_limit_on_coordinates_is_used_for_its_weights_alone() -> 
         if "bbox_embed" in name and name.endswith("layers.2.bias"):
             weights[name] = torch.full((4,), -5.0)
     model = transformers_api.build_grounding_dino(original_dino.config_of(weights), original_dino.rename(weights), "x")
-    pixels, ids = torch.randn(1, 3, 96, 144, generator=torch.Generator().manual_seed(1)), torch.tensor([[101, 2417, 2540, 1012, 102]])
+    pixels, ids = (
+        torch.randn(1, 3, 96, 144, generator=torch.Generator().manual_seed(1)),
+        torch.tensor([[101, 2417, 2540, 1012, 102]]),
+    )
     ours, theirs = (net(model)(pixels, ids)[1] for net in (original_dino.OriginalDino, TransformersDino))
     assert not torch.equal(ours, theirs) and (ours - theirs).abs().max() < 2e-3
     assert ours.median() > 10 * theirs.median()  # the wider limit keeps them further in
@@ -66,7 +70,11 @@ def test_odd_pictures(small_models, size: tuple[int, int], channels: int) -> Non
 
 
 def test_a_picture_of_8k(small_models) -> None:
-    picture = torch.rand(45, 80, 3, generator=torch.Generator().manual_seed(1)).repeat_interleave(96, 0).repeat_interleave(96, 1)
+    picture = (
+        torch.rand(45, 80, 3, generator=torch.Generator().manual_seed(1))
+        .repeat_interleave(96, 0)
+        .repeat_interleave(96, 1)
+    )
     assert detect(small_models / "grounding-dino" / "small_dino", picture)
     segmenter = load_segmenter(small_models / "sams" / "small_sam")
     assert segmenter.masks(segmenter.encode(picture), [(100.0, 100.0, 5000.0, 4000.0)]).shape == (1, 4320, 7680)
@@ -104,14 +112,17 @@ def change(folder: pathlib.Path, **values) -> pathlib.Path:
     return folder
 
 
-@pytest.mark.parametrize("values, words", [
-    ({"model_type": "sam"}, "holds a sam model"),
-    ({"d_model": 48}, "does not fit what its config says"),
-    ({"num_queries": 30}, "does not fit what its config says|lacks"),
-    ({"encoder_layers": 3}, "lacks .* weights"),
-    ({"encoder_attention_heads": 5}, "does not fit what its config says"),
-    ({"backbone_config": {"model_type": "nonsense"}}, "does not fit what its config says"),
-])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"model_type": "sam"}, "holds a sam model"),
+        ({"d_model": 48}, "does not fit what its config says"),
+        ({"num_queries": 30}, "does not fit what its config says|lacks"),
+        ({"encoder_layers": 3}, "lacks .* weights"),
+        ({"encoder_attention_heads": 5}, "does not fit what its config says"),
+        ({"backbone_config": {"model_type": "nonsense"}}, "does not fit what its config says"),
+    ],
+)
 def test_a_config_that_does_not_fit(folder, values, words: str) -> None:
     with pytest.raises(InputError, match=words):
         load_detector(change(folder, **values))
@@ -149,8 +160,14 @@ def test_groundingdino_py_that_does_not_import_is_one_sentence(monkeypatch) -> N
     from single_image_studio.masking.prompt import load_tokenizer
 
     monkeypatch.setitem(__import__("sys").modules, "groundingdino", None)
-    weights = {name: torch.empty(shape, device="meta") for name, shape in masking_weights.dino_shapes(masking_weights.DinoSize()).items()}
-    with pytest.raises(InputError, match=r"groundingdino-py cannot be used here .*choose swint\.pth without .*requirements-groundingdino\.txt"):
+    weights = {
+        name: torch.empty(shape, device="meta")
+        for name, shape in masking_weights.dino_shapes(masking_weights.DinoSize()).items()
+    }
+    with pytest.raises(
+        InputError,
+        match=r"groundingdino-py cannot be used here .*choose swint\.pth without .*requirements-groundingdino\.txt",
+    ):
         packages.build_groundingdino(weights, load_tokenizer(), "swint.pth")
 
 

@@ -1,4 +1,6 @@
-"""The original GroundingDINO layout in transformers' model. Parity with the original program: `python -m demo.masking_parity`."""
+"""The original GroundingDINO layout in transformers' model. Parity with the original program: `python -m
+demo.masking_parity`."""
+
 from __future__ import annotations
 
 import pytest
@@ -15,8 +17,11 @@ def meta(shapes):
 
 
 @pytest.mark.parametrize("model, tensors, numbers", [("swint", 938, 174_327_226), ("swinb", 1106, 234_860_204)])
-def test_full_size_shapes_are_the_original_s_and_give_the_published_config(model: str, tensors: int, numbers: int) -> None:
-    """Both counts are those of groundingdino-py's own models, which hold the decoder's box heads under two names and 6 times over."""
+def test_full_size_shapes_are_the_original_s_and_give_the_published_config(
+    model: str, tensors: int, numbers: int
+) -> None:
+    """Both counts are those of groundingdino-py's own models, which hold the decoder's box heads under two names and 6
+    times over."""
     size = masking_weights.DINO[model][2]
     shapes = masking_weights.dino_shapes(size)
     heads = {k: v for k, v in shapes.items() if k.startswith("bbox_embed.")}
@@ -39,7 +44,8 @@ def test_full_size_shapes_are_the_original_s_and_give_the_published_config(model
 
 
 def test_every_weight_has_a_place() -> None:
-    """Each name is mapped to one of transformers' (in its names of before version 5), packed ones to three; BERT's pooler is left out."""
+    """Each name is mapped to one of transformers' (in its names of before version 5), packed ones to three; BERT's
+    pooler is left out."""
     weights = masking_weights.original_dino(masking_weights.SMALL_DINO)
     out = rename(weights)
     packed = [k for k in weights if ".qkv." in k or "in_proj" in k]
@@ -48,7 +54,10 @@ def test_every_weight_has_a_place() -> None:
     assert sum(v.numel() for v in out.values()) == sum(v.numel() for k, v in weights.items() if k not in left)
     q, k, v = (out[f"model.decoder.layers.0.self_attn.{part}.weight"] for part in ("query", "key", "value"))
     assert torch.equal(torch.cat([q, k, v]), weights["transformer.decoder.layers.0.self_attn.in_proj_weight"])
-    assert torch.equal(out["model.encoder.layers.1.fusion_layer.attn.out_text_proj.bias"], weights["transformer.encoder.fusion_layers.1.attn.out_l_proj.bias"])
+    assert torch.equal(
+        out["model.encoder.layers.1.fusion_layer.attn.out_text_proj.bias"],
+        weights["transformer.encoder.fusion_layers.1.attn.out_l_proj.bias"],
+    )
 
 
 def test_a_part_of_a_checkpoint_is_refused() -> None:

@@ -1,4 +1,5 @@
 """The overlay picture, and remembered pictures."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,7 +14,10 @@ from single_image_studio.masking.overlay import CHOSEN, OTHER, TINT, overlay
 def test_overlay_tints_the_mask_and_draws_chosen_and_others(channels: int) -> None:
     mask = torch.zeros(200, 300)
     mask[150:, 250:] = 1
-    chosen, other = Detection((20.0, 40.0, 120.0, 140.0), 0.9, "dog", "dog"), Detection((150.0, 60.0, 299.0, 190.0), 0.4, "dog", "")
+    chosen, other = (
+        Detection((20.0, 40.0, 120.0, 140.0), 0.9, "dog", "dog"),
+        Detection((150.0, 60.0, 299.0, 190.0), 0.4, "dog", ""),
+    )
     out = overlay(torch.zeros(200, 300, channels), mask, [chosen, other], [chosen])
     assert out.shape == (200, 300, 3)
     levels = (out * 255).round().int()
@@ -23,7 +27,9 @@ def test_overlay_tints_the_mask_and_draws_chosen_and_others(channels: int) -> No
 
 
 def test_overlay_of_one_pixel() -> None:
-    assert overlay(torch.rand(1, 1, 3), torch.ones(1, 1), [Detection((0.0, 0.0, 1.0, 1.0), 1.0, "dot", "dot")], []).shape == (1, 1, 3)
+    assert overlay(
+        torch.rand(1, 1, 3), torch.ones(1, 1), [Detection((0.0, 0.0, 1.0, 1.0), 1.0, "dot", "dot")], []
+    ).shape == (1, 1, 3)
 
 
 class Counting:

@@ -1,4 +1,5 @@
 """Pictures as networks read them."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,20 +9,26 @@ from single_image_studio.masking.pictures import DETECTOR, SEGMENTER, Preparatio
 from single_image_studio.support.errors import InputError
 
 
-@pytest.mark.parametrize("size, expected", [
-    ((480, 640), (800, 1066)),  # int(800 · 640 / 480)
-    ((640, 480), (1066, 800)),
-    ((500, 1000), (666, 1332)),  # the longer side would pass 1333: round(1333 / 2)
-    ((1, 1), (800, 800)),
-    ((8192, 8192), (800, 800)),
-    ((1, 4000), (200, 1333)),  # too narrow for the detector's queries: stretched
-    ((4000, 1), (1333, 200)),
-])
+@pytest.mark.parametrize(
+    "size, expected",
+    [
+        ((480, 640), (800, 1066)),  # int(800 · 640 / 480)
+        ((640, 480), (1066, 800)),
+        ((500, 1000), (666, 1332)),  # the longer side would pass 1333: round(1333 / 2)
+        ((1, 1), (800, 800)),
+        ((8192, 8192), (800, 800)),
+        ((1, 4000), (200, 1333)),  # too narrow for the detector's queries: stretched
+        ((4000, 1), (1333, 200)),
+    ],
+)
 def test_the_detector_s_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert DETECTOR.size(*size) == expected
 
 
-@pytest.mark.parametrize("size, expected", [((480, 640), (768, 1024)), ((1500, 1000), (1024, 683)), ((1, 1), (1024, 1024)), ((1, 4000), (1, 1024))])
+@pytest.mark.parametrize(
+    "size, expected",
+    [((480, 640), (768, 1024)), ((1500, 1000), (1024, 683)), ((1, 1), (1024, 1024)), ((1, 4000), (1, 1024))],
+)
 def test_the_segmenter_s_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert SEGMENTER.size(*size) == expected
 
@@ -41,14 +48,17 @@ def test_grey_transparent_and_broken_pixels() -> None:
     assert to_pil(broken).getpixel((0, 0)) == (0, 255, 0)
 
 
-@pytest.mark.parametrize("config, short, long", [
-    ({"size": {"shortest_edge": 128, "longest_edge": 128}}, 128, 128),
-    ({"size": {"shortest_edge": 320}, "max_size": 640}, 320, 640),
-    ({"size": 400, "max_size": 500}, 400, 500),
-    ({"size": {"height": 256, "width": 256}}, 256, 256),
-    ({"size": {"longest_edge": 96}}, None, 96),
-    ({}, 800, 1333),
-])
+@pytest.mark.parametrize(
+    "config, short, long",
+    [
+        ({"size": {"shortest_edge": 128, "longest_edge": 128}}, 128, 128),
+        ({"size": {"shortest_edge": 320}, "max_size": 640}, 320, 640),
+        ({"size": 400, "max_size": 500}, 400, 500),
+        ({"size": {"height": 256, "width": 256}}, 256, 256),
+        ({"size": {"longest_edge": 96}}, None, 96),
+        ({}, 800, 1333),
+    ],
+)
 def test_preprocessor_configs_of_detectors(config, short, long) -> None:
     found = preparation_from(config, DETECTOR, "x")
     assert (found.short, found.long, found.mean) == (short, long, DETECTOR.mean)
@@ -58,6 +68,12 @@ def test_a_config_s_own_mean_is_used_and_nonsense_refused() -> None:
     own = preparation_from({"image_mean": [0.5] * 3, "image_std": [0.5] * 3}, SEGMENTER, "x")
     assert own.mean == own.std == (0.5, 0.5, 0.5)
     assert preparation_from({"do_normalize": False}, SEGMENTER, "x").std == (1.0, 1.0, 1.0)
-    for bad in ({"size": {"depth": 3}}, {"size": "large"}, {"image_mean": [1, 2]}, {"image_std": [0, 1, 1]}, {"size": {"shortest_edge": 900, "longest_edge": 100}}):
+    for bad in (
+        {"size": {"depth": 3}},
+        {"size": "large"},
+        {"image_mean": [1, 2]},
+        {"image_std": [0, 1, 1]},
+        {"size": {"shortest_edge": 900, "longest_edge": 100}},
+    ):
         with pytest.raises(InputError, match="x: preprocessor_config.json cannot be understood"):
             preparation_from(bad, DETECTOR, "x")

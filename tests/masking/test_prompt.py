@@ -1,4 +1,5 @@
 """Prompts and their tokens; the ids are those of BERT's published vocabulary."""
+
 from __future__ import annotations
 
 import hashlib
@@ -15,14 +16,17 @@ def test_the_vocabulary_is_the_published_one() -> None:
     assert content.count(b"\n") == 30_522
 
 
-@pytest.mark.parametrize("text, phrases", [
-    ("face", ("face",)),
-    (" A  Face .hair.", ("a face", "hair")),
-    ("red shoe, left\nblue   hat", ("red shoe, left", "blue hat")),
-    ("dog . dog", ("dog",)),
-    ("... cat ..", ("cat",)),
-    ("猫", ("猫",)),
-])
+@pytest.mark.parametrize(
+    "text, phrases",
+    [
+        ("face", ("face",)),
+        (" A  Face .hair.", ("a face", "hair")),
+        ("red shoe, left\nblue   hat", ("red shoe, left", "blue hat")),
+        ("dog . dog", ("dog",)),
+        ("... cat ..", ("cat",)),
+        ("猫", ("猫",)),
+    ],
+)
 def test_phrases_lie_between_full_stops_and_line_ends(text: str, phrases: tuple[str, ...]) -> None:
     assert parse_prompt(text) == Prompt(phrases)
 

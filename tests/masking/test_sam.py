@@ -1,4 +1,5 @@
 """SAM's routes: both programs on the same weights, and the segmenter's own arithmetic."""
+
 from __future__ import annotations
 
 import pytest
@@ -24,7 +25,11 @@ def test_full_size_configs_are_the_published_ones(model: str) -> None:
     from transformers import SamConfig
 
     ours, wanted = SamConfig.from_dict(config).to_dict(), SamConfig.from_dict(SAM_CONFIGS[size.width]()).to_dict()
-    assert ours["mask_decoder_config"].pop("layer_norm_eps") == 1e-5 and wanted["mask_decoder_config"].pop("layer_norm_eps") == 1e-6  # the original's, transformers'
+    # the original's, transformers'
+    assert (
+        ours["mask_decoder_config"].pop("layer_norm_eps") == 1e-5
+        and wanted["mask_decoder_config"].pop("layer_norm_eps") == 1e-6
+    )
     for part in ("vision_config", "prompt_encoder_config", "mask_decoder_config"):
         assert ours[part] == wanted[part], part
 
@@ -38,10 +43,15 @@ def test_every_weight_has_a_place() -> None:
 
 
 def test_the_three_routes_agree(small_models, picture) -> None:
-    """The original file through transformers and through segment-anything, and the same weights as a Hugging Face folder."""
+    """The original file through transformers and through segment-anything, and the same weights as a Hugging Face
+    folder."""
     pytest.importorskip("segment_anything")
     path = small_models / "sams" / "small_sam.pth"
-    routes = {"transformers": load_segmenter(path), "package": load_segmenter(path, "segment-anything"), "folder": load_segmenter(path.with_suffix(""))}
+    routes = {
+        "transformers": load_segmenter(path),
+        "package": load_segmenter(path, "segment-anything"),
+        "folder": load_segmenter(path.with_suffix("")),
+    }
     embeddings = {name: route.encode(picture) for name, route in routes.items()}
     masks = {name: route.masks(embeddings[name], BOXES) for name, route in routes.items()}
     assert masks["package"].shape == (3, 60, 90) and masks["package"].std() > 0.01
@@ -70,7 +80,9 @@ def test_half_precision_keeps_the_decoder_whole(small_models, picture, name: str
     close = segmenter.encode(picture)
     assert close.features.dtype == torch.float32
     assert (close.features - exact).abs().max() / exact.std() < 0.1
-    assert {p.dtype for key, p in segmenter.net.named_parameters() if "_encoder." not in key or "prompt" in key} == {torch.float32}
+    assert {p.dtype for key, p in segmenter.net.named_parameters() if "_encoder." not in key or "prompt" in key} == {
+        torch.float32
+    }
     assert segmenter.masks(close, BOXES).isfinite().all()
 
 
@@ -103,7 +115,11 @@ def test_padding_and_coordinates_by_hand() -> None:
     segmenter = Sam(net, Preparation(None, 16, (0.0,) * 3, (1.0,) * 3))
     embedding = segmenter.encode(torch.ones(8, 32, 3))
     assert embedding.size == (8, 32) and embedding.resized == (4, 16)
-    assert net.seen[0].shape == (1, 3, 16, 16) and net.seen[0][:, :, :4].min() == 1 and net.seen[0][:, :, 4:].abs().max() == 0
+    assert (
+        net.seen[0].shape == (1, 3, 16, 16)
+        and net.seen[0][:, :, :4].min() == 1
+        and net.seen[0][:, :, 4:].abs().max() == 0
+    )
     mask = segmenter.masks(embedding, [(16.0, 0.0, 32.0, 8.0)]) > 0
     assert mask.shape == (1, 8, 32) and not mask[..., :16].any() and mask[..., 16:].all()
 

@@ -1,4 +1,5 @@
 """Weight files of unknown origin."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,7 +27,10 @@ class Trap:
 
 def test_tensors_come_back_in_float32_without_wrapper_and_prefix(tmp_path) -> None:
     wanted = {"a.weight": torch.randn(3, 2), "b": torch.arange(4)}
-    torch.save({"model": {f"module.{k}": v.half() if v.is_floating_point() else v for k, v in wanted.items()}, "epoch": 3}, tmp_path / "w.pth")
+    torch.save(
+        {"model": {f"module.{k}": v.half() if v.is_floating_point() else v for k, v in wanted.items()}, "epoch": 3},
+        tmp_path / "w.pth",
+    )
     torch.save(wanted, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     save_file(wanted, tmp_path / "w.safetensors")
     for name, error in (("w.pth", 1e-3), ("old.pth", 0), ("w.safetensors", 0)):
@@ -63,8 +67,14 @@ def test_damaged_files_are_named(tmp_path) -> None:
     save_file({"a": torch.randn(1000)}, tmp_path / "whole.safetensors")
     for ending in ("pth", "safetensors"):
         whole = (tmp_path / f"whole.{ending}").read_bytes()
-        for name, content in (("short", whole[:-500]), ("tiny", whole[:20]), ("noise", bytes(range(256)) * 20), ("empty", b""),
-                              ("page", b"<!DOCTYPE html><html>"), ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0")):
+        for name, content in (
+            ("short", whole[:-500]),
+            ("tiny", whole[:20]),
+            ("noise", bytes(range(256)) * 20),
+            ("empty", b""),
+            ("page", b"<!DOCTYPE html><html>"),
+            ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0"),
+        ):
             path = tmp_path / f"{name}.{ending}"
             path.write_bytes(content)
             with pytest.raises(InputError, match=rf"{name}\.{ending} (is|holds).*download it again"):

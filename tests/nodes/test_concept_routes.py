@@ -1,4 +1,5 @@
 """What the concept picker is told: by functions, and over HTTP by a real host."""
+
 from __future__ import annotations
 
 import io
@@ -46,16 +47,35 @@ def test_the_list_says_what_a_picker_shows(routes: Any, tmp_path: pathlib.Path) 
     entries = {entry["name"].replace("\\", "/"): entry for entry in routes.concept_entries()}
     assert set(entries) == {"mine", "more/yours"}
     mine = entries["mine"]
-    assert mine["class_word"] == "heart" and mine["stage"] == 1 and mine["phrase"] == "<mine> heart" and mine["fingerprint"] == concept().fingerprint()
-    assert mine["bytes"] == (tmp_path / "mine.safetensors").stat().st_size and mine["created"].startswith("20") and "losses" not in mine
+    assert (
+        mine["class_word"] == "heart"
+        and mine["stage"] == 1
+        and mine["phrase"] == "<mine> heart"
+        and mine["fingerprint"] == concept().fingerprint()
+    )
+    assert (
+        mine["bytes"] == (tmp_path / "mine.safetensors").stat().st_size
+        and mine["created"].startswith("20")
+        and "losses" not in mine
+    )
     assert entries["more/yours"]["phrase"] == "<yours> ünï 犬" and entries["more/yours"]["stage"] == 2
 
 
-def test_the_newest_come_first_and_damaged_files_last(routes: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_come_first_and_damaged_files_last(
+    routes: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from single_image_studio.concept import file
 
-    for name, created in (("b", "2026-01-02T00:00:00+00:00"), ("a", "2026-01-01T00:00:00+00:00"), ("c", "2026-01-02T00:00:00+00:00")):
-        monkeypatch.setattr(file, "_metadata", lambda made, stem, old=file._metadata, created=created: old(made, stem) | {"created": created})
+    for name, created in (
+        ("b", "2026-01-02T00:00:00+00:00"),
+        ("a", "2026-01-01T00:00:00+00:00"),
+        ("c", "2026-01-02T00:00:00+00:00"),
+    ):
+        monkeypatch.setattr(
+            file,
+            "_metadata",
+            lambda made, stem, old=file._metadata, created=created: old(made, stem) | {"created": created},
+        )
         save_concept(concept(), tmp_path / f"{name}.safetensors")
     (tmp_path / "0_pickle.safetensors").write_bytes(PICKLE)
     (tmp_path / "0_torn.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:-5])
@@ -96,7 +116,9 @@ def test_an_unchanged_file_is_read_once(routes: Any, tmp_path: pathlib.Path, mon
     assert len(read) == 2
 
 
-@pytest.mark.parametrize("content", [PICKLE, b"", b"\x10\x00\x00\x00\x00\x00\x00\x00{}", b"<html>"], ids=["pickle", "empty", "torn", "page"])
+@pytest.mark.parametrize(
+    "content", [PICKLE, b"", b"\x10\x00\x00\x00\x00\x00\x00\x00{}", b"<html>"], ids=["pickle", "empty", "torn", "page"]
+)
 def test_a_damaged_file_gets_a_placeholder(routes: Any, tmp_path: pathlib.Path, content: bytes) -> None:
     (tmp_path / "bad.safetensors").write_bytes(content)
     assert routes.thumbnail_png("bad") == routes.placeholder()
@@ -109,7 +131,9 @@ def test_a_concept_without_a_thumbnail_gets_a_placeholder(routes: Any, tmp_path:
     assert np.asarray(Image.open(io.BytesIO(routes.placeholder())))[..., 3].any()
 
 
-@pytest.mark.parametrize("name", ["", "nobody", "../secret", "..\\secret", "/etc/passwd", "mine.safetensors", "mine\0", "sub/../mine"])
+@pytest.mark.parametrize(
+    "name", ["", "nobody", "../secret", "..\\secret", "/etc/passwd", "mine.safetensors", "mine\0", "sub/../mine"]
+)
 def test_only_listed_names_reach_the_disk(routes: Any, tmp_path: pathlib.Path, name: str) -> None:
     save_concept(concept(), tmp_path / "mine.safetensors")
     save_concept(concept(), tmp_path.parent / "secret.safetensors")
@@ -129,7 +153,13 @@ def test_the_routes_of_a_real_host(server: Client) -> None:
         assert entries["over http"]["class_word"] == "heart" and "pickle" in entries["broken"]["error"]
 
         def thumbnail(name: str) -> Image.Image:
-            return Image.open(io.BytesIO(server.request("/api/single_image_studio/concepts/thumbnail?" + urllib.parse.urlencode({"name": name}))))
+            return Image.open(
+                io.BytesIO(
+                    server.request(
+                        "/api/single_image_studio/concepts/thumbnail?" + urllib.parse.urlencode({"name": name})
+                    )
+                )
+            )
 
         assert thumbnail("over http").getpixel((48, 48)) == (255, 0, 0, 255)
         assert thumbnail("broken").size == (96, 96)

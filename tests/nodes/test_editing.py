@@ -1,4 +1,5 @@
 """Editing as an artist meets it: over HTTP, on a real ComfyUI, with the demo model."""
+
 from __future__ import annotations
 
 import io
@@ -27,28 +28,63 @@ def sources(target: str = "a heart at the left") -> Graph:
         return node("CLIPTextEncode", clip=["ckpt", 1], text=words)
 
     return {
-        "ckpt": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"), "image": node("LoadImage", image="heart.png"),
-        "latent": node("VAEEncode", pixels=["image", 0], vae=["ckpt", 2]), "source": text("a heart"), "target": text(target), "empty": text("")}
+        "ckpt": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
+        "image": node("LoadImage", image="heart.png"),
+        "latent": node("VAEEncode", pixels=["image", 0], vae=["ckpt", 2]),
+        "source": text("a heart"),
+        "target": text(target),
+        "empty": text(""),
+    }
 
 
 def imagic(**changes: Any) -> dict[str, Any]:
-    inputs = {"model": ["ckpt", 0], "target": ["target", 0], "latent": ["latent", 0], "steps": 3, "learning_rate": 0.001, "batch_size": 1, "seed": 0, "precision": "auto"}
+    inputs = {
+        "model": ["ckpt", 0],
+        "target": ["target", 0],
+        "latent": ["latent", 0],
+        "steps": 3,
+        "learning_rate": 0.001,
+        "batch_size": 1,
+        "seed": 0,
+        "precision": "auto",
+    }
     return node("SIS_ImagicTextOptimize", **(inputs | changes))
 
 
 def inversion(**changes: Any) -> dict[str, Any]:
-    inputs = {"model": ["ckpt", 0], "latent": ["latent", 0], "source": ["source", 0], "uncond": ["empty", 0], "method": "negative_prompt", "steps": STEPS, "cfg": 5.0,
-              "inner_steps": 2, "learning_rate": 0.01, "tolerance": 1e-5, "precision": "fp32"}
+    inputs = {
+        "model": ["ckpt", 0],
+        "latent": ["latent", 0],
+        "source": ["source", 0],
+        "uncond": ["empty", 0],
+        "method": "negative_prompt",
+        "steps": STEPS,
+        "cfg": 5.0,
+        "inner_steps": 2,
+        "learning_rate": 0.01,
+        "tolerance": 1e-5,
+        "precision": "fp32",
+    }
     return node("SIS_NullTextInvert", **(inputs | changes))
 
 
 def edit(**changes: Any) -> dict[str, Any]:
-    inputs = {"model": ["ckpt", 0], "inversion": ["inv", 0], "source": ["source", 0], "target": ["target", 0], "alpha": 0.5, "source_ratio": 0.2}
+    inputs = {
+        "model": ["ckpt", 0],
+        "inversion": ["inv", 0],
+        "source": ["source", 0],
+        "target": ["target", 0],
+        "alpha": 0.5,
+        "source_ratio": 0.2,
+    }
     return node("SIS_TimestepAwareKSampler", **(inputs | changes))
 
 
 def shown(latent: list[Any]) -> Graph:
-    return {"decoded": node("VAEDecode", samples=latent, vae=["ckpt", 2]), "out": node("SaveImage", images=["decoded", 0], filename_prefix="edited")}
+    return {
+        "decoded": node("VAEDecode", samples=latent, vae=["ckpt", 2]),
+        "out": node("SaveImage", images=["decoded", 0], filename_prefix="edited"),
+    }
 
 
 def report_of(node_id: str = "inv") -> Graph:
@@ -61,9 +97,24 @@ def pixels(server: Client, entry: dict[str, Any], key: str = "out") -> np.ndarra
 
 def stock(server: Client) -> np.ndarray:
     server.free()
-    graph = {**sources(), "empty_latent": node("EmptyLatentImage", width=128, height=128, batch_size=1),
-             "ks": node("KSampler", model=["ckpt", 0], seed=5, steps=4, cfg=5.0, sampler_name="euler", scheduler="normal", positive=["target", 0], negative=["empty", 0],
-                        latent_image=["empty_latent", 0], denoise=1.0), **shown(["ks", 0])}
+    graph = {
+        **sources(),
+        "empty_latent": node("EmptyLatentImage", width=128, height=128, batch_size=1),
+        "ks": node(
+            "KSampler",
+            model=["ckpt", 0],
+            seed=5,
+            steps=4,
+            cfg=5.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=["target", 0],
+            negative=["empty", 0],
+            latent_image=["empty_latent", 0],
+            denoise=1.0,
+        ),
+        **shown(["ks", 0]),
+    }
     return pixels(server, server.run(graph))
 
 
@@ -76,21 +127,44 @@ def failure(server: Client, graph: Graph) -> str:
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
 def test_every_method_inverts_edits_and_leaves_the_model_alone(server: Client, method: str) -> None:
     before = stock(server)
-    graph = {**sources(), "opt": imagic(), "inv": inversion(method=method, vae=["ckpt", 2]), "edit": edit(optimized=["opt", 0]), **shown(["edit", 0]), **report_of()}
+    graph = {
+        **sources(),
+        "opt": imagic(),
+        "inv": inversion(method=method, vae=["ckpt", 2]),
+        "edit": edit(optimized=["opt", 0]),
+        **shown(["edit", 0]),
+        **report_of(),
+    }
     entry = server.run(graph)
     assert pixels(server, entry).shape == (128, 128, 3)
     text = json.dumps(entry["outputs"]["report"])
-    assert f"method: {method}" in text and "pixels after the VAE" in text and re.search(r"UNet evaluations: \d+; seconds", text)
+    assert (
+        f"method: {method}" in text
+        and "pixels after the VAE" in text
+        and re.search(r"UNet evaluations: \d+; seconds", text)
+    )
     assert np.array_equal(stock(server), before)
 
 
 def test_the_shipped_workflow_runs_on_the_demo_model(server: Client, api_workflow) -> None:
-    graph = api_workflow("edit_a_photo", {
-        "Load Checkpoint": {"ckpt_name": "sis_demo_sd15.safetensors"}, "Picture": {"image": "heart.png"}, "Size": {"width": 128, "height": 128},
-        "Target prompt": {"text": "a star"}, "Text optimisation": {"steps": 2}, "Inversion": {"steps": STEPS, "inner_steps": 1},
-        "Save Inversion": {"name": "shipped"}, "Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2, 1"}})
+    graph = api_workflow(
+        "edit_a_photo",
+        {
+            "Load Checkpoint": {"ckpt_name": "sis_demo_sd15.safetensors"},
+            "Picture": {"image": "heart.png"},
+            "Size": {"width": 128, "height": 128},
+            "Target prompt": {"text": "a star"},
+            "Text optimisation": {"steps": 2},
+            "Inversion": {"steps": STEPS, "inner_steps": 1},
+            "Save Inversion": {"name": "shipped"},
+            "Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2, 1"},
+        },
+    )
     entry = server.run(graph)
-    assert server.base is not None and (server.base / "models/single_image_studio/inversions/shipped.safetensors").is_file()
+    assert (
+        server.base is not None
+        and (server.base / "models/single_image_studio/inversions/shipped.safetensors").is_file()
+    )
     grid = np.asarray(Image.open(io.BytesIO(server.view(entry["outputs"]["15"]["images"][0]))))
     assert grid.shape[0] > 256 and grid.shape[1] > 256
 
@@ -104,11 +178,29 @@ def test_stock_nodes_sample_the_same_edit(server: Client, method: str, sampler: 
     """
     chosen = {"alpha": 0.4, "source_ratio": 0.3}
     graph = {
-        **sources(), "inv": inversion(method=method), "edit": edit(**chosen), **shown(["edit", 0]),
+        **sources(),
+        "inv": inversion(method=method),
+        "edit": edit(**chosen),
+        **shown(["edit", 0]),
         "pos": node("SIS_TimestepAwareConditioning", source=["source", 0], target=["target", 0], steps=STEPS, **chosen),
-        "ks": node("KSamplerAdvanced", model=["ckpt", 0], add_noise="disable", noise_seed=0, steps=STEPS, cfg=5.0, sampler_name=sampler, scheduler="ddim_uniform",
-                   positive=["pos", 0], negative=["inv", 2], latent_image=["inv", 1], start_at_step=0, end_at_step=STEPS, return_with_leftover_noise="disable"),
-        "stock_decoded": node("VAEDecode", samples=["ks", 0], vae=["ckpt", 2]), "stock_out": node("SaveImage", images=["stock_decoded", 0], filename_prefix="stock"),
+        "ks": node(
+            "KSamplerAdvanced",
+            model=["ckpt", 0],
+            add_noise="disable",
+            noise_seed=0,
+            steps=STEPS,
+            cfg=5.0,
+            sampler_name=sampler,
+            scheduler="ddim_uniform",
+            positive=["pos", 0],
+            negative=["inv", 2],
+            latent_image=["inv", 1],
+            start_at_step=0,
+            end_at_step=STEPS,
+            return_with_leftover_noise="disable",
+        ),
+        "stock_decoded": node("VAEDecode", samples=["ks", 0], vae=["ckpt", 2]),
+        "stock_out": node("SaveImage", images=["stock_decoded", 0], filename_prefix="stock"),
     }
     entry = server.run(graph)
     ours, theirs = pixels(server, entry), pixels(server, entry, "stock_out")
@@ -118,13 +210,26 @@ def test_stock_nodes_sample_the_same_edit(server: Client, method: str, sampler: 
 def pixels_of_source() -> np.ndarray:
     import pathlib
 
-    return np.asarray(Image.open(pathlib.Path(__file__).parents[2] / "demo" / "concepts" / "heart.png").convert("RGB"), np.float32)
+    return np.asarray(
+        Image.open(pathlib.Path(__file__).parents[2] / "demo" / "concepts" / "heart.png").convert("RGB"), np.float32
+    )
 
 
 def test_a_saved_inversion_edits_without_inverting(server: Client) -> None:
-    saving = {**sources(), "inv": inversion(method="null_text"), "save": node("SIS_SaveInversion", inversion=["inv", 0], name="kept"), "edit": edit(), **shown(["edit", 0])}
+    saving = {
+        **sources(),
+        "inv": inversion(method="null_text"),
+        "save": node("SIS_SaveInversion", inversion=["inv", 0], name="kept"),
+        "edit": edit(),
+        **shown(["edit", 0]),
+    }
     first = pixels(server, server.run(saving))
-    loading = {**sources(), "inv": node("SIS_LoadInversion", inversion_name="kept"), "edit": edit(), **shown(["edit", 0])}
+    loading = {
+        **sources(),
+        "inv": node("SIS_LoadInversion", inversion_name="kept"),
+        "edit": edit(),
+        **shown(["edit", 0]),
+    }
     server.free()
     assert np.array_equal(pixels(server, server.run(loading)), first)
 
@@ -138,18 +243,32 @@ def test_a_new_target_inverts_nothing_again(server: Client) -> None:
 
 
 def test_alpha_zero_with_the_source_alone_gives_the_picture_back(server: Client) -> None:
-    graph = {**sources(), "inv": inversion(method="direct", steps=20), "edit": edit(alpha=0.0), **shown(["edit", 0]),
-             "vae": node("VAEDecode", samples=["latent", 0], vae=["ckpt", 2]), "plain": node("SaveImage", images=["vae", 0], filename_prefix="plain")}
+    graph = {
+        **sources(),
+        "inv": inversion(method="direct", steps=20),
+        "edit": edit(alpha=0.0),
+        **shown(["edit", 0]),
+        "vae": node("VAEDecode", samples=["latent", 0], vae=["ckpt", 2]),
+        "plain": node("SaveImage", images=["vae", 0], filename_prefix="plain"),
+    }
     entry = server.run(graph)
     assert np.abs(pixels(server, entry) - pixels(server, entry, "plain")).max() <= 1
 
 
 def test_a_grid_of_a_batch_of_oblong_pictures(server: Client) -> None:
-    graph = {**sources(), "wide": node("ImageScale", image=["image", 0], upscale_method="lanczos", width=168, height=104, crop="disabled"),
-             "two": node("RepeatImageBatch", image=["wide", 0], amount=2), "latent": node("VAEEncode", pixels=["two", 0], vae=["ckpt", 2]),
-             "inv": inversion(steps=5), "opt": imagic(),
-             "grid": grid(optimized=["opt", 0]),
-             "images": node("SaveImage", images=["grid", 1], filename_prefix="cells"), "labels": node("PreviewAny", source=["grid", 2])}
+    graph = {
+        **sources(),
+        "wide": node(
+            "ImageScale", image=["image", 0], upscale_method="lanczos", width=168, height=104, crop="disabled"
+        ),
+        "two": node("RepeatImageBatch", image=["wide", 0], amount=2),
+        "latent": node("VAEEncode", pixels=["two", 0], vae=["ckpt", 2]),
+        "inv": inversion(steps=5),
+        "opt": imagic(),
+        "grid": grid(optimized=["opt", 0]),
+        "images": node("SaveImage", images=["grid", 1], filename_prefix="cells"),
+        "labels": node("PreviewAny", source=["grid", 2]),
+    }
     entry = server.run(graph)
     assert len(entry["outputs"]["images"]["images"]) == 4
     assert pixels(server, entry, "images").shape == (104, 168, 3)
@@ -157,13 +276,30 @@ def test_a_grid_of_a_batch_of_oblong_pictures(server: Client) -> None:
 
 
 def grid(**changes: Any) -> dict[str, Any]:
-    inputs = {"model": ["ckpt", 0], "vae": ["ckpt", 2], "inversion": ["inv", 0], "source": ["source", 0], "target": ["target", 0], "alphas": "0.2, 0.8", "source_ratios": "0.2"}
+    inputs = {
+        "model": ["ckpt", 0],
+        "vae": ["ckpt", 2],
+        "inversion": ["inv", 0],
+        "source": ["source", 0],
+        "target": ["target", 0],
+        "alphas": "0.2, 0.8",
+        "source_ratios": "0.2",
+    }
     return node("SIS_EditGrid", **(inputs | changes))
 
 
-@pytest.mark.parametrize("slow", [
-    {"inv": inversion(method="null_text", steps=500, inner_steps=50, tolerance=0.0)}, {"opt": imagic(steps=9000), "edit": edit(optimized=["opt", 0])},
-    {"grid": grid(alphas=" ".join(str(i / 100) for i in range(100))), "images": node("PreviewImage", images=["grid", 0])}], ids=["inversion", "text", "grid"])
+@pytest.mark.parametrize(
+    "slow",
+    [
+        {"inv": inversion(method="null_text", steps=500, inner_steps=50, tolerance=0.0)},
+        {"opt": imagic(steps=9000), "edit": edit(optimized=["opt", 0])},
+        {
+            "grid": grid(alphas=" ".join(str(i / 100) for i in range(100))),
+            "images": node("PreviewImage", images=["grid", 0]),
+        },
+    ],
+    ids=["inversion", "text", "grid"],
+)
 def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(server: Client, slow: Graph) -> None:
     before = stock(server)
     started = server.post({**sources(), "inv": inversion(), "edit": edit(), **shown(["edit", 0]), **slow})
@@ -175,17 +311,26 @@ def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(server: Client,
     assert np.array_equal(stock(server), before)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    ({"inv": inversion(cfg=1.0, method="null_text")}, None),
-    ({"inv": inversion(steps=7)}, None),
-    ({"edit": edit(alpha=1.7)}, None),
-    ({"edit": edit(alpha=-0.5, source_ratio=0.0)}, None),
-    ({"edit": edit(source_ratio=1.0)}, None),
-    ({"target": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart " * 60)}, None),
-    ({"source": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart " * 90)}, None),
-    ({"latent": node("EmptySD3LatentImage", width=128, height=128, batch_size=1)}, "`latent` has shape .* VAE"),
-    ({"sampling": node("ModelSamplingDiscrete", model=["ckpt", 0], sampling="v_prediction", zsnr=False), "inv": inversion(model=["sampling", 0])}, "`model` is patched"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"inv": inversion(cfg=1.0, method="null_text")}, None),
+        ({"inv": inversion(steps=7)}, None),
+        ({"edit": edit(alpha=1.7)}, None),
+        ({"edit": edit(alpha=-0.5, source_ratio=0.0)}, None),
+        ({"edit": edit(source_ratio=1.0)}, None),
+        ({"target": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart " * 60)}, None),
+        ({"source": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart " * 90)}, None),
+        ({"latent": node("EmptySD3LatentImage", width=128, height=128, batch_size=1)}, "`latent` has shape .* VAE"),
+        (
+            {
+                "sampling": node("ModelSamplingDiscrete", model=["ckpt", 0], sampling="v_prediction", zsnr=False),
+                "inv": inversion(model=["sampling", 0]),
+            },
+            "`model` is patched",
+        ),
+    ],
+)
 def test_bad_and_odd_input(server: Client, change: Graph, sentence: str | None) -> None:
     graph = {**sources(), "inv": inversion(), "edit": edit(), **shown(["edit", 0]), **change}
     if sentence is None:
@@ -194,7 +339,20 @@ def test_bad_and_odd_input(server: Client, change: Graph, sentence: str | None) 
         assert re.search(sentence, failure(server, graph))
 
 
-@pytest.mark.parametrize(("alphas", "ratios", "sentence"), [("a, b", "0.1", "`alphas`"), ("", "0.1", "`alphas`"), ("0.1", "0.1 2", "`source_ratio`"), ("nan", "0", "`alphas`")])
+@pytest.mark.parametrize(
+    ("alphas", "ratios", "sentence"),
+    [
+        ("a, b", "0.1", "`alphas`"),
+        ("", "0.1", "`alphas`"),
+        ("0.1", "0.1 2", "`source_ratio`"),
+        ("nan", "0", "`alphas`"),
+    ],
+)
 def test_a_grid_without_numbers(server: Client, alphas: str, ratios: str, sentence: str) -> None:
-    graph = {**sources(), "inv": inversion(), "grid": grid(alphas=alphas, source_ratios=ratios), "images": node("PreviewImage", images=["grid", 0])}
+    graph = {
+        **sources(),
+        "inv": inversion(),
+        "grid": grid(alphas=alphas, source_ratios=ratios),
+        "images": node("PreviewImage", images=["grid", 0]),
+    }
     assert sentence in failure(server, graph)

@@ -1,4 +1,6 @@
-"""What Mask from Prompt does with detectors and segmenters, inside this process: what is read, kept, freed, encoded, and never dropped."""
+"""What Mask from Prompt does with detectors and segmenters, inside this process: what is read, kept, freed, encoded,
+and never dropped."""
+
 from __future__ import annotations
 
 import gc
@@ -37,8 +39,17 @@ def finding(host, weights, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-
 
 
 def wanted(finding, **changes):  # type: ignore[no-untyped-def]
-    values = {"prompt": "heart", "detector": "small_dino", "segmenter": "small_sam", "box_threshold": 0.0, "text_threshold": 0.0, "select": "best",
-              "on_missing": "error", "grow": 0, "feather": 0}
+    values = {
+        "prompt": "heart",
+        "detector": "small_dino",
+        "segmenter": "small_sam",
+        "box_threshold": 0.0,
+        "text_threshold": 0.0,
+        "select": "best",
+        "on_missing": "error",
+        "grow": 0,
+        "feather": 0,
+    }
     return finding.Wanted(**(values | changes))
 
 
@@ -139,7 +150,9 @@ def test_a_cancel_frees_everything_and_the_next_run_works(finding, monkeypatch) 
 @pytest.mark.parametrize("on_missing, level", [("empty", 0.0), ("full", 1.0)])
 def test_pictures_without_a_find_keep_their_place(finding, monkeypatch, on_missing: str, level: float) -> None:
     script(finding, monkeypatch, [], [HEART], [])
-    found = finding.find(pictures(3), wanted(finding, on_missing=on_missing, grow=2, feather=3), keep_loaded=False, node=None)
+    found = finding.find(
+        pictures(3), wanted(finding, on_missing=on_missing, grow=2, feather=3), keep_loaded=False, node=None
+    )
     assert found.masks.shape == (3, 48, 64) and (found.masks[0] == level).all() and (found.masks[2] == level).all()
     told = json.loads(found.report)["images"]
     assert [image["missing"] for image in told] == [True, False, True] and told[0]["mask_share"] == level
@@ -153,15 +166,22 @@ def test_nothing_found_at_all_loads_no_segmenter(finding, monkeypatch) -> None:
 
 def test_an_error_names_the_picture_and_the_best_score(finding, monkeypatch) -> None:
     script(finding, monkeypatch, [HEART], [])
-    with pytest.raises(InputError, match=r"no heart nor hat was found in picture 2 of 2: the best score was 0\.12 and `box_threshold` is 0\.30"):
-        finding.find(pictures(2), wanted(finding, prompt="heart . hat", box_threshold=0.3), keep_loaded=False, node=None)
+    with pytest.raises(
+        InputError,
+        match=r"no heart nor hat was found in picture 2 of 2: the best score was 0\.12 and `box_threshold` is 0\.30",
+    ):
+        finding.find(
+            pictures(2), wanted(finding, prompt="heart . hat", box_threshold=0.3), keep_loaded=False, node=None
+        )
     assert finding._kept["detector"].model is None
 
 
 @pytest.mark.parametrize("select, chosen", [("best", [SMALL]), ("largest", [HEART]), ("all", [SMALL, HEART])])
 def test_what_is_selected_is_told(finding, monkeypatch, select: str, chosen: list[Detection]) -> None:
     script(finding, monkeypatch, [SMALL, HEART])
-    (image,) = json.loads(finding.find(pictures(), wanted(finding, select=select), keep_loaded=False, node=None).report)["images"]
+    (image,) = json.loads(
+        finding.find(pictures(), wanted(finding, select=select), keep_loaded=False, node=None).report
+    )["images"]
     assert [d["score"] for d in image["detections"]] == [0.95, 0.9]
     assert [d["box"] for d in image["detections"] if d["selected"]] == [list(d.box) for d in chosen]
 

@@ -1,4 +1,5 @@
 """The nodes as an artist meets them: over HTTP, on a real ComfyUI, with the demo model."""
+
 from __future__ import annotations
 
 import io
@@ -16,9 +17,22 @@ from devtools.client import Client, PromptRejected, RunFailed, describe_failure
 
 pytestmark = pytest.mark.server
 SCHEMAS = pathlib.Path(__file__).parent / "schemas.json"
-IDS = ("SIS_TrainStage1", "SIS_TrainStage2", "SIS_SaveConcept", "SIS_LoadConcept", "SIS_ApplyConcept", "SIS_ImagicTextOptimize", "SIS_NullTextInvert",
-       "SIS_TimestepAwareKSampler", "SIS_TimestepAwareConditioning", "SIS_SaveInversion", "SIS_LoadInversion", "SIS_EditGrid",
-       "SIS_MaskFromPrompt", "SIS_EditingPrompts")
+IDS = (
+    "SIS_TrainStage1",
+    "SIS_TrainStage2",
+    "SIS_SaveConcept",
+    "SIS_LoadConcept",
+    "SIS_ApplyConcept",
+    "SIS_ImagicTextOptimize",
+    "SIS_NullTextInvert",
+    "SIS_TimestepAwareKSampler",
+    "SIS_TimestepAwareConditioning",
+    "SIS_SaveInversion",
+    "SIS_LoadInversion",
+    "SIS_EditGrid",
+    "SIS_MaskFromPrompt",
+    "SIS_EditingPrompts",
+)
 Graph = dict[str, dict[str, Any]]
 
 
@@ -35,16 +49,44 @@ def sources() -> Graph:
 
 
 def stage1(**changes: Any) -> dict[str, Any]:
-    inputs = {"model": ["ckpt", 0], "clip": ["ckpt", 1], "vae": ["ckpt", 2], "image": ["image", 0], "mask": ["mask", 0], "class_word": "heart", "steps": 2,
-              "batch_size": 2, "learning_rate": 0.005, "background_weight": 1.0, "encoder": "none", "seed": 1, "precision": "auto",
-              "gradient_checkpointing": "auto", "preview_every": 0}
+    inputs = {
+        "model": ["ckpt", 0],
+        "clip": ["ckpt", 1],
+        "vae": ["ckpt", 2],
+        "image": ["image", 0],
+        "mask": ["mask", 0],
+        "class_word": "heart",
+        "steps": 2,
+        "batch_size": 2,
+        "learning_rate": 0.005,
+        "background_weight": 1.0,
+        "encoder": "none",
+        "seed": 1,
+        "precision": "auto",
+        "gradient_checkpointing": "auto",
+        "preview_every": 0,
+    }
     return node("SIS_TrainStage1", **(inputs | changes))
 
 
 def stage2(**changes: Any) -> dict[str, Any]:
-    inputs = {"model": ["ckpt", 0], "clip": ["ckpt", 1], "vae": ["ckpt", 2], "concept": ["one", 0], "steps": 2, "batch_size": 2, "learning_rate": 0.01,
-              "background_weight": 1.0, "semantic_weight": 1.0, "rank": 4, "train_text_encoder": True, "seed": 1, "precision": "auto",
-              "gradient_checkpointing": "auto", "preview_every": 0}
+    inputs = {
+        "model": ["ckpt", 0],
+        "clip": ["ckpt", 1],
+        "vae": ["ckpt", 2],
+        "concept": ["one", 0],
+        "steps": 2,
+        "batch_size": 2,
+        "learning_rate": 0.01,
+        "background_weight": 1.0,
+        "semantic_weight": 1.0,
+        "rank": 4,
+        "train_text_encoder": True,
+        "seed": 1,
+        "precision": "auto",
+        "gradient_checkpointing": "auto",
+        "preview_every": 0,
+    }
     return node("SIS_TrainStage2", **(inputs | changes))
 
 
@@ -61,8 +103,19 @@ def picture(prefix: str, model: list[Any], clip: list[Any], text: str) -> Graph:
         f"{prefix}_pos": node("CLIPTextEncode", clip=clip, text=text),
         f"{prefix}_neg": node("CLIPTextEncode", clip=clip, text=""),
         f"{prefix}_empty": node("EmptyLatentImage", width=128, height=128, batch_size=1),
-        f"{prefix}_ks": node("KSampler", model=model, seed=5, steps=4, cfg=5.0, sampler_name="euler", scheduler="normal", positive=[f"{prefix}_pos", 0],
-                             negative=[f"{prefix}_neg", 0], latent_image=[f"{prefix}_empty", 0], denoise=1.0),
+        f"{prefix}_ks": node(
+            "KSampler",
+            model=model,
+            seed=5,
+            steps=4,
+            cfg=5.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=[f"{prefix}_pos", 0],
+            negative=[f"{prefix}_neg", 0],
+            latent_image=[f"{prefix}_empty", 0],
+            denoise=1.0,
+        ),
         f"{prefix}_vae": node("VAEDecode", samples=[f"{prefix}_ks", 0], vae=["ckpt", 2]),
         f"{prefix}": node("SaveImage", images=[f"{prefix}_vae", 0], filename_prefix=prefix),
     }
@@ -75,11 +128,16 @@ def pixels(server: Client, entry: dict[str, Any], key: str) -> np.ndarray:
 def stock(server: Client) -> np.ndarray:
     """A stock picture made afresh: the seed's node is renamed, so that nothing is taken from the host's cache."""
     server.free()
-    return pixels(server, server.run({**sources(), **picture("stock", ["ckpt", 0], ["ckpt", 1], "a red heart on a green background")}), "stock")
+    return pixels(
+        server,
+        server.run({**sources(), **picture("stock", ["ckpt", 0], ["ckpt", 1], "a red heart on a green background")}),
+        "stock",
+    )
 
 
 def test_schemas_are_as_saved(server: Client) -> None:
-    """Saved workflows depend on ids, names, order, types and defaults: a change here must be an appended input, on purpose.
+    """Saved workflows depend on ids, names, order, types and defaults: a change here must be an appended input, on
+    purpose.
 
     SIS_UPDATE_SCHEMAS=1 writes the file anew.
     """
@@ -90,7 +148,14 @@ def test_schemas_are_as_saved(server: Client) -> None:
         order = [*info["input_order"].get("required", []), *info["input_order"].get("optional", [])]
         found[name] = {
             "display_name": info["display_name"],
-            "inputs": [[key, "COMBO" if isinstance(inputs[key][0], list) else inputs[key][0], (inputs[key][1] or {}).get("default")] for key in order],
+            "inputs": [
+                [
+                    key,
+                    "COMBO" if isinstance(inputs[key][0], list) else inputs[key][0],
+                    (inputs[key][1] or {}).get("default"),
+                ]
+                for key in order
+            ],
             "outputs": [list(pair) for pair in zip(info["output_name"], info["output"])],
         }
         assert info["description"]
@@ -104,10 +169,33 @@ def test_schemas_are_as_saved(server: Client) -> None:
 def test_learn_save_load_and_use_in_one_graph(server: Client) -> None:
     before = stock(server)
     graph = {
-        **trained(), "save": save("graph_test"),
-        "load": node("SIS_LoadConcept", model=["ckpt", 0], clip=["ckpt", 1], concept_name=["save", 1], strength_model=1.0, strength_clip=1.0),
-        "apply": node("SIS_ApplyConcept", model=["ckpt", 0], clip=["ckpt", 1], concept=["two", 0], name="graph_test", strength_model=1.0, strength_clip=1.0),
-        "lora": node("LoraLoader", model=["ckpt", 0], clip=["ckpt", 1], lora_name="graph_test.safetensors", strength_model=1.0, strength_clip=1.0),
+        **trained(),
+        "save": save("graph_test"),
+        "load": node(
+            "SIS_LoadConcept",
+            model=["ckpt", 0],
+            clip=["ckpt", 1],
+            concept_name=["save", 1],
+            strength_model=1.0,
+            strength_clip=1.0,
+        ),
+        "apply": node(
+            "SIS_ApplyConcept",
+            model=["ckpt", 0],
+            clip=["ckpt", 1],
+            concept=["two", 0],
+            name="graph_test",
+            strength_model=1.0,
+            strength_clip=1.0,
+        ),
+        "lora": node(
+            "LoraLoader",
+            model=["ckpt", 0],
+            clip=["ckpt", 1],
+            lora_name="graph_test.safetensors",
+            strength_model=1.0,
+            strength_clip=1.0,
+        ),
         **picture("loaded", ["load", 0], ["load", 1], "(<graph_test> heart:1.2) on a green background"),
         **picture("applied", ["apply", 0], ["apply", 1], "(<graph_test> heart:1.2) on a green background"),
         **picture("class", ["ckpt", 0], ["ckpt", 1], "(heart:1.2) on a green background"),
@@ -123,7 +211,11 @@ def test_learn_save_load_and_use_in_one_graph(server: Client) -> None:
     assert np.array_equal(loaded, applied)
     assert not np.array_equal(loaded, plain)
     # the same through the stock nodes, from the exported files
-    exported = {**sources(), "lora": export, **picture("exported", ["lora", 0], ["lora", 1], "(embedding:graph_test heart:1.2) on a green background")}
+    exported = {
+        **sources(),
+        "lora": export,
+        **picture("exported", ["lora", 0], ["lora", 1], "(embedding:graph_test heart:1.2) on a green background"),
+    }
     assert np.array_equal(pixels(server, server.run(exported), "exported"), loaded)
     assert np.array_equal(stock(server), before)
 
@@ -143,7 +235,14 @@ def test_saving_again_never_overwrites(server: Client) -> None:
 
 def test_a_loaded_concept_goes_on_to_stage_two(server: Client) -> None:
     server.run({**trained(encoder="cnn", seed=21), "save": save("go_on", include_picture=True)})
-    load = node("SIS_LoadConcept", model=["ckpt", 0], clip=["ckpt", 1], concept_name="go_on", strength_model=1.0, strength_clip=1.0)
+    load = node(
+        "SIS_LoadConcept",
+        model=["ckpt", 0],
+        clip=["ckpt", 1],
+        concept_name="go_on",
+        strength_model=1.0,
+        strength_clip=1.0,
+    )
     graph = {**sources(), "load": load, "two": stage2(concept=["load", 3]), "save": save("gone_on")}
     server.run(graph)
     server.run({**trained(seed=22), "save": save("bare", include_picture=False)})
@@ -154,14 +253,39 @@ def test_a_loaded_concept_goes_on_to_stage_two(server: Client) -> None:
 
 def test_two_concepts_in_one_prompt(server: Client) -> None:
     graph = {**trained(seed=31), "three": stage1(image=["image", 0], seed=32, steps=1)}
-    graph["a"] = node("SIS_ApplyConcept", model=["ckpt", 0], clip=["ckpt", 1], concept=["two", 0], name="a", strength_model=1.0, strength_clip=1.0)
-    graph["b"] = node("SIS_ApplyConcept", model=["a", 0], clip=["a", 1], concept=["three", 0], name="b", strength_model=1.0, strength_clip=1.0)
-    entry = server.run({**graph, **picture("ab", ["b", 0], ["b", 1], "<a> heart and a <b> heart"), **picture("aa", ["b", 0], ["b", 1], "<a> heart and a <a> heart")})
+    graph["a"] = node(
+        "SIS_ApplyConcept",
+        model=["ckpt", 0],
+        clip=["ckpt", 1],
+        concept=["two", 0],
+        name="a",
+        strength_model=1.0,
+        strength_clip=1.0,
+    )
+    graph["b"] = node(
+        "SIS_ApplyConcept",
+        model=["a", 0],
+        clip=["a", 1],
+        concept=["three", 0],
+        name="b",
+        strength_model=1.0,
+        strength_clip=1.0,
+    )
+    entry = server.run(
+        {
+            **graph,
+            **picture("ab", ["b", 0], ["b", 1], "<a> heart and a <b> heart"),
+            **picture("aa", ["b", 0], ["b", 1], "<a> heart and a <a> heart"),
+        }
+    )
     assert not np.array_equal(pixels(server, entry, "ab"), pixels(server, entry, "aa"))
 
 
 def test_loss_plots_in_the_stock_node(server: Client) -> None:
-    plots = {key: node("LossGraphNode", loss=[source, 1], filename_prefix="loss") for key, source in (("plot", "two"), ("plot1", "one"))}
+    plots = {
+        key: node("LossGraphNode", loss=[source, 1], filename_prefix="loss")
+        for key, source in (("plot", "two"), ("plot1", "one"))
+    }
     entry = server.run({**trained(steps=3), **plots})
     assert entry["outputs"]["plot"]["images"] and entry["outputs"]["plot1"]["images"]
 
@@ -178,11 +302,16 @@ def test_previews_are_shown_while_it_trains(server: Client) -> None:
 
 def test_cancel_takes_effect_within_a_step_and_leaves_nothing(server: Client) -> None:
     before = stock(server)
-    for name, graph in (("one", {**sources(), "one": stage1(steps=5000, seed=51)}), ("two", {**sources(), "one": stage1(steps=1, seed=52), "two": stage2(steps=5000)})):
+    for name, graph in (
+        ("one", {**sources(), "one": stage1(steps=5000, seed=51)}),
+        ("two", {**sources(), "one": stage1(steps=1, seed=52), "two": stage2(steps=5000)}),
+    ):
         graph["save"] = save("never", concept=[name, 0])
         prompt_id = server.post(graph)
         end = time.monotonic() + 120
-        while not any(e["data"]["value"] > 2 and e["data"]["max"] == 5000 for e in server.events_of(prompt_id, "progress")):
+        while not any(
+            e["data"]["value"] > 2 and e["data"]["max"] == 5000 for e in server.events_of(prompt_id, "progress")
+        ):
             assert time.monotonic() < end, "training did not start"
             time.sleep(0.05)
         last = max(e["data"]["value"] for e in server.events_of(prompt_id, "progress"))
@@ -191,7 +320,8 @@ def test_cancel_takes_effect_within_a_step_and_leaves_nothing(server: Client) ->
         assert "interrupted" in (describe_failure(entry) or "")
         time.sleep(0.3)
         after = max(e["data"]["value"] for e in server.events_of(prompt_id, "progress"))
-        assert after - last < 50  # the host throttles its messages; what counts is that it stopped thousands of steps early
+        # the host throttles its messages; what counts is that it stopped thousands of steps early
+        assert after - last < 50
     assert server.base is not None
     assert not (server.base / "models" / "single_image_studio" / "concepts" / "never.safetensors").exists()
     assert np.array_equal(stock(server), before)
@@ -203,18 +333,22 @@ def failure(server: Client, graph: Graph) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"class_word": " "}, "class_word"),
-    ({"class_word": "heart " * 90}, "class_word"),
-    ({"steps": 0}, "steps"),
-    ({"learning_rate": 0.0}, "learning_rate"),
-    ({"image": ["two_images", 0]}, "`image` is a batch of 2"),
-    ({"mask": ["black", 0]}, "`mask` marks nothing"),
-    ({"image": ["small", 0]}, "at least 64"),
-])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"class_word": " "}, "class_word"),
+        ({"class_word": "heart " * 90}, "class_word"),
+        ({"steps": 0}, "steps"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"image": ["two_images", 0]}, "`image` is a batch of 2"),
+        ({"mask": ["black", 0]}, "`mask` marks nothing"),
+        ({"image": ["small", 0]}, "at least 64"),
+    ],
+)
 def test_bad_input_is_one_sentence_that_names_the_input(server: Client, changes: dict[str, Any], words: str) -> None:
     graph = {
-        **trained(**changes), "save": save("bad"),
+        **trained(**changes),
+        "save": save("bad"),
         "two_images": node("RepeatImageBatch", image=["image", 0], amount=2),
         "black": node("SolidMask", value=0.0, width=128, height=128),
         "small": node("EmptyImage", width=32, height=32, batch_size=1, color=0),
@@ -225,8 +359,12 @@ def test_bad_input_is_one_sentence_that_names_the_input(server: Client, changes:
 
 def test_strange_but_workable_input_runs(server: Client) -> None:
     graph = {
-        **sources(), "wide": node("EmptyImage", width=200, height=128, batch_size=1, color=255), "white": node("SolidMask", value=1.0, width=64, height=64),
-        "one": stage1(image=["wide", 0], mask=["white", 0], steps=1, class_word="red heart star", seed=61), "two": stage2(steps=1), "save": save("strange"),
+        **sources(),
+        "wide": node("EmptyImage", width=200, height=128, batch_size=1, color=255),
+        "white": node("SolidMask", value=1.0, width=64, height=64),
+        "one": stage1(image=["wide", 0], mask=["white", 0], steps=1, class_word="red heart star", seed=61),
+        "two": stage2(steps=1),
+        "save": save("strange"),
     }
     server.run(graph)
     assert "mask was resized" in server.log() and "repeating its edge" in server.log()
@@ -250,8 +388,18 @@ def test_bad_concept_files(server: Client) -> None:
     (folder / "pickle.safetensors").write_bytes(b"\x80\x04cposix\nsystem\n(S'touch %s'\ntR." % str(trap).encode())
     (folder / "torn.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     for name, words in (("pickle", "pickle"), ("torn", "torn"), ("missing", "missing")):
-        graph = {**sources(), "load": node("SIS_LoadConcept", model=["ckpt", 0], clip=["ckpt", 1], concept_name=name, strength_model=1.0, strength_clip=1.0),
-                 "show": node("PreviewAny", source=["load", 2])}
+        graph = {
+            **sources(),
+            "load": node(
+                "SIS_LoadConcept",
+                model=["ckpt", 0],
+                clip=["ckpt", 1],
+                concept_name=name,
+                strength_model=1.0,
+                strength_clip=1.0,
+            ),
+            "show": node("PreviewAny", source=["load", 2]),
+        }
         assert words in failure(server, graph)
     assert not trap.exists()
     for name in ("pickle", "torn"):

@@ -1,4 +1,5 @@
 """Editing Prompts in a graph: the host runs what follows once for each prompt."""
+
 from __future__ import annotations
 
 import json
@@ -21,12 +22,26 @@ def test_each_prompt_gives_its_own_picture(server: Client) -> None:
     graph = {
         "ckpt": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
         "list": prompts("heart"),
-        "pos": node("CLIPTextEncode", clip=["ckpt", 1], text=["list", 0]), "neg": node("CLIPTextEncode", clip=["ckpt", 1], text=""),
+        "pos": node("CLIPTextEncode", clip=["ckpt", 1], text=["list", 0]),
+        "neg": node("CLIPTextEncode", clip=["ckpt", 1], text=""),
         "empty": node("EmptyLatentImage", width=128, height=128, batch_size=1),
-        "ks": node("KSampler", model=["ckpt", 0], seed=5, steps=2, cfg=5.0, sampler_name="euler", scheduler="normal", positive=["pos", 0], negative=["neg", 0],
-                   latent_image=["empty", 0], denoise=1.0),
-        "vae": node("VAEDecode", samples=["ks", 0], vae=["ckpt", 2]), "out": node("SaveImage", images=["vae", 0], filename_prefix="esr"),
-        "text": node("PreviewAny", source=["list", 2]), "goals": node("PreviewAny", source=["list", 1]),
+        "ks": node(
+            "KSampler",
+            model=["ckpt", 0],
+            seed=5,
+            steps=2,
+            cfg=5.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=["pos", 0],
+            negative=["neg", 0],
+            latent_image=["empty", 0],
+            denoise=1.0,
+        ),
+        "vae": node("VAEDecode", samples=["ks", 0], vae=["ckpt", 2]),
+        "out": node("SaveImage", images=["vae", 0], filename_prefix="esr"),
+        "text": node("PreviewAny", source=["list", 2]),
+        "goals": node("PreviewAny", source=["list", 1]),
     }
     outputs = server.run(graph)["outputs"]
     pictures = [server.view(image) for image in outputs["out"]["images"]]
@@ -45,5 +60,7 @@ def test_an_unknown_set_is_told(host: pathlib.Path) -> None:
     from single_image_studio.nodes.judging import EditingPrompts
     from single_image_studio.support.errors import InputError
 
-    with pytest.raises(InputError, match="`prompt_set` is 'mine': choose one of singleinsert, dreambooth_object, dreambooth_live"):
+    with pytest.raises(
+        InputError, match="`prompt_set` is 'mine': choose one of singleinsert, dreambooth_object, dreambooth_live"
+    ):
         EditingPrompts.execute("<a> face", "mine")

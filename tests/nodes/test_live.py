@@ -1,4 +1,5 @@
 """What a node tells while it runs, on a real server: over the WebSocket, by the route, in its result and in the log."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +17,12 @@ EVENT = "single_image_studio.live"
 
 
 def learning(seed: int, steps: int = 6, **changes: Any) -> dict[str, Any]:
-    return {**sources(), "one": stage1(seed=seed, steps=steps, **changes), "two": stage2(seed=seed, steps=steps), "keep": node("PreviewAny", source=["two", 1])}
+    return {
+        **sources(),
+        "one": stage1(seed=seed, steps=steps, **changes),
+        "two": stage2(seed=seed, steps=steps),
+        "keep": node("PreviewAny", source=["two", 1]),
+    }
 
 
 def told(server: Client, prompt_id: str, node_id: str) -> list[dict[str, Any]]:
@@ -43,7 +49,10 @@ def test_events_result_and_route_tell_the_same(server: Client) -> None:
     prompt_id = server.post(learning(seed=31))
     entry = server.wait(prompt_id)
     assert describe_failure(entry) is None
-    for node_id, terms in (("one", {"loss", "foreground", "background"}), ("two", {"loss", "foreground", "background", "semantic"})):
+    for node_id, terms in (
+        ("one", {"loss", "foreground", "background"}),
+        ("two", {"loss", "foreground", "background", "semantic"}),
+    ):
         events = told_to_its_end(server, prompt_id, node_id)
         assert (events[0]["state"], events[-1]["state"]) == ("running", "done")
         (whole,) = entry["outputs"][node_id]["sis_live"]
@@ -54,7 +63,13 @@ def test_events_result_and_route_tell_the_same(server: Client) -> None:
 
 
 def test_terms_are_the_parts_of_the_whole(server: Client) -> None:
-    prompt_id = server.post({**sources(), "one": stage1(seed=32, steps=4, background_weight=2.5), "keep": node("PreviewAny", source=["one", 1])})
+    prompt_id = server.post(
+        {
+            **sources(),
+            "one": stage1(seed=32, steps=4, background_weight=2.5),
+            "keep": node("PreviewAny", source=["one", 1]),
+        }
+    )
     (whole,) = server.wait(prompt_id)["outputs"]["one"]["sis_live"]
     loss, subject, background = (whole["series"][name] for name in ("loss", "foreground", "background"))
     assert loss == pytest.approx([a + 2.5 * b for a, b in zip(subject, background)], rel=2e-3)
@@ -63,12 +78,18 @@ def test_terms_are_the_parts_of_the_whole(server: Client) -> None:
 
 def test_the_route_knows_a_pages_workflow(server: Client) -> None:
     workflow = "00000000-1111-4222-8333-444444444444"
-    body = {"prompt": learning(seed=33), "client_id": server.client_id, "extra_data": {"extra_pnginfo": {"workflow": {"id": workflow}}}}
+    body = {
+        "prompt": learning(seed=33),
+        "client_id": server.client_id,
+        "extra_data": {"extra_pnginfo": {"workflow": {"id": workflow}}},
+    }
     prompt_id = json.loads(server.request("/prompt", body))["prompt_id"]
     server.wait(prompt_id)
     runs = {run["node"]: run for run in server.get(f"/single_image_studio/live?workflow={workflow}")["runs"]}
     assert set(runs) == {"one", "two"}
-    assert {(run["prompt_id"], run["workflow"], run["state"], len(run["x"])) for run in runs.values()} == {(prompt_id, workflow, "done", 6)}
+    assert {(run["prompt_id"], run["workflow"], run["state"], len(run["x"])) for run in runs.values()} == {
+        (prompt_id, workflow, "done", 6)
+    }
     assert all(event["workflow"] == workflow for event in told(server, prompt_id, "one"))
 
 
@@ -96,16 +117,37 @@ def test_a_cancelled_run_says_so_within_a_step(server: Client) -> None:
     assert not told(server, prompt_id, "two")
 
 
-@pytest.mark.parametrize(("method", "phases"), [
-    ("null_text", ["inverting", "optimising"]), ("negative_prompt", ["inverting", "reconstructing"]), ("direct", ["inverting", "measuring"]),
-    ("ddim", ["inverting", "reconstructing"])])
+@pytest.mark.parametrize(
+    ("method", "phases"),
+    [
+        ("null_text", ["inverting", "optimising"]),
+        ("negative_prompt", ["inverting", "reconstructing"]),
+        ("direct", ["inverting", "measuring"]),
+        ("ddim", ["inverting", "reconstructing"]),
+    ],
+)
 def test_every_inversion_is_told(server: Client, method: str, phases: list[str]) -> None:
     graph = {
-        "ckpt": sources()["ckpt"], "image": sources()["image"], "small": node("ImageScale", image=["image", 0], upscale_method="area", width=64, height=64, crop="disabled"),
-        "latent": node("VAEEncode", pixels=["small", 0], vae=["ckpt", 2]), "two": node("RepeatLatentBatch", samples=["latent", 0], amount=2),
+        "ckpt": sources()["ckpt"],
+        "image": sources()["image"],
+        "small": node("ImageScale", image=["image", 0], upscale_method="area", width=64, height=64, crop="disabled"),
+        "latent": node("VAEEncode", pixels=["small", 0], vae=["ckpt", 2]),
+        "two": node("RepeatLatentBatch", samples=["latent", 0], amount=2),
         "empty": node("CLIPTextEncode", clip=["ckpt", 1], text=""),
-        "invert": node("SIS_NullTextInvert", model=["ckpt", 0], latent=["two", 0], source=["empty", 0], uncond=["empty", 0], method=method, steps=5, cfg=4.0,
-                       inner_steps=1, learning_rate=0.01, tolerance=0.0, precision="auto"),
+        "invert": node(
+            "SIS_NullTextInvert",
+            model=["ckpt", 0],
+            latent=["two", 0],
+            source=["empty", 0],
+            uncond=["empty", 0],
+            method=method,
+            steps=5,
+            cfg=4.0,
+            inner_steps=1,
+            learning_rate=0.01,
+            tolerance=0.0,
+            precision="auto",
+        ),
         "keep": node("PreviewAny", source=["invert", 3]),
     }
     prompt_id = server.post(graph)
@@ -121,16 +163,33 @@ def test_every_inversion_is_told(server: Client, method: str, phases: list[str])
         assert all(value is not None and value >= 0 for value in whole["series"]["distance"])
         if method == "ddim":
             # the report's own numbers
-            text = next(line for line in entry["outputs"]["invert"]["text"][0].splitlines() if line.startswith("- error after each step of picture 1"))
-            assert whole["series"]["distance"][:5] == pytest.approx([float(v) for v in text.split(": ")[1].split()], rel=0.06)
+            text = next(
+                line
+                for line in entry["outputs"]["invert"]["text"][0].splitlines()
+                if line.startswith("- error after each step of picture 1")
+            )
+            assert whole["series"]["distance"][:5] == pytest.approx(
+                [float(v) for v in text.split(": ")[1].split()], rel=0.06
+            )
 
 
 def test_text_optimisation_is_told(server: Client) -> None:
     graph = {
-        "ckpt": sources()["ckpt"], "image": sources()["image"], "latent": node("VAEEncode", pixels=["image", 0], vae=["ckpt", 2]),
+        "ckpt": sources()["ckpt"],
+        "image": sources()["image"],
+        "latent": node("VAEEncode", pixels=["image", 0], vae=["ckpt", 2]),
         "target": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart"),
-        "text": node("SIS_ImagicTextOptimize", model=["ckpt", 0], target=["target", 0], latent=["latent", 0], steps=4, learning_rate=0.001, batch_size=1, seed=5,
-                     precision="auto"),
+        "text": node(
+            "SIS_ImagicTextOptimize",
+            model=["ckpt", 0],
+            target=["target", 0],
+            latent=["latent", 0],
+            steps=4,
+            learning_rate=0.001,
+            batch_size=1,
+            seed=5,
+            precision="auto",
+        ),
         "keep": node("PreviewAny", source=["text", 1]),
     }
     entry = server.run(graph)

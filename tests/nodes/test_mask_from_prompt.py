@@ -1,4 +1,6 @@
-"""Mask from Prompt over HTTP, on a real ComfyUI: with small random-weight models in every layout, and with the demo's trained ones."""
+"""Mask from Prompt over HTTP, on a real ComfyUI: with small random-weight models in every layout, and with the demo's
+trained ones."""
+
 from __future__ import annotations
 
 import io
@@ -36,16 +38,30 @@ def small(server: Client) -> Client:
 
 
 def mask_node(**changes: Any) -> dict[str, Any]:
-    inputs = {"image": ["image", 0], "prompt": "red heart", "detector": "small_dino", "segmenter": "small_sam", "box_threshold": 0.0, "text_threshold": 0.0,
-              "select": "best", "on_missing": "error", "grow": 0, "feather": 0, "keep_loaded": False}
+    inputs = {
+        "image": ["image", 0],
+        "prompt": "red heart",
+        "detector": "small_dino",
+        "segmenter": "small_sam",
+        "box_threshold": 0.0,
+        "text_threshold": 0.0,
+        "select": "best",
+        "on_missing": "error",
+        "grow": 0,
+        "feather": 0,
+        "keep_loaded": False,
+    }
     return node("SIS_MaskFromPrompt", **(inputs | changes))
 
 
 def graph(**changes: Any) -> Graph:
     return {
-        "image": node("LoadImage", image="heart.png"), "found": mask_node(**changes),
-        "as_image": node("MaskToImage", mask=["found", 0]), "mask": node("SaveImage", images=["as_image", 0], filename_prefix="mask"),
-        "overlay": node("SaveImage", images=["found", 1], filename_prefix="overlay"), "json": node("PreviewAny", source=["found", 2]),
+        "image": node("LoadImage", image="heart.png"),
+        "found": mask_node(**changes),
+        "as_image": node("MaskToImage", mask=["found", 0]),
+        "mask": node("SaveImage", images=["as_image", 0], filename_prefix="mask"),
+        "overlay": node("SaveImage", images=["found", 1], filename_prefix="overlay"),
+        "json": node("PreviewAny", source=["found", 2]),
     }
 
 
@@ -63,7 +79,14 @@ def failure(server: Client, prompt: Graph) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("detector, segmenter", [("small_dino", "small_sam"), ("small_dino.pth", "small_sam.pth"), ("small_dino", "small_sam.pth [segment-anything]")])
+@pytest.mark.parametrize(
+    "detector, segmenter",
+    [
+        ("small_dino", "small_sam"),
+        ("small_dino.pth", "small_sam.pth"),
+        ("small_dino", "small_sam.pth [segment-anything]"),
+    ],
+)
 def test_every_layout_gives_mask_overlay_and_report(small: Client, detector: str, segmenter: str) -> None:
     if "segment-anything" in segmenter:
         pytest.importorskip("segment_anything")
@@ -72,7 +95,9 @@ def test_every_layout_gives_mask_overlay_and_report(small: Client, detector: str
     assert mask.shape == drawn.shape == (128, 128, 3) and set(np.unique(mask)) <= {0, 255}
     assert told["detector"] == detector and told["prompt"] == ["red heart"] and len(told["images"]) == 1
     (chosen,) = [d for d in told["images"][0]["detections"] if d["selected"]]
-    assert chosen["score"] == max(d["score"] for d in told["images"][0]["detections"]) and chosen["phrase"] == "red heart"
+    assert (
+        chosen["score"] == max(d["score"] for d in told["images"][0]["detections"]) and chosen["phrase"] == "red heart"
+    )
     assert told["images"][0]["mask_share"] == pytest.approx((mask[..., 0] > 0).mean(), abs=1e-4)
 
 
@@ -92,7 +117,12 @@ def test_each_picture_of_a_batch_gets_its_own_mask(small: Client) -> None:
 def test_nothing_found_has_a_policy(small: Client, on_missing: str, level: int) -> None:
     entry = small.run(graph(box_threshold=1.0, on_missing=on_missing, grow=5, feather=3))
     (mask,), told = pictures(small, entry, "mask"), report(entry)
-    assert mask.shape == (128, 128, 3) and (mask == level).all() and told["images"][0]["missing"] and told["images"][0]["detections"] == []
+    assert (
+        mask.shape == (128, 128, 3)
+        and (mask == level).all()
+        and told["images"][0]["missing"]
+        and told["images"][0]["detections"] == []
+    )
 
 
 def test_nothing_found_as_an_error_tells_the_best_score(small: Client) -> None:
@@ -101,7 +131,9 @@ def test_nothing_found_as_an_error_tells_the_best_score(small: Client) -> None:
 
 
 def test_grow_and_feather_reach_the_mask(small: Client) -> None:
-    plain, larger, softer = (pictures(small, small.run(graph(**c)), "mask")[0][..., 0].astype(int) for c in ({}, {"grow": 4}, {"feather": 4}))
+    plain, larger, softer = (
+        pictures(small, small.run(graph(**c)), "mask")[0][..., 0].astype(int) for c in ({}, {"grow": 4}, {"feather": 4})
+    )
     if 0 < (plain > 0).sum() < plain.size:  # random weights decide
         assert (larger >= plain).all() and (larger > plain).any()
         assert ((softer > 0) & (softer < 255)).any()
@@ -122,14 +154,17 @@ def test_a_new_prompt_encodes_nothing_and_kept_models_are_not_read_again(small: 
     assert small.log().count("Mask from Prompt: loaded") == before + 2
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"prompt": " . "}, "`prompt` is empty"),
-    ({"prompt": "dog " * 300}, "`prompt` is 303 tokens long"),
-    ({"detector": "groundingdino_swint_ogc.pth"}, "groundingdino_swint_ogc.pth (694 MB) is not in"),
-    ({"segmenter": "sam_vit_h_4b8939.pth"}, "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_h_4b8939.pth"),
-    ({"detector": "../../../etc/passwd"}, "`detector`: there is no"),
-    ({"detector": "small_dino.pth [groundingdino-py]"}, "groundingdino-py"),
-])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"prompt": " . "}, "`prompt` is empty"),
+        ({"prompt": "dog " * 300}, "`prompt` is 303 tokens long"),
+        ({"detector": "groundingdino_swint_ogc.pth"}, "groundingdino_swint_ogc.pth (694 MB) is not in"),
+        ({"segmenter": "sam_vit_h_4b8939.pth"}, "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_h_4b8939.pth"),
+        ({"detector": "../../../etc/passwd"}, "`detector`: there is no"),
+        ({"detector": "small_dino.pth [groundingdino-py]"}, "groundingdino-py"),
+    ],
+)
 def test_bad_input_is_one_sentence_that_names_the_input(small: Client, changes: dict[str, Any], words: str) -> None:
     message = failure(small, graph(**changes))
     assert words in message and "Traceback" not in message
@@ -162,7 +197,12 @@ def test_bad_files_are_told_and_run_nothing(small: Client) -> None:
     torch.save({"model": {"w": torch.ones(1), "x": Trap(mark)}}, folder / "evil_zip.pth")
     (folder / "short.pth").write_bytes((folder / "small_dino.pth").read_bytes()[:100_000])
     (folder / "other.pth").write_bytes((small.base / "models" / "sams" / "small_sam.pth").read_bytes())
-    for name, words in (("evil", "evil.pth"), ("evil_zip", "could run code when opened, so it was not loaded"), ("short", "cut short, damaged"), ("other", "not a GroundingDINO")):
+    for name, words in (
+        ("evil", "evil.pth"),
+        ("evil_zip", "could run code when opened, so it was not loaded"),
+        ("short", "cut short, damaged"),
+        ("other", "not a GroundingDINO"),
+    ):
         message = failure(small, graph(detector=f"{name}.pth"))
         assert words in message and "Traceback" not in message
         (folder / f"{name}.pth").unlink()
@@ -187,11 +227,14 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_the_demo_s_trained_models_find_the_object(server: Client) -> None:
-    if not all((DEMO / name / "config.json").is_file() for name in ("grounding-dino/sis_demo_dino", "sams/sis_demo_sam")):
+    if not all(
+        (DEMO / name / "config.json").is_file() for name in ("grounding-dino/sis_demo_dino", "sams/sis_demo_sam")
+    ):
         pytest.skip("the demo's detector and segmenter are not in demo/weights: train them first")
     found = graph(prompt="heart", detector="sis_demo_dino", segmenter="sis_demo_sam", box_threshold=0.3)
     entry = server.run(found)
     (mask,) = pictures(server, entry, "mask")
     assert server.base is not None
     wanted = np.asarray(Image.open(server.base / "input" / "heart_mask.png").convert("L")) > 127
-    assert iou(mask[..., 0] > 127, wanted) >= 0.5, report(entry)  # it is the heart; how well such masks fit is measured on many pictures
+    # it is the heart; how well such masks fit is measured on many pictures
+    assert iou(mask[..., 0] > 127, wanted) >= 0.5, report(entry)

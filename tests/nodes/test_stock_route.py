@@ -1,4 +1,5 @@
 """The editing nodes' plain wires on the host's untouched samplers, against our own sampler."""
+
 from __future__ import annotations
 
 import random
@@ -29,7 +30,9 @@ def inverted(model: Any, latent: Any, source: Any, uncond: Any, method: str, ste
     return NullTextInvert.execute(model, latent, source, uncond, method, steps, 5.0, 2, 0.01, 1e-5, "fp32").args
 
 
-def stock(model: Any, positive: Any, negative: Any, noise_latent: Any, sigmas: Tensor, sampler: str, cfg: float) -> Tensor:
+def stock(
+    model: Any, positive: Any, negative: Any, noise_latent: Any, sigmas: Tensor, sampler: str, cfg: float
+) -> Tensor:
     """Latents in the papers' scale, from a stock guider and sampler with its noise off."""
     import comfy.samplers
 
@@ -37,7 +40,9 @@ def stock(model: Any, positive: Any, negative: Any, noise_latent: Any, sigmas: T
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
     samples = noise_latent["samples"]
-    out = guider.sample(torch.zeros_like(samples), samples, comfy.samplers.sampler_object(sampler), sigmas, disable_pbar=True, seed=0)
+    out = guider.sample(
+        torch.zeros_like(samples), samples, comfy.samplers.sampler_object(sampler), sigmas, disable_pbar=True, seed=0
+    )
     return out * 0.18215 / (1 + sigmas[-1] ** 2).sqrt()
 
 
@@ -48,7 +53,15 @@ def published_sigmas(model: Any, steps: int) -> Tensor:
     return model.get_model_object("model_sampling").sigmas.detach().clone().float()[[*DDIMSchedule(steps).timesteps, 0]]
 
 
-def both(model: Any, clip: Any, latent: Any, method: str, sampler: str, steps: int = STEPS, target_options: dict[str, Any] | None = None) -> tuple[Tensor, Tensor]:
+def both(
+    model: Any,
+    clip: Any,
+    latent: Any,
+    method: str,
+    sampler: str,
+    steps: int = STEPS,
+    target_options: dict[str, Any] | None = None,
+) -> tuple[Tensor, Tensor]:
     """The same edit by our sampler and by the stock route."""
     from single_image_studio.nodes.edit import TimestepAwareConditioning, TimestepAwareKSampler
 
@@ -58,7 +71,9 @@ def both(model: Any, clip: Any, latent: Any, method: str, sampler: str, steps: i
         inversion, noise_latent, negative, _ = inverted(model, latent, source, uncond, method, steps)
         (ours,) = TimestepAwareKSampler.execute(model, inversion, source, target, **CHOSEN).args
         (positive,) = TimestepAwareConditioning.execute(source, target, steps=steps, **CHOSEN).args
-        theirs = stock(model, positive, negative, noise_latent, published_sigmas(model, steps), sampler, inversion.guidance_scale)
+        theirs = stock(
+            model, positive, negative, noise_latent, published_sigmas(model, steps), sampler, inversion.guidance_scale
+        )
     return ours["samples"] * 0.18215, theirs
 
 
@@ -107,8 +122,17 @@ def test_masks_and_areas_survive_the_nodes(demo_model, latent) -> None:
     mask = torch.ones(1, 16, 16)
     with torch.inference_mode():
         uncond = with_options(encode(demo_model[1], ""), mask=mask, strength=0.5)
-        source, target = with_options(encode(demo_model[1], "a star"), area=(8, 8, 0, 0)), with_options(encode(demo_model[1], "a heart"), mask=mask)
+        source, target = (
+            with_options(encode(demo_model[1], "a star"), area=(8, 8, 0, 0)),
+            with_options(encode(demo_model[1], "a heart"), mask=mask),
+        )
         _, _, negative, _ = inverted(demo_model[0], latent, source, uncond, "null_text")
         (positive,) = TimestepAwareConditioning.execute(source, target, 0.5, 0.5, STEPS).args
-    assert len(negative) == STEPS and all(torch.equal(options["mask"], mask) and options["strength"] == 0.5 for _, options in negative)
-    assert positive[0][1]["area"] == (8, 8, 0, 0) and "mask" not in positive[0][1] and torch.equal(positive[1][1]["mask"], mask)
+    assert len(negative) == STEPS and all(
+        torch.equal(options["mask"], mask) and options["strength"] == 0.5 for _, options in negative
+    )
+    assert (
+        positive[0][1]["area"] == (8, 8, 0, 0)
+        and "mask" not in positive[0][1]
+        and torch.equal(positive[1][1]["mask"], mask)
+    )

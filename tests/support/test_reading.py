@@ -1,4 +1,5 @@
 """Reading: what is no concept is refused in one sentence, and nothing foreign is ever run."""
+
 from __future__ import annotations
 
 import io
@@ -63,9 +64,13 @@ def test_a_torch_file_is_named_and_never_run(zipped: bool, tmp_path: Path):
 def test_other_files_that_are_no_safetensors(concept: Concept, tmp_path: Path):
     path = tmp_path / "x.safetensors"
     for content, match in [
-        (b"", "is empty"), (b"short", "not a safetensors file"), (b"hello, this is text", "not a safetensors file"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(64), "not a safetensors file"), (b"\n<!DOCTYPE html><html></html>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"), (bytes(100), "not a safetensors file"),
+        (b"", "is empty"),
+        (b"short", "not a safetensors file"),
+        (b"hello, this is text", "not a safetensors file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "not a safetensors file"),
+        (b"\n<!DOCTYPE html><html></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
+        (bytes(100), "not a safetensors file"),
     ]:
         path.write_bytes(content)
         assert_refused(path, match)
@@ -98,7 +103,7 @@ def test_damage_anywhere_is_refused_or_harmless(concept: Concept, tmp_path: Path
     path = tmp_path / "whole.safetensors"
     refused = 0
     for place in range(0, len(whole), 7):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1:])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
         try:
             assert load_concept(path).fingerprint() == concept.fingerprint()
         except InputError:
@@ -113,11 +118,22 @@ def test_trailing_bytes_are_refused(concept: Concept, tmp_path: Path):
         load_concept(path)
 
 
-@pytest.mark.parametrize("header", [
-    b"{", b"[]", b"{]", b'{"a": 3}', b'{"a": {"dtype": "F32"}}', b'{"__metadata__": 3}', b'{"a": {"dtype":"F32","shape":[1],"data_offsets":[4]}}',
-    b'{"a": {"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}', b'{"a": {"dtype":"F32","shape":["x"],"data_offsets":[0,4]}}',
-    b'{"a":' * 20000, b"{\xff\xfe}",
-])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{",
+        b"[]",
+        b"{]",
+        b'{"a": 3}',
+        b'{"a": {"dtype": "F32"}}',
+        b'{"__metadata__": 3}',
+        b'{"a": {"dtype":"F32","shape":[1],"data_offsets":[4]}}',
+        b'{"a": {"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}',
+        b'{"a": {"dtype":"F32","shape":["x"],"data_offsets":[0,4]}}',
+        b'{"a":' * 20000,
+        b"{\xff\xfe}",
+    ],
+)
 def test_a_header_that_no_writer_makes(header: bytes, tmp_path: Path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
@@ -155,12 +171,21 @@ def test_a_newer_version(concept: Concept, tmp_path: Path):
 
 @pytest.mark.parametrize("version", ["", "0", "-1", "one", "1.5"])
 def test_an_impossible_version(version: str, concept: Concept, tmp_path: Path):
-    assert_refused(rewrite(save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", format_version=version), "format version")
+    assert_refused(
+        rewrite(save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", format_version=version),
+        "format version",
+    )
 
 
-@pytest.mark.parametrize(("metadata", "match"), [
-    ({"settings": "{"}, "metadata"), ({"losses": "[]"}, "metadata"), ({"stage": "x"}, "metadata"), ({"settings": "[" * 100_000}, "metadata"),
-])
+@pytest.mark.parametrize(
+    ("metadata", "match"),
+    [
+        ({"settings": "{"}, "metadata"),
+        ({"losses": "[]"}, "metadata"),
+        ({"stage": "x"}, "metadata"),
+        ({"settings": "[" * 100_000}, "metadata"),
+    ],
+)
 def test_damaged_metadata(metadata: dict[str, str], match: str, concept: Concept, tmp_path: Path):
     path = rewrite(save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", **metadata)
     for read in (load_concept, read_info):
@@ -168,14 +193,17 @@ def test_damaged_metadata(metadata: dict[str, str], match: str, concept: Concept
             read(path)
 
 
-@pytest.mark.parametrize(("tensors", "match"), [
-    ({"lora_unet_x.lora_up.weight": torch.zeros(1)}, "a LoRA, which Load LoRA takes"),
-    ({"unet.a.lora_A.weight": torch.zeros(1)}, "a LoRA"),
-    ({"emb_params": torch.zeros(1, 768)}, "embedding:NAME"),
-    ({"model.diffusion_model.x": torch.zeros(1)}, "a checkpoint, which Load Checkpoint takes"),
-    ({"x": torch.zeros(1)}, "no concept"),
-    ({}, "no concept"),
-])
+@pytest.mark.parametrize(
+    ("tensors", "match"),
+    [
+        ({"lora_unet_x.lora_up.weight": torch.zeros(1)}, "a LoRA, which Load LoRA takes"),
+        ({"unet.a.lora_A.weight": torch.zeros(1)}, "a LoRA"),
+        ({"emb_params": torch.zeros(1, 768)}, "embedding:NAME"),
+        ({"model.diffusion_model.x": torch.zeros(1)}, "a checkpoint, which Load Checkpoint takes"),
+        ({"x": torch.zeros(1)}, "no concept"),
+        ({}, "no concept"),
+    ],
+)
 def test_a_safetensors_file_of_another_kind(tensors: dict[str, Tensor], match: str, tmp_path: Path):
     path = tmp_path / "x.safetensors"
     save_file(tensors, path)
@@ -184,17 +212,28 @@ def test_a_safetensors_file_of_another_kind(tensors: dict[str, Tensor], match: s
 
 @pytest.mark.parametrize("shape", [(32,), (1, 1, 32), ()])
 def test_an_embedding_that_is_no_list_of_words(shape: tuple[int, ...], concept: Concept, tmp_path: Path):
-    path = rewrite(save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", {"embedding": torch.zeros(shape)})
+    path = rewrite(
+        save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", {"embedding": torch.zeros(shape)}
+    )
     assert_refused(path, "embedding in b.safetensors has shape")
 
 
 @pytest.mark.parametrize("name", ["embedding", f"lora.{LAYER}.lora_up.weight"])
 def test_numbers_that_are_not_finite(name: str, concept: Concept, tmp_path: Path):
-    broken = rewrite(save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", {name: torch.full((1, 32), torch.nan)})
+    broken = rewrite(
+        save_concept(concept, tmp_path / "a.safetensors"),
+        tmp_path / "b.safetensors",
+        {name: torch.full((1, 32), torch.nan)},
+    )
     with pytest.raises(InputError, match=r"b\.safetensors cannot be used: .* not finite"):
         load_concept(broken)
 
 
 def test_names_of_a_later_minor_change_are_passed_over(concept: Concept, tmp_path: Path):
-    path = rewrite(save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", {"depth": torch.zeros(2)}, mood="good")
+    path = rewrite(
+        save_concept(concept, tmp_path / "a.safetensors"),
+        tmp_path / "b.safetensors",
+        {"depth": torch.zeros(2)},
+        mood="good",
+    )
     assert_same(load_concept(path), concept)

@@ -1,4 +1,5 @@
 """Writing: all or nothing, and never over another file."""
+
 from __future__ import annotations
 
 import errno
@@ -32,7 +33,9 @@ def test_never_overwrites(concept: Concept, tmp_path: Path):
     assert os.listdir(tmp_path) == ["x.safetensors"]
 
 
-def test_a_file_that_appears_meanwhile_is_not_overwritten(concept: Concept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    concept: Concept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "x.safetensors"
     write_through = writing._write_through
 
@@ -50,15 +53,24 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(concept: Concept, tmp_
 def fail_with(number: int) -> Callable[..., None]:
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
+
     return fail
 
 
 @pytest.mark.parametrize("call", ["fsync", "link"])
 @pytest.mark.skipif(os.name == "nt", reason="Windows renames instead of linking")
-def test_disk_full_says_so_and_leaves_nothing(call: str, concept: Concept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_disk_full_says_so_and_leaves_nothing(
+    call: str, concept: Concept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "other.safetensors").write_bytes(b"untouched")
     monkeypatch.setattr(os, call, fail_with(errno.ENOSPC))
-    with pytest.raises(InputError, match="the disk that holds .* is full.*nothing was overwritten.*still on the wire: free [1-9][0-9]* MB and queue again"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "the disk that holds .* is full.*nothing was overwritten.*still on the wire: free [1-9][0-9]* MB and queue"
+            " again"
+        ),
+    ):
         save_concept(concept, tmp_path / "x.safetensors")
     assert os.listdir(tmp_path) == ["other.safetensors"]
     assert (tmp_path / "other.safetensors").read_bytes() == b"untouched"
@@ -110,7 +122,9 @@ def test_a_drive_without_links(concept: Concept, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows renames instead of linking")
-def test_a_drive_without_links_that_fills_up_half_way(concept: Concept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_drive_without_links_that_fills_up_half_way(
+    concept: Concept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     fsync, calls = os.fsync, []
 
     def full_the_second_time(handle: int) -> None:

@@ -1,4 +1,5 @@
 """The builder of the page's workflows, on a host of three nodes."""
+
 from __future__ import annotations
 
 import json
@@ -12,15 +13,35 @@ from devtools.ui_subgraph import Blueprint, to_blueprint
 from devtools.ui_workflow import NOTE, Group, Model, Sheet, to_api, to_ui
 
 INFO: dict[str, Any] = {
-    "Loader": {"input": {"required": {"file": [["a", "b"], {}]}}, "input_order": {"required": ["file"]}, "output": ["MODEL", "CLIP"],
-               "output_name": ["MODEL", "CLIP"], "display_name": "Load It"},
-    "Sampler": {"input": {"required": {"model": ["MODEL"], "seed": ["INT", {"default": 3}], "text": ["STRING", {"multiline": True}],
-                                       "scale": ["FLOAT", {"default": 1.5}]},
-                          "optional": {"other": ["CLIP"], "free": ["INT", {"control_after_generate": False}]}},
-                "input_order": {"required": ["model", "seed", "text", "scale"], "optional": ["other", "free"]}, "output": ["STRING"],
-                "output_name": ["words"], "display_name": "Sample It"},
-    "SIS_Show": {"input": {"required": {"words": ["STRING", {"forceInput": True}], "mode": ["COMBO", {"options": ["x", "y"]}]}},
-                 "input_order": {"required": ["words", "mode"]}, "output": [], "output_name": [], "display_name": "Show It"},
+    "Loader": {
+        "input": {"required": {"file": [["a", "b"], {}]}},
+        "input_order": {"required": ["file"]},
+        "output": ["MODEL", "CLIP"],
+        "output_name": ["MODEL", "CLIP"],
+        "display_name": "Load It",
+    },
+    "Sampler": {
+        "input": {
+            "required": {
+                "model": ["MODEL"],
+                "seed": ["INT", {"default": 3}],
+                "text": ["STRING", {"multiline": True}],
+                "scale": ["FLOAT", {"default": 1.5}],
+            },
+            "optional": {"other": ["CLIP"], "free": ["INT", {"control_after_generate": False}]},
+        },
+        "input_order": {"required": ["model", "seed", "text", "scale"], "optional": ["other", "free"]},
+        "output": ["STRING"],
+        "output_name": ["words"],
+        "display_name": "Sample It",
+    },
+    "SIS_Show": {
+        "input": {"required": {"words": ["STRING", {"forceInput": True}], "mode": ["COMBO", {"options": ["x", "y"]}]}},
+        "input_order": {"required": ["words", "mode"]},
+        "output": [],
+        "output_name": [],
+        "display_name": "Show It",
+    },
 }
 
 
@@ -39,7 +60,8 @@ def test_values_links_and_titles_in_the_pages_form() -> None:
     loader, sampler, show, note = ui["nodes"]
     assert [node["id"] for node in ui["nodes"]] == [1, 20, 21, 22] and ui["last_node_id"] == 22
     assert loader["title"] == "Load It" and sampler["title"] == "Draw"
-    assert sampler["widgets_values"] == [3, "fixed", "a heart", 1.5, 0]  # the seed's second widget, and none where the node wants none
+    # the seed's second widget, and none where the node wants none
+    assert sampler["widgets_values"] == [3, "fixed", "a heart", 1.5, 0]
     assert loader["properties"]["models"] == [{"name": "a", "url": "https://example.org/a", "directory": "checkpoints"}]
     assert (loader["properties"]["cnr_id"], loader["properties"]["ver"]) == ("comfy-core", "0.3.75")
     assert (show["properties"]["cnr_id"], show["properties"]["ver"]) == ("single-image-studio", "1.2.3")
@@ -48,13 +70,24 @@ def test_values_links_and_titles_in_the_pages_form() -> None:
         ends = {node["id"]: node for node in ui["nodes"]}
         assert number in ends[origin]["outputs"][slot]["links"] and ends[origin]["outputs"][slot]["type"] == kind
         assert ends[target]["inputs"][place]["link"] == number
-    assert {entry["name"]: entry["link"] for entry in sampler["inputs"]} == {"model": 1, "other": 2, "seed": None, "text": None, "scale": None, "free": None}
+    assert {entry["name"]: entry["link"] for entry in sampler["inputs"]} == {
+        "model": 1,
+        "other": 2,
+        "seed": None,
+        "text": None,
+        "scale": None,
+        "free": None,
+    }
 
 
 def test_the_api_form() -> None:
     assert to_api(to_ui(sheet()), INFO) == {
         "1": {"inputs": {"file": "a"}, "class_type": "Loader", "_meta": {"title": "Load It"}},
-        "20": {"inputs": {"model": ["1", 0], "seed": 3, "text": "a heart", "scale": 1.5, "other": ["1", 1], "free": 0}, "class_type": "Sampler", "_meta": {"title": "Draw"}},
+        "20": {
+            "inputs": {"model": ["1", 0], "seed": 3, "text": "a heart", "scale": 1.5, "other": ["1", 1], "free": 0},
+            "class_type": "Sampler",
+            "_meta": {"title": "Draw"},
+        },
         "21": {"inputs": {"words": ["20", 0], "mode": "x"}, "class_type": "SIS_Show", "_meta": {"title": "Show It"}},
     }
 
@@ -71,14 +104,17 @@ def test_nodes_lie_in_their_groups_and_not_on_one_another() -> None:
     assert boxes["Note"][3] > 200  # as tall as its text
 
 
-@pytest.mark.parametrize(("describe", "message"), [
-    (lambda s: s.node("Nothing"), "no node Nothing"),
-    (lambda s: s.node("Loader", files="a"), "no input files"),
-    (lambda s: s.node("Sampler"), "needs a link to model"),
-    (lambda s: s.node("Loader")["VAE"], "no output 'VAE'"),
-    (lambda s: (s.node("Loader", "Lost"), s.lay()), "Lost"),
-    (lambda s: s.note("write <name>"), "say it in words"),
-])
+@pytest.mark.parametrize(
+    ("describe", "message"),
+    [
+        (lambda s: s.node("Nothing"), "no node Nothing"),
+        (lambda s: s.node("Loader", files="a"), "no input files"),
+        (lambda s: s.node("Sampler"), "needs a link to model"),
+        (lambda s: s.node("Loader")["VAE"], "no output 'VAE'"),
+        (lambda s: (s.node("Loader", "Lost"), s.lay()), "Lost"),
+        (lambda s: s.note("write <name>"), "say it in words"),
+    ],
+)
 def test_a_wrong_description_says_what_is_wrong(describe: Any, message: str) -> None:
     with pytest.raises(DevError, match=message):
         describe(Sheet("test", INFO, "1", "2"))
@@ -101,10 +137,24 @@ def test_a_blueprint_is_one_node_with_inputs_widgets_and_outputs() -> None:
     made.lay([Group("all", [[sampler]])])
     saved = to_blueprint(made)
     (node,), (inner,) = saved["nodes"], saved["definitions"]["subgraphs"]
-    assert node["type"] == inner["id"] and node["widgets_values"] == ["a star"] and saved["extra"]["BlueprintDescription"] == "Draws."
-    assert [(entry["name"], entry["type"], "widget" in entry) for entry in node["inputs"]] == [("model", "MODEL", False), ("what", "STRING", True)]
-    ends = {link["id"]: (link["origin_id"], link["origin_slot"], link["target_id"], link["target_slot"]) for link in inner["links"]}
-    assert [ends[number] for entry in inner["inputs"] for number in entry["linkIds"]] == [(-10, 0, 1, 0), (-10, 1, 1, 3)]  # sockets come first
+    assert (
+        node["type"] == inner["id"]
+        and node["widgets_values"] == ["a star"]
+        and saved["extra"]["BlueprintDescription"] == "Draws."
+    )
+    assert [(entry["name"], entry["type"], "widget" in entry) for entry in node["inputs"]] == [
+        ("model", "MODEL", False),
+        ("what", "STRING", True),
+    ]
+    ends = {
+        link["id"]: (link["origin_id"], link["origin_slot"], link["target_id"], link["target_slot"])
+        for link in inner["links"]
+    }
+    # sockets come first
+    assert [ends[number] for entry in inner["inputs"] for number in entry["linkIds"]] == [
+        (-10, 0, 1, 0),
+        (-10, 1, 1, 3),
+    ]
     assert [ends[number] for entry in inner["outputs"] for number in entry["linkIds"]] == [(1, 0, -20, 0)]
 
 
@@ -112,7 +162,9 @@ def test_files_are_json_with_a_node_a_line() -> None:
     ui = to_ui(sheet())
     text = written(ui)
     assert json.loads(text) == ui
-    assert len([line for line in text.splitlines() if '"class_type"' in line or '"widgets_values"' in line]) == len(ui["nodes"])
+    assert len([line for line in text.splitlines() if '"class_type"' in line or '"widgets_values"' in line]) == len(
+        ui["nodes"]
+    )
 
 
 def test_versions_are_the_projects() -> None:

@@ -1,4 +1,5 @@
 """The shipped workflows: files as described, listed by the host, and run on it with the demo's files."""
+
 from __future__ import annotations
 
 import io
@@ -23,7 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "workflows").glob("*.json"))
 BLUEPRINTS = ("Edit a photo", "Learn a concept")
 # where each kind of file that a workflow names belongs, by the input that names it
-DIRECTORIES = {"ckpt_name": "checkpoints", "control_net_name": "controlnet", "model_name": "upscale_models", "detector": "grounding-dino", "segmenter": "sams"}
+DIRECTORIES = {
+    "ckpt_name": "checkpoints",
+    "control_net_name": "controlnet",
+    "model_name": "upscale_models",
+    "detector": "grounding-dino",
+    "segmenter": "sams",
+}
 
 
 def test_all_are_there() -> None:
@@ -42,12 +49,25 @@ def test_the_files_are_what_their_description_gives(server: Client) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_file_to_download_is_told_with_its_address(file: pathlib.Path) -> None:
     ui, api = (json.loads(path.read_text(encoding="utf-8")) for path in (file, file.parent / "api" / file.name))
-    told = {(model["directory"], model["name"]): model["url"] for node in ui["nodes"] for model in node["properties"].get("models", [])}
-    wanted = {(DIRECTORIES[name], value) for node in api.values() for name, value in node["inputs"].items() if name in DIRECTORIES}
+    told = {
+        (model["directory"], model["name"]): model["url"]
+        for node in ui["nodes"]
+        for model in node["properties"].get("models", [])
+    }
+    wanted = {
+        (DIRECTORIES[name], value)
+        for node in api.values()
+        for name, value in node["inputs"].items()
+        if name in DIRECTORIES
+    }
     assert set(told) == wanted
     for (_, name), url in told.items():
         where = urllib.parse.urlsplit(url)
-        assert where.scheme == "https" and where.netloc in ("huggingface.co", "github.com", "dl.fbaipublicfiles.com") and where.path.endswith(name)
+        assert (
+            where.scheme == "https"
+            and where.netloc in ("huggingface.co", "github.com", "dl.fbaipublicfiles.com")
+            and where.path.endswith(name)
+        )
 
 
 def test_detector_and_segmenter_are_the_catalogues() -> None:
@@ -72,17 +92,25 @@ def test_each_says_where_to_start_and_has_a_thumbnail(file: pathlib.Path) -> Non
 
 @pytest.mark.parametrize("name", BLUEPRINTS)
 def test_a_blueprints_links_are_whole(name: str) -> None:
-    """Both ends of every link know it, by its number and its type; the edges of a subgraph are its nodes -10 and -20."""
+    """Both ends of every link know it, by its number and its type; the edges of a subgraph are its nodes -10 and
+    -20."""
     (inner,) = json.loads((ROOT / "subgraphs" / f"{name}.json").read_text(encoding="utf-8"))["definitions"]["subgraphs"]
     origins = {(-10, slot): entry["linkIds"] for slot, entry in enumerate(inner["inputs"])}
     targets = {(-20, slot): entry["linkIds"] for slot, entry in enumerate(inner["outputs"])}
     types = {(-10, slot): entry["type"] for slot, entry in enumerate(inner["inputs"])}
     for node in inner["nodes"]:
         origins |= {(node["id"], slot): entry["links"] for slot, entry in enumerate(node["outputs"])}
-        targets |= {(node["id"], slot): [entry["link"]] for slot, entry in enumerate(node["inputs"]) if entry["link"] is not None}
+        targets |= {
+            (node["id"], slot): [entry["link"]]
+            for slot, entry in enumerate(node["inputs"])
+            if entry["link"] is not None
+        }
         types |= {(node["id"], slot): entry["type"] for slot, entry in enumerate(node["outputs"])}
     for link in inner["links"]:
-        assert link["id"] in origins[link["origin_id"], link["origin_slot"]] and link["id"] in targets[link["target_id"], link["target_slot"]]
+        assert (
+            link["id"] in origins[link["origin_id"], link["origin_slot"]]
+            and link["id"] in targets[link["target_id"], link["target_slot"]]
+        )
         assert types[link["origin_id"], link["origin_slot"]] == link["type"]
     assert sum(map(len, origins.values())) == sum(map(len, targets.values())) == len(inner["links"])
     assert all(origins[-10, slot] for slot in range(len(inner["inputs"]))), "an input leads nowhere"
@@ -94,16 +122,25 @@ def test_the_host_lists_and_serves_them(server: Client) -> None:
     (pack,) = [name for name, found in listed.items() if "learn_a_concept" in found]
     assert sorted(listed[pack]) == sorted(shipped.NAMES)
     for name in shipped.NAMES:
-        assert server.request(f"/api/workflow_templates/{pack}/{name}.json") == (ROOT / "workflows" / f"{name}.json").read_bytes()
+        assert (
+            server.request(f"/api/workflow_templates/{pack}/{name}.json")
+            == (ROOT / "workflows" / f"{name}.json").read_bytes()
+        )
         assert server.request(f"/api/workflow_templates/{pack}/{name}.jpg")[:3] == b"\xff\xd8\xff"
 
 
 @pytest.mark.server
 def test_the_host_lists_and_serves_the_blueprints(server: Client) -> None:
-    listed = {entry["name"]: (key, entry) for key, entry in server.get("/global_subgraphs").items() if entry["info"]["node_pack"].endswith("single-image-studio")}
+    listed = {
+        entry["name"]: (key, entry)
+        for key, entry in server.get("/global_subgraphs").items()
+        if entry["info"]["node_pack"].endswith("single-image-studio")
+    }
     assert sorted(listed) == sorted(BLUEPRINTS)
     for name, (key, _) in listed.items():
-        assert server.get(f"/global_subgraphs/{key}")["data"] == (ROOT / "subgraphs" / f"{name}.json").read_text(encoding="utf-8")
+        assert server.get(f"/global_subgraphs/{key}")["data"] == (ROOT / "subgraphs" / f"{name}.json").read_text(
+            encoding="utf-8"
+        )
 
 
 # runs, with few steps
@@ -114,15 +151,31 @@ INVERSION_STEPS = 10
 FEW_INVERTING = {"Inversion": {"steps": INVERSION_STEPS, "inner_steps": 1}, "Text optimisation": {"steps": 2}}
 # What is made quicker, and how many pictures of which size each workflow saves.
 RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
-    "learn_a_concept": (FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}, "Prompt *": {"text": "<my_shipped> heart"}}, [(128, 128)] * 16),
+    "learn_a_concept": (
+        FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}, "Prompt *": {"text": "<my_shipped> heart"}},
+        [(128, 128)] * 16,
+    ),
     "use_a_concept": (FEW, [(128, 128)] * 4),
     "compose_three_concepts": (FEW, [(128, 128)] * 4),
     "views_and_editing_prompts": (FEW, [(128, 128)] * 13),
-    "edit_a_photo": (FEW_INVERTING | {"Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}, "Save Inversion": {"name": "my_shipped_photo"}}, [(128, 128)]),
-    "edit_grid": ({"Text optimisation": {"steps": 2}, "Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}}, [(128, 128)] * 3),
+    "edit_a_photo": (
+        FEW_INVERTING
+        | {"Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}, "Save Inversion": {"name": "my_shipped_photo"}},
+        [(128, 128)],
+    ),
+    "edit_grid": (
+        {"Text optimisation": {"steps": 2}, "Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}},
+        [(128, 128)] * 3,
+    ),
     "concept_controlnet_upscale": (FEW, [(128, 128), (256, 256)]),
-    "edit_on_anime_checkpoint": (FEW_INVERTING | {"Sampler": {"steps": INVERSION_STEPS, "end_at_step": INVERSION_STEPS}, "Edit": {"alpha": 0.6, "steps": INVERSION_STEPS}},
-                                 [(128, 128)]),
+    "edit_on_anime_checkpoint": (
+        FEW_INVERTING
+        | {
+            "Sampler": {"steps": INVERSION_STEPS, "end_at_step": INVERSION_STEPS},
+            "Edit": {"alpha": 0.6, "steps": INVERSION_STEPS},
+        },
+        [(128, 128)],
+    ),
 }
 
 
@@ -142,8 +195,12 @@ def prepared(session_server: Client) -> Client:
 def saved(client: Client, prompt: dict[str, Any]) -> dict[str, list[np.ndarray]]:
     """Runs a workflow; its pictures by their Save Image's title."""
     outputs = client.run(prompt)["outputs"]
-    return {workflow.title(prompt[node_id]): [np.asarray(Image.open(io.BytesIO(client.view(entry)))) for entry in outputs[node_id]["images"]]
-            for node_id in workflow.nodes_of(prompt, "SaveImage")}
+    return {
+        workflow.title(prompt[node_id]): [
+            np.asarray(Image.open(io.BytesIO(client.view(entry)))) for entry in outputs[node_id]["images"]
+        ]
+        for node_id in workflow.nodes_of(prompt, "SaveImage")
+    }
 
 
 @pytest.mark.server
@@ -153,7 +210,9 @@ def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
     prompt = shipped.prompt(name, changes)
     if name == "learn_a_concept" and not all((ROOT / "demo" / "weights" / folder).is_dir() for folder in MASKING):
         prompt = shipped.with_painted_mask(prompt, "heart.png")
-    pictures = [picture for title, found in saved(prepared, prompt).items() if title != "Save the grid" for picture in found]
+    pictures = [
+        picture for title, found in saved(prepared, prompt).items() if title != "Save the grid" for picture in found
+    ]
     assert [picture.shape[:2] for picture in pictures] == sizes
     assert all(picture.std() > 1 for picture in pictures), "a picture is empty"
 
@@ -161,7 +220,10 @@ def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
 @pytest.mark.server
 def test_a_concept_changes_the_picture(prepared: Client) -> None:
     with_it = saved(prepared, shipped.prompt("use_a_concept", FEW))["Save"]
-    off = {"Prompt": {"text": "heart on a green background"}, "Load Concept": {"strength_model": 0.0, "strength_clip": 0.0}}
+    off = {
+        "Prompt": {"text": "heart on a green background"},
+        "Load Concept": {"strength_model": 0.0, "strength_clip": 0.0},
+    }
     without = saved(prepared, shipped.prompt("use_a_concept", FEW | off))
     assert np.abs(with_it[0].astype(float) - without["Save"][0]).mean() > 0.5
 
@@ -188,8 +250,13 @@ def test_a_fresh_controlnet_copies_the_encoder_and_is_silent() -> None:
     assert not made_silent["zero_convs.0.0.weight"].any() and acting["zero_convs.0.0.weight"].any()
     assert (made_silent["input_blocks.0.0.weight"] == checkpoint[f"{stand_ins.UNET}input_blocks.0.0.weight"]).all()
     count = len({name.split(".")[1] for name in made_silent if name.startswith("input_blocks.")})
-    assert len([name for name in made_silent if name.startswith("zero_convs.") and name.endswith("weight")]) == count == len(stand_ins.encoder_widths(
-        {name.removeprefix(stand_ins.UNET): weight for name, weight in checkpoint.items()}))
+    assert (
+        len([name for name in made_silent if name.startswith("zero_convs.") and name.endswith("weight")])
+        == count
+        == len(
+            stand_ins.encoder_widths({name.removeprefix(stand_ins.UNET): weight for name, weight in checkpoint.items()})
+        )
+    )
 
 
 # the thumbnails
