@@ -12,7 +12,7 @@ if sys.version_info < (3, 11):  # before anything that an older Python could not
         % sys.version_info[:2]
     )
 
-from devtools.cli import main
+from lab.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,8 +15,8 @@ from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
 from ..host.apply import apply_concept
 from ..host.weights import fingerprint
+from ..page import provenance
 from ..support.names import check_name
-from . import provenance
 from .schema import CATEGORY, ConceptSocket, advanced, schema
 
 log = logging.getLogger("single_image_studio")

@@ -11,18 +11,18 @@ import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..diffusion.ddim import DDIMSchedule
-from ..evaluation.grid_picture import contact_sheet, grid_picture
 from ..host.checks import require_vae
 from ..host.latents import decode, noise_latent_of
-from ..host.live import LiveRun
 from ..inversion.data import METHODS, Inversion
 from ..inversion.grid import Cell, cells_of
 from ..inversion.methods import InversionSettings
 from ..inversion.null_text import NullTextSettings
 from ..inversion.sampling import check_alpha, source_steps
 from ..inversion.text_optimization import TextOptimizationSettings
+from ..page.live import LiveRun
+from ..pictures.grid import contact_sheet, grid_picture
+from ..pipelines import editing
 from ..support.errors import InputError
-from . import editing
 from .schema import CATEGORY, LIVE, PRECISIONS, InversionSocket, LossSocket, advanced, node_id, place, schema
 
 log = logging.getLogger("single_image_studio")

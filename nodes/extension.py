@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from ..host import folders, live, model_files
-from . import concept_routes, provenance
+from ..host import folders, model_files
+from ..page import concept_list, live, provenance
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
 from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
 from .inversions import LoadInversion, SaveInversion
@@ -21,7 +21,7 @@ class SingleImageStudio(ComfyExtension):
         folders.register()
         model_files.register()
         live.register()
-        concept_routes.register()
+        concept_list.register()
         provenance.register()
         return [
             TrainStage1,

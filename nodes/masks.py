@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.v0_0_2 import io, ui
 
-from . import finding
+from ..pipelines import finding
 from .schema import CATEGORY, node_id, schema
 
 

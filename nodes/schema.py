@@ -11,7 +11,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 from comfy_execution.utils import get_executing_context
 
-from ..host.live import Place
+from ..page.live import Place
 
 CATEGORY = "Single Image Studio"
 PRECISIONS = ["auto", "fp32", "bf16", "fp16"]

@@ -8,10 +8,10 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
 from ..concept.settings import Stage1Settings, Stage2Settings
-from ..evaluation.mask_picture import mask_picture
-from ..host.live import LiveRun
 from ..host.weights import fingerprint
-from . import learning
+from ..page.live import LiveRun
+from ..pictures.mask_picture import mask_picture
+from ..pipelines import learning
 from .schema import CATEGORY, LIVE, PRECISIONS, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
 
 CHECKPOINTING = ["auto", "on", "off"]

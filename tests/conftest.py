@@ -1,7 +1,7 @@
 """What all tests share: the pack as a package, the host inside this process, and a real server.
 
-Imports in tests: `from single_image_studio.losses import …` for the pack, `from demo import …` and
-`from devtools import …` for what is around it. The root itself is kept off sys.path, since the pack's `nodes` package
+Imports in tests: `from single_image_studio.losses import …` for the pack, `from lab.hosting import …` for what
+is around it. The root itself is kept off sys.path, since the pack's `nodes` package
 would hide the host's module of the same name.
 """
 
@@ -33,22 +33,22 @@ def _load_package(name: str, folder: pathlib.Path) -> ModuleType:
 
 
 sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != ROOT]
-for _name, _folder in (("single_image_studio", ROOT), ("demo", ROOT / "demo"), ("devtools", ROOT / "devtools")):
+for _name, _folder in (("single_image_studio", ROOT), ("lab", ROOT / "lab")):
     _load_package(_name, _folder)
 
-from demo import hosting  # noqa: E402
-from devtools.base_folder import CHECKPOINT, furnish  # noqa: E402
-from devtools.client import Client  # noqa: E402
-from devtools.environment import Host  # noqa: E402
-from devtools.server import serving  # noqa: E402
+from lab.hosting import in_process  # noqa: E402
+from lab.hosting.base_folder import CHECKPOINT, furnish  # noqa: E402
+from lab.hosting.client import Client  # noqa: E402
+from lab.hosting.environment import Host  # noqa: E402
+from lab.hosting.server import serving  # noqa: E402
 
-WEIGHTS = ROOT / "demo" / "weights" / CHECKPOINT
+WEIGHTS = ROOT / "lab" / "weights" / CHECKPOINT
 Models = tuple[Any, Any, Any]
 
 
 def _parse_host_arguments(base: pathlib.Path) -> None:
     """Lets the host read a command line of ours, not pytest's, before anything else of it is imported."""
-    path = str(hosting.host_path())
+    path = str(in_process.host_path())
     if "comfy.cli_args" in sys.modules:
         return
     sys.path.insert(0, path)
@@ -71,7 +71,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """
     base = furnish(tmp_path_factory.mktemp("host"))
     _parse_host_arguments(base)
-    hosting.import_host()
+    in_process.import_host()
     return base
 
 
@@ -79,7 +79,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def loaded_demo_model(host: pathlib.Path) -> Models:
     """The demo checkpoint's (MODEL, CLIP, VAE), loaded once, as the executor would: in inference mode."""
     if not WEIGHTS.is_file():
-        pytest.skip(f"no demo model at {WEIGHTS}: train one with `python -m demo.train_model`")
+        pytest.skip(f"no demo model at {WEIGHTS}: train one with `python -m lab.training.train_model`")
     import comfy.sd
     import torch
 
@@ -104,7 +104,7 @@ def demo_model(loaded_demo_model: Models) -> Models:
 def real_host() -> Host:
     """The ComfyUI under test and the Python that runs it, for tests that start servers of their own."""
     return Host(
-        pathlib.Path(sys.executable), hosting.host_path(), ours=hosting.host_path() == ROOT / ".host" / "comfyui"
+        pathlib.Path(sys.executable), in_process.host_path(), ours=in_process.host_path() == ROOT / ".host" / "comfyui"
     )
 
 
@@ -123,7 +123,7 @@ def server(session_server: Client) -> Client:
 
     `server.run(prompt)` posts an API workflow, waits and returns its history entry; `post`, `wait`, `interrupt`,
     `object_info`, `upload`, `view`, `events_of`, `log` and `base` (its folder: output/, models/ …) are in
-    devtools.client. `events` starts empty in every test. Mark such tests with `@pytest.mark.server`.
+    lab.hosting.client. `events` starts empty in every test. Mark such tests with `@pytest.mark.server`.
     """
     session_server.events.clear()
     return session_server
@@ -132,7 +132,7 @@ def server(session_server: Client) -> Client:
 @pytest.fixture(scope="session")
 def api_workflow() -> Callable[..., dict[str, Any]]:
     """`api_workflow("learn_a_concept", {title: {input: value}})`: a shipped API workflow with other values."""
-    from devtools import workflow
+    from lab.workflow_files import workflow
 
     def load(name: str, overrides: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
         return workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / f"{name}.json"), overrides or {})

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LOWER = {"support", "losses", "diffusion"}
-MIDDLE = {"host", "concept", "inversion", "masking", "evaluation"}
-MAY_USE = {
-    "support": set(),
-    "diffusion": {"support"},
-    "losses": {"support", "diffusion"},
-    **dict.fromkeys(MIDDLE, LOWER),
-    "nodes": LOWER | MIDDLE,
-}
+FLOORS = (  # the lowest first; a room may use those of the floors below it, and no other of its own
+    {"support"},
+    {"diffusion"},
+    {"losses", "pictures"},
+    {"concept", "inversion", "masking", "evaluation"},
+    {"host"},
+    {"page"},
+    {"pipelines"},
+    {"nodes"},
+)
+MAY_USE = {room: set().union(*FLOORS[:height]) for height, rooms in enumerate(FLOORS) for room in rooms}
 HOST_MODULES = {
     "comfy",
     "comfy_api",
@@ -28,6 +30,7 @@ HOST_MODULES = {
     "execution",
     "node_helpers",
 }
+KNOW_THE_HOST = {"host", "page", "nodes"}
 MATHS = {"losses", "diffusion", "inversion", "concept"}
 # one place for the host's versions of it, one for the programs built on it
 KNOWS_TRANSFORMERS = {"transformers_api.py", "packages.py"}
@@ -62,7 +65,7 @@ def test_imports_go_one_way(path: pathlib.Path) -> None:
                 f"{path.name} imports {module} absolutely: the pack has no fixed name, use a relative import"
             )
             if top in HOST_MODULES:
-                assert room in {"host", "nodes"}, f"{path.name} imports {top}: only host and nodes know ComfyUI"
+                assert room in KNOW_THE_HOST, f"{path.name} imports {top}: only {sorted(KNOW_THE_HOST)} know ComfyUI"
             if top == "transformers":
                 assert path.name in KNOWS_TRANSFORMERS, (
                     f"{path.name} imports transformers: its versions are told apart in {sorted(KNOWS_TRANSFORMERS)} only"

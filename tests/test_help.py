@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from devtools import locales
+from lab import locales
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "web" / "docs"
@@ -20,7 +20,12 @@ REPOSITORY = "https://github.com/single-image-studio/single-image-studio/blob/ma
 # "- **steps**: what it is\" or, translated, "- **名前** *steps*：…\", and typical values in a line of their own; no
 # tables: the panel is too narrow
 ENTRY = re.compile(r"^- \*\*([^*]+)\*\*(?: \*(\w+)\*)?[:：] ?(.*?(?:\\\n  .*)?)$", re.MULTILINE)
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "demo").glob("*.md"))]
+GUIDES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "reports").glob("*.md")),
+    ROOT / "lab" / "README.md",
+]
 HEAVIEST = 60_000  # bytes of a picture in a help page
 
 Infos = dict[str, dict[str, Any]]
@@ -102,7 +107,7 @@ def test_a_pages_pictures_are_there_and_light(path: pathlib.Path) -> None:
     for caption, link in pictures:
         # the panel reads a relative link from web/docs, whatever the page's own folder
         picture = DOCS / link
-        assert caption and picture.is_file(), f"{link}: `python -m demo.help_pictures` draws it"
+        assert caption and picture.is_file(), f"{link}: `python -m lab.drawing.help_pictures` draws it"
         assert picture.stat().st_size <= HEAVIEST
 
 
@@ -124,7 +129,7 @@ def test_guides_link_to_what_there_is(path: pathlib.Path) -> None:
 
 
 def test_every_picture_is_shown_and_can_be_drawn_anew() -> None:
-    from demo.help_pictures import FIGURES
+    from lab.drawing.help_pictures import FIGURES
 
     linked = {
         pathlib.Path(link).stem

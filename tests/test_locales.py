@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devtools import locales
+from lab import locales
 
 Infos = dict[str, dict[str, Any]]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def test_every_node_input_and_output_tells_what_it_is(infos: Infos) -> None:
 @pytest.mark.parametrize("language", ["en", *locales.TRANSLATED])
 def test_a_language_says_everything_and_nothing_stale(infos: Infos, language: str) -> None:
     assert not locales.check(infos)[language], (
-        "English is written by `python -m devtools.locales --write`, the others by hand"
+        "English is written by `python -m lab.locales --write`, the others by hand"
     )
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from devtools import browser as browsers
-from devtools.client import Client
+from lab.hosting import browser as browsers
+from lab.hosting.client import Client
 
-from .frontend import RENDERERS, Frontend, end_browsers, launch
+from ..helpers.frontend import RENDERERS, Frontend, end_browsers, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

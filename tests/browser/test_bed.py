@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from demo import shipped
+from lab.drawing import shipped
 
-from .frontend import Box, Frontend, Refused
+from ..helpers.frontend import Box, Frontend, Refused
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -10,20 +10,20 @@ import pytest
 import torch
 from playwright.sync_api import Locator, Route, expect
 
-from devtools.client import Client
+from lab.hosting.client import Client
 from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 
+from ..helpers.frontend import Frontend
+from ..helpers.page_graphs import FAINT, numbered
 from ..nodes.test_graphs import Graph, node, save, sources, stage1
-from .frontend import Frontend
-from .graphs import FAINT, numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 SET = (
     "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value ="
     " name; widget.callback(name) }"
 )
-DEMO = pathlib.Path(__file__).resolve().parents[2] / "demo" / "concepts"
+DEMO = pathlib.Path(__file__).resolve().parents[2] / "lab" / "world" / "concepts"
 
 
 def demo_concept(name: str, word: str, stage: int) -> Concept:

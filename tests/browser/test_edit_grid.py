@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from ..helpers.frontend import Frontend
+from ..helpers.page_graphs import FAINT, Graph, numbered
 from ..nodes.test_editing import edit, grid, inversion, sources
-from .frontend import Frontend
-from .graphs import FAINT, Graph, numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 # 0.125 is finer than the widget's step

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from ..helpers.frontend import Frontend
+from ..helpers.page_graphs import numbered
 from ..nodes import test_editing
 from ..nodes.test_graphs import Graph, node, save, sources, stage1
-from .frontend import Frontend
-from .graphs import numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .frontend import Frontend
+from ..helpers.frontend import Frontend
 from .test_help_and_languages import place
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]

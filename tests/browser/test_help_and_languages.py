@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from devtools import locales
+from lab import locales
 
-from .frontend import Frontend
-from .graphs import FAINT
+from ..helpers.frontend import Frontend
+from ..helpers.page_graphs import FAINT
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 NODE = "SIS_TrainStage1"

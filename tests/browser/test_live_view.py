@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from devtools.client import Client
+from lab.hosting.client import Client
 
-from .frontend import Frontend
+from ..helpers.frontend import Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 Graph = dict[str, dict[str, Any]]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from ..helpers.frontend import Frontend
+from ..helpers.page_graphs import Graph, numbered
 from ..nodes.test_graphs import node, save, sources, stage1
-from .frontend import Frontend
-from .graphs import Graph, numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

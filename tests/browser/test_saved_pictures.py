@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from ..helpers.frontend import Frontend
+from ..helpers.page_graphs import numbered
 from ..nodes.test_graphs import node, picture, save, sources, stage1
-from .frontend import Frontend
-from .graphs import numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from demo import shipped
-from devtools.client import Client
-from devtools.ui_workflow import NOTE, has_control, is_widget, specs
+from lab.drawing import shipped
+from lab.hosting.client import Client
+from lab.workflow_files.ui_workflow import NOTE, has_control, is_widget, specs
 
+from ..helpers.frontend import Box, Frontend
 from ..workflows.test_shipped import RUNS, prepare
-from .frontend import Box, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def furnished(session_server: Client) -> Client:
     """The host with pictures of the names that the workflows ask for."""
     assert session_server.base is not None
     for name, file in PICTURES.items():
-        shutil.copyfile(ROOT / "demo" / "concepts" / file, session_server.base / "input" / name)
+        shutil.copyfile(ROOT / "lab" / "world" / "concepts" / file, session_server.base / "input" / name)
     return session_server
 
 

@@ -8,7 +8,7 @@ import torch
 from single_image_studio.concept.data import Concept
 from single_image_studio.support.errors import InputError
 
-from .samples import LAYER, make_concept
+from ..helpers.samples import LAYER, make_concept
 
 
 @pytest.fixture

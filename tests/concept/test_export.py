@@ -16,7 +16,7 @@ from single_image_studio.concept.export import export_for_other_tools, lora_meta
 from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken
 
-from .samples import files
+from ..helpers.samples import files
 
 LAYERS = (
     "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q",

@@ -19,7 +19,7 @@ from single_image_studio.concept.file import check_width, load_concept, read_inf
 from single_image_studio.concept.settings import Stage1Settings
 from single_image_studio.support.errors import InputError
 
-from .samples import assert_same, eight_bits, make_concept, random
+from ..helpers.samples import assert_same, eight_bits, make_concept, random
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from single_image_studio.support import writing
 from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken
 
-from .samples import files, make_concept
+from ..helpers.samples import files, make_concept
 
 
 @pytest.fixture

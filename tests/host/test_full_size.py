@@ -14,7 +14,7 @@ def sd15(host):  # type: ignore[no-untyped-def]
     import comfy.sd1_clip
     import comfy.supported_models
 
-    from demo.full_size import UNET
+    from lab.measuring.full_size import UNET
 
     config = comfy.supported_models.SD15({k: v for k, v in UNET.items() if k not in ("num_heads", "num_head_channels")})
     config.set_inference_dtype(torch.float16, None)

@@ -76,7 +76,7 @@ def test_files_and_folders_are_found(files, tmp_path) -> None:
 
 def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> None:
     files.register()
-    from single_image_studio.nodes import finding
+    from single_image_studio.pipelines import finding
 
     folder = tmp_path / "models" / "grounding-dino" / "my-dino"
     folder.mkdir(parents=True)

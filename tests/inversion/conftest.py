@@ -14,7 +14,7 @@ from torch import Tensor
 @pytest.fixture(scope="session")
 def unet(loaded_demo_model) -> Any:
     """The demo model's UNet as diffusers' own class."""
-    from .oracle import unet_from
+    from ..helpers.oracle import unet_from
 
     with torch.inference_mode(False):
         return unet_from(loaded_demo_model[0])
@@ -36,7 +36,7 @@ def encode(demo_model) -> Callable[[str], Any]:
 @pytest.fixture
 def latent(demo_model) -> dict[str, Tensor]:
     """A demo picture, as VAEEncode gives it."""
-    from demo import world
+    from lab.world import world
 
     picture, _ = world.render(world.sample_scene(random.Random(5)))
     with torch.inference_mode():

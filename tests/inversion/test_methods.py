@@ -15,7 +15,7 @@ from single_image_studio.inversion.stepping import Backward, Room
 from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 from single_image_studio.support.errors import InputError
 
-from .toy import ALPHA_BAR, ToyModel, ToyPrompt, picture, prompt
+from ..helpers.toy import ALPHA_BAR, ToyModel, ToyPrompt, picture, prompt
 
 SCHEDULE = DDIMSchedule(20)
 

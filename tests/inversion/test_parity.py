@@ -16,8 +16,8 @@ from single_image_studio.inversion.sampling import Guidance, sample
 from single_image_studio.inversion.stepping import Room
 from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 
-from . import oracle
-from .toy import ToyPrompt
+from ..helpers import oracle
+from ..helpers.toy import ToyPrompt
 
 SCALE = 7.5
 

@@ -10,7 +10,7 @@ from single_image_studio.inversion.grid import Cell, cells_of, sample_grid, step
 from single_image_studio.inversion.sampling import Guidance, check_alpha, interpolate, sample, source_steps
 from single_image_studio.support.errors import InputError
 
-from .toy import ALPHA_BAR, ToyModel, picture, prompt
+from ..helpers.toy import ALPHA_BAR, ToyModel, picture, prompt
 
 SCHEDULE = DDIMSchedule(10)
 

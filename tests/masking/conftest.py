@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import torch
 
-from demo import masking_weights
+from lab.measuring import masking_weights
 
 
 @pytest.fixture(scope="session")

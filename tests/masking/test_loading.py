@@ -9,7 +9,7 @@ import shutil
 import pytest
 import torch
 
-from demo import masking_weights
+from lab.measuring import masking_weights
 from single_image_studio.masking import original_dino, transformers_api
 from single_image_studio.masking.grounding_dino import TransformersDino
 from single_image_studio.masking.loading import load_detector, load_segmenter

@@ -1,12 +1,12 @@
 """The original GroundingDINO layout in transformers' model. Parity with the original program: `python -m
-demo.masking_parity`."""
+lab.measuring.masking_parity`."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from demo import masking_weights
+from lab.measuring import masking_weights
 from single_image_studio.masking.original_dino import OriginalAnchors, config_of, is_original, rename
 from single_image_studio.masking.published import DINO_CONFIGS
 from single_image_studio.support.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from demo import masking_weights
+from lab.measuring import masking_weights
 from single_image_studio.masking import original_sam
 from single_image_studio.masking.interfaces import Embedding
 from single_image_studio.masking.loading import load_segmenter

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from devtools.client import Client, RunFailed, describe_failure
+from lab.hosting.client import Client, RunFailed, describe_failure
 
 pytestmark = pytest.mark.server
 Graph = dict[str, dict[str, Any]]
@@ -211,7 +211,8 @@ def pixels_of_source() -> np.ndarray:
     import pathlib
 
     return np.asarray(
-        Image.open(pathlib.Path(__file__).parents[2] / "demo" / "concepts" / "heart.png").convert("RGB"), np.float32
+        Image.open(pathlib.Path(__file__).parents[2] / "lab" / "world" / "concepts" / "heart.png").convert("RGB"),
+        np.float32,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from devtools.client import Client, PromptRejected, RunFailed, describe_failure
+from lab.hosting.client import Client, PromptRejected, RunFailed, describe_failure
 
 pytestmark = pytest.mark.server
 SCHEMAS = pathlib.Path(__file__).parent / "schemas.json"

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from devtools.client import Client, RunFailed
+from lab.hosting.client import Client, RunFailed
 
 from .test_graphs import node
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devtools.client import Client, Event, describe_failure
+from lab.hosting.client import Client, Event, describe_failure
 
 from .test_graphs import node, sources, stage1, stage2
 

@@ -15,13 +15,13 @@ import pytest
 import torch
 from PIL import Image
 
-from demo import masking_weights
-from devtools import ROOT
-from devtools.client import Client, PromptRejected, RunFailed, describe_failure
+from lab import ROOT
+from lab.hosting.client import Client, PromptRejected, RunFailed, describe_failure
+from lab.measuring import masking_weights
 
 pytestmark = pytest.mark.server
 Graph = dict[str, dict[str, Any]]
-DEMO = ROOT / "demo" / "weights"
+DEMO = ROOT / "lab" / "weights"
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def test_the_demo_s_trained_models_find_the_object(server: Client) -> None:
     if not all(
         (DEMO / name / "config.json").is_file() for name in ("grounding-dino/sis_demo_dino", "sams/sis_demo_sam")
     ):
-        pytest.skip("the demo's detector and segmenter are not in demo/weights: train them first")
+        pytest.skip("the demo's detector and segmenter are not in lab/weights: train them first")
     found = graph(prompt="heart", detector="sis_demo_dino", segmenter="sis_demo_sam", box_threshold=0.3)
     entry = server.run(found)
     (mask,) = pictures(server, entry, "mask")

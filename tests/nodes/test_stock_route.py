@@ -17,7 +17,7 @@ CHOSEN = {"alpha": 0.4, "source_ratio": 0.25}
 
 @pytest.fixture
 def latent(demo_model) -> dict[str, Tensor]:
-    from demo import world
+    from lab.world import world
 
     picture, _ = world.render(world.sample_concept(random.Random(9), "star"))
     with torch.inference_mode():

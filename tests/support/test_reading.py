@@ -18,7 +18,7 @@ from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import load_concept, read_info, read_thumbnail, save_concept
 from single_image_studio.support.errors import InputError
 
-from ..concept.samples import LAYER, assert_same, make_concept, rewrite
+from ..helpers.samples import LAYER, assert_same, make_concept, rewrite
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from single_image_studio.support import writing
 from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken, write_new
 
-from ..concept.samples import assert_same, make_concept
+from ..helpers.samples import assert_same, make_concept
 
 
 @pytest.fixture

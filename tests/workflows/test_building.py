@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from devtools import DevError
-from devtools.make_workflows import versions, written
-from devtools.ui_subgraph import Blueprint, to_blueprint
-from devtools.ui_workflow import NOTE, Group, Model, Sheet, to_api, to_ui
+from lab import DevError
+from lab.workflow_files.make_workflows import versions, written
+from lab.workflow_files.ui_subgraph import Blueprint, to_blueprint
+from lab.workflow_files.ui_workflow import NOTE, Group, Model, Sheet, to_api, to_ui
 
 INFO: dict[str, Any] = {
     "Loader": {

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo import shipped, stand_ins, thumbnails
-from devtools import workflow
-from devtools.base_folder import MASKING
-from devtools.client import Client
-from devtools.make_workflows import made, versions
-from devtools.shipped_workflows import DINO, SAM
-from devtools.ui_workflow import NOTE
+from lab.drawing import shipped, stand_ins, thumbnails
+from lab.hosting.base_folder import MASKING
+from lab.hosting.client import Client
+from lab.workflow_files import workflow
+from lab.workflow_files.make_workflows import made, versions
+from lab.workflow_files.shipped_workflows import DINO, SAM
+from lab.workflow_files.ui_workflow import NOTE
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "workflows").glob("*.json"))
@@ -39,11 +39,13 @@ def test_all_are_there() -> None:
 
 @pytest.mark.server
 def test_the_files_are_what_their_description_gives(server: Client) -> None:
-    """`python -m devtools.make_workflows` writes them; both forms come from one description, so they agree."""
+    """`python -m lab.workflow_files.make_workflows` writes them; both forms come from one description, so they agree."""
     if server.get("/system_stats")["system"]["comfyui_version"] != versions()[1]:
         pytest.skip(f"the files are made on ComfyUI {versions()[1]}")
     for path, text in made(server.object_info()).items():
-        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run `python -m devtools.make_workflows`"
+        assert (ROOT / path).read_text(encoding="utf-8") == text, (
+            f"{path}: run `python -m lab.workflow_files.make_workflows`"
+        )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -208,7 +210,7 @@ def saved(client: Client, prompt: dict[str, Any]) -> dict[str, list[np.ndarray]]
 def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
     changes, sizes = RUNS[name]
     prompt = shipped.prompt(name, changes)
-    if name == "learn_a_concept" and not all((ROOT / "demo" / "weights" / folder).is_dir() for folder in MASKING):
+    if name == "learn_a_concept" and not all((ROOT / "lab" / "weights" / folder).is_dir() for folder in MASKING):
         prompt = shipped.with_painted_mask(prompt, "heart.png")
     pictures = [
         picture for title, found in saved(prepared, prompt).items() if title != "Save the grid" for picture in found
@@ -244,7 +246,7 @@ def test_a_fresh_controlnet_copies_the_encoder_and_is_silent() -> None:
     from safetensors.torch import load_file
 
     if not stand_ins.CHECKPOINT.is_file():
-        pytest.skip("no demo model yet: `python -m demo.train_model`")
+        pytest.skip("no demo model yet: `python -m lab.training.train_model`")
     checkpoint = load_file(stand_ins.CHECKPOINT)
     made_silent, acting = stand_ins.controlnet(checkpoint), stand_ins.controlnet(checkpoint, noise=0.1)
     assert not made_silent["zero_convs.0.0.weight"].any() and acting["zero_convs.0.0.weight"].any()

@@ -1,0 +1,116 @@
+"""Runs every shipped workflow on the demo model and draws its thumbnail: `python -m lab.drawing.thumbnails`.
+
+The thumbnails lie beside the workflows, where the host's template browser looks for them. Only those whose pictures
+changed are written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import pathlib
+import sys
+from typing import Any
+
+from PIL import Image
+
+from .. import ROOT, DevError
+from ..hosting.client import Client, HostError, Prompt
+from ..hosting.environment import choose_host
+from ..hosting.installation import say
+from ..hosting.server import serving, stop_on_signals, temporary_base
+from ..workflow_files import workflow
+from . import shipped, stand_ins
+
+SIDE, GAP, PAPER = 480, 6, (32, 32, 32)
+MOST_BYTES = 40_000
+TIME_LIMIT = 1800
+
+
+def pictures(client: Client, prompt: Prompt) -> list[Image.Image]:
+    """What a workflow has saved, in its own order."""
+    outputs = client.run(prompt, TIME_LIMIT)["outputs"]
+    found = [entry for node_id in workflow.nodes_of(prompt, "SaveImage") for entry in outputs[node_id]["images"]]
+    return [Image.open(io.BytesIO(client.view(entry))).convert("RGB") for entry in found]
+
+
+def chosen(name: str, found: list[Image.Image], source: Image.Image) -> list[Image.Image]:
+    """Which pictures tell what the workflow does; source: the one that it was given."""
+    return {
+        "learn_a_concept": [source, *found[0:6:2]],  # one of each prompt's two
+        "use_a_concept": found[:4],
+        "compose_three_concepts": found[:4],
+        # the views; the editing prompts speak of things that the demo's world has not
+        "views_and_editing_prompts": found[:3],
+        "edit_a_photo": [source, found[0]],
+        "edit_grid": found[:1],
+        "concept_controlnet_upscale": found[-1:],
+        "edit_on_anime_checkpoint": [source, found[0]],
+    }[name]
+
+
+def sheet(found: list[Image.Image]) -> Image.Image:
+    """The pictures in one, each whole, in a grid that is at most `SIDE` wide."""
+    columns = {1: 1, 2: 2, 4: 2}.get(len(found), 3)
+    rows = -(-len(found) // columns)
+    wide = (SIDE - (columns - 1) * GAP) // columns
+    tall = round(wide * found[0].height / found[0].width)
+    made = Image.new("RGB", (columns * (wide + GAP) - GAP, rows * (tall + GAP) - GAP), PAPER)
+    for i, picture in enumerate(found):
+        made.paste(
+            picture.resize((wide, tall), Image.Resampling.LANCZOS),
+            (i % columns * (wide + GAP), i // columns * (tall + GAP)),
+        )
+    return made
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """The picture as a JPEG of at most `MOST_BYTES`, as good as that allows, and smaller if need be."""
+    while True:
+        for quality in range(92, 40, -6):
+            data = io.BytesIO()
+            picture.save(data, "JPEG", quality=quality)
+            if data.tell() <= MOST_BYTES:
+                return data.getvalue()
+        picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4), Image.Resampling.LANCZOS)
+
+
+def draw(client: Client, name: str, painted: bool) -> bytes:
+    """One workflow's thumbnail."""
+    prompt: Any = shipped.prompt(name)
+    picture = next(
+        (node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"), "heart.png"
+    )
+    if painted and name == "learn_a_concept":
+        prompt = shipped.with_painted_mask(prompt, picture)
+    with Image.open(ROOT / "lab" / "world" / "concepts" / picture) as source:
+        return jpeg(sheet(chosen(name, pictures(client, prompt), source.convert("RGB"))))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "workflows")
+    parser.add_argument("--only", nargs="*", choices=shipped.NAMES, default=shipped.NAMES)
+    parser.add_argument(
+        "--painted", action="store_true", help="take the demo's drawn masks, where the demo detector is not there"
+    )
+    options = parser.parse_args()
+    stop_on_signals()
+    try:
+        with temporary_base() as base:
+            stand_ins.furnish(base)
+            with serving(choose_host(None, None), base) as client:
+                shipped.prepare(client)
+                for name in options.only:
+                    data, file = draw(client, name, options.painted), options.folder / f"{name}.jpg"
+                    if not file.is_file() or file.read_bytes() != data:
+                        file.write_bytes(data)
+                    say(f"{file}: {len(data) // 1000} kB")
+        return 0
+    except (DevError, HostError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

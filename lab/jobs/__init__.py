@@ -1,0 +1,1 @@
+"""The demos: workflows run on a real host, with their pictures and curves."""

@@ -1,0 +1,1 @@
+"""Measures the methods and writes the reports."""

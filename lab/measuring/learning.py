@@ -1,0 +1,147 @@
+"""Learns concepts with the pack's own nodes, called as the host's executor calls them, without a server."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..hosting import in_process
+from ..world import world
+from . import sampling
+
+
+@dataclass(frozen=True)
+class Training:
+    """Steps, samples a step and learning rates of the two stages on the demo model."""
+
+    steps1: int = 40
+    batch1: int = 8
+    rate1: float = 2e-2
+    steps2: int = 40
+    batch2: int = 6
+    rate2: float = 7e-3
+    encoder: str = "none"
+    rank: int = 4
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Which losses are on. whole: the plain reconstruction of the whole picture, the mask being all ones."""
+
+    label: str
+    stage: int
+    whole: bool = False
+    background: float = 0.0
+    semantic: float = 0.0
+    starts_from: str = ""  # Stage II: the Stage I variant
+
+
+VARIANTS: dict[str, Variant] = {
+    "I plain": Variant("plain reconstruction", 1, whole=True),
+    "I foreground": Variant("+ foreground", 1),
+    "I background": Variant("+ background", 1, background=1.0),
+    "II plain": Variant("plain reconstruction", 2, whole=True, starts_from="I plain"),
+    "II foreground": Variant("+ foreground", 2, starts_from="I foreground"),
+    "II background": Variant("+ background", 2, background=1.0, starts_from="I background"),
+    "II semantic": Variant("+ semantic", 2, background=1.0, semantic=1.0, starts_from="I background"),
+}
+
+
+def load_pack() -> ModuleType:
+    """Imports the host and, as it would a custom node's folder, the pack."""
+    in_process.import_host()
+    return in_process.import_pack()
+
+
+def pixels_and_mask(scene: world.Scene) -> tuple[Tensor, Tensor]:
+    """A concept's picture and mask as LoadImage gives them: (1, 128, 128, 3) and (1, 128, 128), float32 in [0, 1]."""
+    picture, masks = world.render(scene)
+    return torch.from_numpy(picture).float()[None] / 255, torch.from_numpy(masks[0]).float()[None]
+
+
+class Learner:
+    """Trains concepts on one checkpoint and draws pictures with them."""
+
+    def __init__(self, model: Any, clip: Any, vae: Any, training: Training, steps: int = 20, cfg: float = 5.0) -> None:
+        load_pack()
+        train = importlib.import_module(f"{in_process.PACKAGE}.nodes.train")
+        self._stage1, self._stage2 = train.TrainStage1, train.TrainStage2
+        self._apply = importlib.import_module(f"{in_process.PACKAGE}.nodes.concepts").ApplyConcept
+        self.model, self.clip, self.vae = model, clip, vae
+        self.training, self.steps, self.cfg = training, steps, cfg
+
+    def learn(self, scene: world.Scene, variant: Variant, seed: int, start: Any = None) -> tuple[Any, float, float]:
+        """Trains one variant. start: Stage II's concept of Stage I. Returns the concept, the last loss, and seconds."""
+        began = time.monotonic()
+        shared = {"seed": seed, "precision": "auto", "gradient_checkpointing": "auto", "preview_every": 0}
+        with torch.inference_mode():  # as the executor has it
+            output = (
+                self._run_stage1(scene, variant, shared)
+                if variant.stage == 1
+                else self._run_stage2(variant, start, shared)
+            )
+        concept, losses = output.result[:2]
+        return concept, float(losses["loss"][-1]), time.monotonic() - began
+
+    def _run_stage1(self, scene: world.Scene, variant: Variant, shared: dict[str, Any]) -> Any:
+        image, mask = pixels_and_mask(scene)
+        options = self.training
+        return self._stage1.execute(
+            model=self.model,
+            clip=self.clip,
+            vae=self.vae,
+            image=image,
+            mask=torch.ones_like(mask) if variant.whole else mask,
+            class_word=scene.objects[0].cls,
+            steps=options.steps1,
+            batch_size=options.batch1,
+            learning_rate=options.rate1,
+            background_weight=variant.background,
+            encoder=options.encoder,
+            resolution=512,
+            **shared,
+        )
+
+    def _run_stage2(self, variant: Variant, start: Any, shared: dict[str, Any]) -> Any:
+        options = self.training
+        return self._stage2.execute(  # the concept carries its picture, and its mask of Stage I: all ones when plain
+            model=self.model,
+            clip=self.clip,
+            vae=self.vae,
+            concept=start,
+            steps=options.steps2,
+            batch_size=options.batch2,
+            learning_rate=options.rate2,
+            background_weight=variant.background,
+            semantic_weight=variant.semantic,
+            rank=options.rank,
+            train_text_encoder=True,
+            **shared,
+        )
+
+    def draw(
+        self, concepts: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0
+    ) -> np.ndarray:
+        """Pictures with the concepts applied, (N, 128, 128, 3) uint8. In prompts {0} is the first concept's phrase, and
+        so on.
+
+        strength: of Stage II's LoRA, on MODEL and CLIP.
+        """
+        model, clip, phrases = self.model, self.clip, []
+        with torch.inference_mode():
+            for i, concept in enumerate(concepts):
+                model, clip, phrase = self._apply.execute(
+                    model, clip, concept, f"concept_{i}", strength, strength
+                ).result
+                phrases.append(phrase)
+        return sampling.pictures(
+            model, clip, self.vae, [prompt.format(*phrases) for prompt in prompts], seeds, self.steps, self.cfg
+        )

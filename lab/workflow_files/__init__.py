@@ -1,0 +1,1 @@
+"""The shipped workflows: one description, from which their files are written."""
