@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,28 @@ from ..support.errors import InputError
 from .process import add_noise, x0_from_eps
 
 TRAIN_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step along the schedule.
+
+    index: its number in sampling's order, 0 is the noisiest, whichever way it goes.
+    timestep: what the model is told. alpha_bar_from, alpha_bar_to: scalar tensors, the levels that it goes between.
+    """
+
+    index: int
+    timestep: int
+    alpha_bar_from: Tensor
+    alpha_bar_to: Tensor
+
+    def timesteps(self, latents: Tensor) -> Tensor:
+        """The timestep for every picture of latents (B, …): (B,) int64."""
+        return torch.full((len(latents),), self.timestep, dtype=torch.int64, device=latents.device)
+
+    def move(self, latents: Tensor, eps: Tensor) -> Tensor:
+        """`ddim_step` between this step's levels."""
+        return ddim_step(latents, eps, self.alpha_bar_from, self.alpha_bar_to)
 
 
 @dataclass(frozen=True)
@@ -50,6 +73,23 @@ class DDIMSchedule:
         (`set_alpha_to_one=False`, Stable Diffusion's own setting).
         """
         return torch.cat([alpha_bar[torch.tensor(self.timesteps)], alpha_bar[:1]])
+
+    def down(self, alpha_bar: Tensor, first: int = 0, stop: int | None = None) -> Iterator[Step]:
+        """Sampling's steps, noisiest first: number `first` up to but not including `stop` (None: to the clean end).
+
+        alpha_bar: (1000,).
+        """
+        levels = self.levels(alpha_bar)
+        for i, timestep in list(enumerate(self.timesteps))[first:stop]:
+            yield Step(i, timestep, levels[i], levels[i + 1])
+
+    def up(self, alpha_bar: Tensor) -> Iterator[Step]:
+        """Inversion's steps, cleanest first, each with the timestep of the *noisier* level that it leads to.
+
+        alpha_bar: (1000,).
+        """
+        for step in reversed(list(self.down(alpha_bar))):
+            yield Step(step.index, step.timestep, step.alpha_bar_to, step.alpha_bar_from)
 
 
 def ddim_step(latents: Tensor, eps: Tensor, alpha_bar_from: Tensor, alpha_bar_to: Tensor) -> Tensor:

@@ -30,26 +30,19 @@ class Progress:
         self._last_text = 0.0
         self._previewer: Any = None
 
-    def update(self, done: int, text: str, latents: Tensor | None = None) -> None:
-        """`advance`, and a line of text under the node.
+    def update(self, done: int, text: str = "", latents: Tensor | None = None) -> Any:
+        """Shows that `done` steps are over, with a line of text under the node if this knows one.
 
-        Raises: the host's InterruptProcessingException when the user has pressed cancel.
-        """
-        self.advance(done, latents)
-        now = time.monotonic()
-        if now - self._last_text > _TEXT_EVERY or done == self.total:
-            self._last_text = now
-            self._send(text)
-
-    def advance(self, done: int, latents: Tensor | None = None) -> Any:
-        """Shows that `done` steps are over. latents: (B, 4, h, w) to preview the first of.
-
-        Returns the preview as a PIL picture, or None.
+        latents: (B, 4, h, w) to preview the first of. Returns the preview as a PIL picture, or None.
         Raises: the host's InterruptProcessingException when the user has pressed cancel.
         """
         throw_if_cancelled()
         preview = None if latents is None else self._preview(latents)
         self.bar.update_absolute(done, self.total, preview)
+        now = time.monotonic()
+        if now - self._last_text > _TEXT_EVERY or done == self.total:
+            self._last_text = now
+            self._send(text)
         return None if preview is None else preview[1]
 
     def _send(self, text: str) -> None:

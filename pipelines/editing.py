@@ -119,7 +119,7 @@ def _invert_one(
         def on_phase(phase: Phase) -> None:
             index, pictures = which
             done = index * units(settings) + phase.done
-            preview = show.advance(done, phase.latents if phase.step % PREVIEW_EVERY == 0 else None)
+            preview = show.update(done, phase.latents if phase.step % PREVIEW_EVERY == 0 else None)
             moment = Moment(phase.name, phase.step, settings.schedule.steps, index + 1, pictures)
             live.step(done, moment, {} if phase.distance is None else {"distance": phase.distance}, preview)
 
@@ -242,7 +242,7 @@ def optimize_prompt(
             predictor: Predictor, prompts: dict[str, HostPrompt], i: int = i
         ) -> tuple[Tensor, list[list[float]]]:
             def on_step(done: int, loss: float) -> None:
-                show.advance(i * settings.steps + done)
+                show.update(i * settings.steps + done)
                 live.step(
                     i * settings.steps + done,
                     Moment("learning", done, settings.steps, i + 1, pictures),

@@ -165,7 +165,7 @@ def _training(
 def _on_step(show: Progress, preview_every: int, live: LiveRun) -> OnStep:
     def on_step(report: StepReport) -> None:
         wanted = preview_every and report.step % preview_every == 0
-        preview = show.advance(report.step, report.x0_pred if wanted else None)
+        preview = show.update(report.step, report.x0_pred if wanted else None)
         live.step(report.step, Moment("learning", report.step, report.steps), report.losses, preview)
 
     return on_step

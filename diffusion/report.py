@@ -1,0 +1,41 @@
+"""What an algorithm hands out after each of its steps. Who runs it shows the report, or stops there to cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One finished step.
+
+    phase: learning, inverting, optimising, measuring, reconstructing or sampling.
+    step: how many of the phase's `steps` are done. cost: what the step counts beside others of the same run.
+    losses: of this step, by the name of a loss term. latents: (B, 4, h, w), to show the first of.
+    """
+
+    phase: str
+    step: int
+    steps: int
+    cost: int = 1
+    losses: Mapping[str, float] = field(default_factory=dict)
+    latents: Tensor | None = None
+
+
+Steps = Generator[StepReport, None, T]
+"""An algorithm: yields a report a step, and returns its result (`result = yield from algorithm`)."""
+
+
+def result_of(algorithm: Steps[T]) -> T:
+    """Runs an algorithm to its end for the result alone."""
+    while True:
+        try:
+            next(algorithm)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

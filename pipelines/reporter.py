@@ -1,0 +1,101 @@
+"""One run as people see it: the host's bar and previews, the page's live view, the line under the node, the log.
+
+An algorithm yields a report a step (`diffusion.report`); a pipeline hands each to its `Reporter`, which is also the one
+place where a run is cancelled between steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+from typing import Any, TypeVar
+
+from PIL import Image
+from torch import Tensor
+
+from ..diffusion.report import StepReport, Steps
+from ..host.progress import Progress
+from ..page.live import LiveRun, Moment, Place
+
+T = TypeVar("T")
+
+
+class Reporter:
+    """Reports one run of one node, as a context: leaving it tells the page how the run ended.
+
+    kind: which live view shows it (a key of `page.live.TITLES`); None for none.
+    place: where the node runs; a script has no place, and nobody is told there but the host's bar.
+    text: also write the steps as a line of text under the node.
+    """
+
+    def __init__(self, kind: str | None = None, place: Place | None = None, *, text: bool = False) -> None:
+        self.place = place or Place()
+        self._live = None if kind is None else LiveRun(kind, self.place)
+        self._node = self.place.node if text else None
+        self.total = self.done = 0
+        self.pictures = 1
+
+    def begin(self, total: int, model: Any = None, *, pictures: int = 1, preview_every: int = 0) -> None:
+        """Starts counting.
+
+        total: what the costs of all steps add up to, over all `pictures` of the batch.
+        model: the MODEL whose latents are previewed. preview_every: steps of a phase from preview to preview; 0: none.
+        """
+        self.total, self.done, self.pictures = total, 0, pictures
+        self._preview_every = preview_every
+        self._progress = Progress(max(1, total), model, self._node)
+        if self._live is not None:
+            self._live.begin(total)
+
+    def follow(self, algorithm: Steps[T], picture: int = 1) -> T:
+        """Runs an algorithm to its end, reports every step, and returns its result.
+
+        picture: which of the batch it works on, from 1.
+        Raises: the host's InterruptProcessingException when the user has pressed cancel; the algorithm is closed then.
+        """
+        with contextlib.closing(algorithm):
+            while True:
+                try:
+                    report = next(algorithm)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+                self.step(report, picture)
+
+    def step(self, report: StepReport, picture: int = 1) -> None:
+        """Shows one finished step.
+
+        Raises: the host's InterruptProcessingException when the user has pressed cancel.
+        """
+        shown = report.latents if self._preview_every and report.step % self._preview_every == 0 else None
+        preview = self.advance(report.cost, f"step {self.done + report.cost} of {self.total}", shown)
+        if self._live is not None:
+            moment = Moment(report.phase, report.step, report.steps, picture, self.pictures)
+            self._live.step(self.done, moment, report.losses, preview)
+
+    def advance(self, cost: int, text: str, latents: Tensor | None = None) -> Any:
+        """Moves the bar, for work that has no steps to report. Returns the preview as a PIL picture, or None.
+
+        Raises: the host's InterruptProcessingException when the user has pressed cancel.
+        """
+        self.done += cost
+        return self._progress.update(self.done, text, latents)
+
+    def show_subject(self, picture: Image.Image) -> None:
+        """Shows in the live view, before the first step and from then on, what is learned."""
+        if self._live is not None:
+            self._live.show_subject(picture)
+
+    def ui(self) -> dict[str, list[dict[str, Any]]]:
+        """The run's history for NodeOutput's `ui`, so that a reused result brings its curves along."""
+        return {} if self._live is None else self._live.ui()
+
+    def __enter__(self) -> Reporter:
+        if self._live is not None:
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
