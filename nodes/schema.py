@@ -14,7 +14,6 @@ from comfy_execution.utils import get_executing_context
 from ..page.live import Place
 
 CATEGORY = "Single Image Studio"
-PRECISIONS = ["auto", "fp32", "bf16", "fp16"]
 
 ConceptSocket = io.Custom("SIS_CONCEPT")
 """A `concept.data.Concept`: embedding, LoRA, picture, mask, class word and settings of one learned concept."""

@@ -205,29 +205,32 @@ def test_a_live_lora_is_the_merged_one(demo_model) -> None:
     import comfy.sd
 
     from single_image_studio.concept.lora import LoraSet
-    from single_image_studio.host.denoiser import open_denoiser
+    from single_image_studio.host.concept_model import with_concept_model
+    from single_image_studio.host.vae import Posterior
     from single_image_studio.host.weights import attention_projections
 
     model, clip, _ = demo_model
-    weights = some_lora(model, clip)
+    weights, picture = some_lora(model, clip), Posterior(torch.zeros(1, 4, 16, 16), None)
     latents, t, row = torch.randn(2, 4, 16, 16), torch.tensor([100, 800]), torch.ones(1, 96)
 
-    def predict(denoiser: Any) -> Tensor:
-        with torch.no_grad():
-            return denoiser.predict_x0(latents, t, denoiser.encode(row))
+    @torch.no_grad()
+    def predict(opened: Any) -> Tensor:
+        return opened.predict_x0(latents, t, opened.encode(row))
+
+    def live_and_frozen(opened: Any) -> tuple[Tensor, Tensor]:
+        frozen = predict(opened)
+        lora = LoraSet(attention_projections(opened.unet.patcher, opened.clip), 4, torch.Generator())
+        lora.load_kohya(weights)
+        with lora.place().attached():
+            live = predict(opened)
+            with lora.off():
+                assert torch.equal(predict(opened), frozen)
+        return live, frozen
 
     with torch.inference_mode():
         merged = comfy.sd.load_lora_for_models(model, clip, weights, 1.0, 1.0)
-        with open_denoiser(*merged, None, "heart", "fp32") as denoiser:
-            expected = predict(denoiser)
-        with open_denoiser(model, clip, None, "heart", "fp32") as denoiser:
-            frozen = predict(denoiser)
-            lora = LoraSet(attention_projections(denoiser.patcher, denoiser.clip), 4, torch.Generator())
-            lora.load_kohya(weights)
-            with lora.place().attached():
-                live = predict(denoiser)
-                with lora.off():
-                    assert torch.equal(predict(denoiser), frozen)
+        expected = with_concept_model(*merged, picture, "heart", "fp32", predict)
+        live, frozen = with_concept_model(model, clip, picture, "heart", "fp32", live_and_frozen)
     assert not torch.allclose(live, frozen, atol=1e-2)
     # the text encoder's merged weights are rounded to float16
     assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)
