@@ -34,8 +34,9 @@ class Batch:
     timesteps: Tensor
 
     def split(self, size: int) -> Iterator[Batch]:
-        parts = zip(self.x0.split(size), self.latents.split(size), self.timesteps.split(size))
-        yield from (Batch(*part) for part in parts)
+        for start in range(0, len(self.x0), size):
+            part = slice(start, start + size)
+            yield Batch(self.x0[part], self.latents[part], self.timesteps[part])
 
 
 class Stage(Protocol):
@@ -46,7 +47,7 @@ class Stage(Protocol):
     """
 
     parameters: list[nn.Parameter]
-    weights: Mapping[str, float]
+    weights: dict[str, float]
     x0_pred: Tensor | None
 
     def encode(self) -> dict[str, Tensor]:
@@ -128,7 +129,7 @@ class Trainer:
             losses[name] = losses.get(name, 0.0) + share * float(loss.detach())
             losses["loss"] = losses.get("loss", 0.0) + share * weights[name] * float(loss.detach())
         total = share * torch.stack([weights[name] * loss for name, loss in group.items()]).sum()
-        self.scaler.scale(total).backward()
+        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
 
     def _shrink(self, error: BaseException) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -74,7 +74,8 @@ class ConceptStage:
 
     def encode_star(self) -> Tensor:
         """The prompt "* class" with the embedding as it is now: (1, 77, width)."""
-        return self.model.encode(self.encoder(self.pixels))
+        embedding: Tensor = self.encoder(self.pixels)
+        return self.model.encode(embedding)
 
     def star_losses(self, batch: Batch, star: Tensor, x0_class: Tensor | None) -> dict[str, Tensor]:
         """Under "* class": the subject as in the picture, and the rest as under the class word alone.
@@ -95,7 +96,7 @@ class ConceptStage:
         Raises: InputError when it is not finite.
         """
         with torch.no_grad():
-            embedding = self.encoder(self.pixels).detach().float().to("cpu", copy=True)
+            embedding: Tensor = self.encoder(self.pixels).detach().float().to("cpu", copy=True)
         if not torch.isfinite(embedding).all():
             raise InputError("the embedding is not a number after training: lower `learning_rate`.")
         return embedding

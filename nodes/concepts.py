@@ -127,7 +127,7 @@ class SaveConcept(io.ComfyNode):
         cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True
     ) -> io.NodeOutput:
         saved = save_concept(concept, name, export=export_for_other_tools, include_picture=include_picture)
-        text = f"Saved as {saved.name}. In prompts: {saved.phrase(saved.name)}"
+        text = f"Saved as {saved.name}. In prompts: {saved.phrase()}"
         return io.NodeOutput(saved, saved.name, ui={"text": [text], "saved_concept": [saved.name]})
 
 

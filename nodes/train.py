@@ -9,8 +9,7 @@ from comfy_api.v0_0_2 import io, ui
 from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
 from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settings
-from ..pictures.mask_picture import mask_picture
-from ..pipelines.learn_concept import Checkpoint, learn_concept, tune_concept
+from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS
 from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
@@ -184,7 +183,7 @@ class TrainStage1(io.ComfyNode):
             concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
         shown = reporter.ui()
         if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
-            shown |= ui.PreviewImage(mask_picture(concept.picture, concept.mask), cls=cls).as_dict()
+            shown |= ui.PreviewImage(subject_picture(concept), cls=cls).as_dict()
         return io.NodeOutput(concept, concept.losses["stage1"], ui=shown)
 
 

@@ -40,7 +40,7 @@ TITLES = {"stage1": "Stage I", "stage2": "Stage II", "text": "Imagic Text Optimi
 
 
 @dataclass(frozen=True)
-class Place:
+class NodeAddress:
     """Where a node runs: its id in the graph (`2:1` inside a subgraph), the id of the page's workflow, the prompt's id.
     None where unknown."""
 
@@ -72,7 +72,7 @@ class LiveRun:
     kind: a key of TITLES; the page chooses its words by it.
     """
 
-    def __init__(self, kind: str, place: Place) -> None:
+    def __init__(self, kind: str, place: NodeAddress) -> None:
         self.kind, self.place = kind, place
         self.state = "running"
         self.began, self._clock = time.time(), time.monotonic()

@@ -113,6 +113,12 @@ def tune_concept(checkpoint: Checkpoint, concept: Concept, settings: Stage2Setti
     )
 
 
+def subject_picture(concept: Concept) -> Tensor:
+    """The picture that a concept was learned from, with its mask, as an artist can judge it: (1, H, W, 3)."""
+    prepared = _picture_of(concept)
+    return mask_picture(prepared.picture, prepared.mask)
+
+
 @dataclass(frozen=True)
 class _Training:
     """One stage's run: its models, and what the log tells of it."""

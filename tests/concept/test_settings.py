@@ -76,7 +76,13 @@ def test_stage2_names_the_input_to_change(name: str, value: object):
 
 def test_limits_that_are_allowed():
     Stage1Settings(
-        "face", steps=1, batch_size=1, seed=2**64 - 1, background_weight=0, learning_rate=1e-12, resolution=64
+        class_word="face",
+        steps=1,
+        batch_size=1,
+        seed=2**64 - 1,
+        background_weight=0,
+        learning_rate=1e-12,
+        resolution=64,
     )
     Stage2Settings(semantic_weight=0, rank=1, train_text_encoder=False, class_text_encoder="frozen")
 
