@@ -12,7 +12,8 @@ from ..concept.data import Concept
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
-from ..host.apply import apply_concept
+from ..host.apply import with_lora
+from ..host.text import with_concept
 from ..host.weights import warn_of_another_checkpoint
 
 log = logging.getLogger("single_image_studio")
@@ -40,10 +41,8 @@ def use_concept(
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nickname = re.sub(r"_\d+$", "", name)
     strengths = strengths or Strengths()
-    applied = apply_concept(
-        model, clip, name, concept.embedding, concept.lora, strengths.model, strengths.clip, nickname
-    )
-    return *applied, concept.phrase(name)
+    model, clip = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
+    return model, with_concept(clip, name, concept.embedding, nickname), concept.phrase(name)
 
 
 def saved_concept(concept_name: str) -> Concept:
