@@ -15,8 +15,8 @@ from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 
 from ..helpers.frontend import Frontend
+from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import FAINT, numbered
-from ..nodes.test_graphs import Graph, node, save, sources, stage1
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 SET = (

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from ..helpers.editing_graphs import edit, grid, inversion, sources
 from ..helpers.frontend import Frontend
-from ..helpers.page_graphs import FAINT, Graph, numbered
-from ..nodes.test_editing import edit, grid, inversion, sources
+from ..helpers.graphs import Graph
+from ..helpers.page_graphs import FAINT, numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 # 0.125 is finer than the widget's step

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ..helpers.frontend import Frontend
-from ..helpers.page_graphs import Graph, numbered
-from ..nodes.test_graphs import node, save, sources, stage1
+from ..helpers.graphs import Graph, node, save, sources, stage1
+from ..helpers.page_graphs import numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
