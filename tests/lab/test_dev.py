@@ -21,8 +21,8 @@ from lab.hosting import base_folder, browser, environment, installation, server,
 from lab.hosting.base_folder import CHECKPOINT
 from lab.hosting.client import describe_failure, describe_rejection
 from lab.hosting.environment import Host
-from lab.hosting.progress import Progress, bar
 from lab.jobs import concept_file, edit, learn
+from lab.jobs.progress import Progress, bar
 from lab.workflow_files import workflow
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
