@@ -19,6 +19,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 CELLS = {"alphas": "0.125, 0.8, 1.5", "source_ratios": "0.2, 0.6"}
 
 
+# The page has asked the host for its history before; by now it has that answer too.
+HISTORY_ANSWERED = "async () => { await (await app.api.fetchApi('/history?max_items=24')).json() }"
+
+
 def conditioning(**changes: Any) -> dict[str, Any]:
     inputs = {"source": ["source", 0], "target": ["target", 0], "alpha": 0.3, "source_ratio": 0.3, "steps": 4}
     return {"class_type": "SIS_TimestepAwareConditioning", "inputs": inputs | changes}
@@ -223,7 +227,8 @@ def test_a_grid_is_there_again_after_a_reload_and_when_its_result_is_reused(
     frontend.frame(ids["grid"])
     snap(frontend, "reloaded")
     frontend.load(workflow | {"id": str(uuid.uuid4())})  # the same nodes in another workflow, which has not been run
-    frontend.page.wait_for_timeout(700)
+    frontend.page.evaluate(HISTORY_ANSWERED)
+    frontend.settle()
     expect(frontend.page.locator(".sis-say")).to_have_text("Run to see the edits here.")
     expect(cells).to_have_count(0)
     snap(frontend, "not run yet")

@@ -169,12 +169,13 @@ def test_a_change_of_language_reaches_new_nodes(
     """Placed nodes keep their titles until the workflow is opened again; so do the host's own."""
     page = empty(open_frontend("classic"))
     assert page.page.evaluate(SHOWN, place(page, NODE))["title"] == "SingleInsert Train Stage I"
+    page.page.evaluate("() => window.app.canvas.graph.nodes.forEach((node) => { node.sisOld = true })")
     page.page.evaluate("async () => { await window.app.extensionManager.setting.set('Comfy.Locale', 'zh') }")
     chinese = locales.read("zh")["nodeDefs.json"][NODE]
     page.page.wait_for_function(
         "([type, title]) => LiteGraph.registered_node_types[type].title === title", arg=[NODE, chinese["display_name"]]
     )
-    page.page.wait_for_timeout(1000)  # the page opens the workflow anew
+    page.page.wait_for_function("() => !window.app.canvas.graph.nodes.some((node) => node.sisOld)")  # it is opened anew
     page.forget()
     shown = page.page.evaluate(SHOWN, place(page, NODE))
     assert shown["title"] == chinese["display_name"]
