@@ -10,7 +10,7 @@ from torch import Tensor
 
 from single_image_studio.support.errors import InputError
 
-from .test_gradients import some_lora
+from ..helpers.lora import some_lora
 
 
 def applied(

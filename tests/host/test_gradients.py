@@ -12,6 +12,8 @@ from torch import Tensor
 
 from single_image_studio.support.errors import InputError
 
+from ..helpers.lora import some_lora
+
 T = TypeVar("T")
 
 
@@ -99,18 +101,6 @@ def test_stock_nodes_before_and_a_lora_on_the_model(demo_model, concept_picture,
     assert not torch.allclose(one, other)  # the LoRA was on while training
     assert torch.equal(stock_picture(*patched, vae), styled)
     assert torch.equal(stock_picture(model, clip, vae), plain)
-
-
-def some_lora(model: Any, clip: Any, size: float = 0.3) -> dict[str, Tensor]:
-    from single_image_studio.concept.lora import LoraSet
-    from single_image_studio.host.weights import attention_projections
-
-    with torch.inference_mode(False):
-        lora = LoraSet(attention_projections(model, clip), 4, torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            for layer in lora.layers.values():
-                layer.up.copy_(size * torch.randn(layer.up.shape, generator=torch.Generator().manual_seed(1)))
-        return lora.kohya()
 
 
 class Boom(Exception):
