@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ..diffusion.process import eps_from_x0
 from ..support.errors import InputError
-from .denoiser import with_precision
+from .denoiser import OUT_OF_MEMORY, free_memory_after, with_precision
 from .gradients import checkpointed_blocks, out_of_place_control, own_copy, static_memory, thaw, training_mode
 from .progress import throw_if_cancelled
 from .scale import alpha_bar_of, sigmas_of, x_of
@@ -114,6 +114,8 @@ class Predictor:
     checkpointing: recompute blocks in backward; may be switched at any time.
     """
 
+    out_of_memory = OUT_OF_MEMORY
+
     def __init__(
         self,
         guider: comfy.samplers.CFGGuider,
@@ -135,7 +137,7 @@ class Predictor:
         )
 
     def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[HostPrompt]) -> list[Tensor]:
-        """See `inversion.prompts.PredictEps`; all prompts in one pass through the UNet where memory allows."""
+        """See `inversion.model.EpsModel`; all prompts in one pass through the UNet where memory allows."""
         throw_if_cancelled()
         # the host reads a batch's ranges off its first timestep
         if self._ranged and len(timesteps) > 1 and len(timesteps.unique()) > 1:
@@ -146,6 +148,15 @@ class Predictor:
         self.evaluations += len(prompts) * len(latents)
         x0s = self._calculate(entries, x_of(latents, sigma), sigma)
         return [eps_from_x0(latents, x0.float(), alpha_bar) for x0 in x0s]
+
+    def make_room(self, error: BaseException) -> bool:
+        """Where a backward does not fit: recompute blocks instead of keeping them, once."""
+        if self.checkpointing:
+            return False
+        log.info("Memory is short: going on with gradient checkpointing.")
+        free_memory_after(error)
+        self.checkpointing = True
+        return True
 
     def _calculate(self, entries: list[list[Entry]], x: Tensor, sigma: Tensor) -> list[Tensor]:
         other = self._model_options.get("sampler_calc_cond_batch_function")

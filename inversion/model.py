@@ -1,4 +1,4 @@
-"""What an algorithm here is given: prompts, and one function that predicts.
+"""What an algorithm here is given: prompts, and a model that predicts noise.
 
 An algorithm sees a prompt as its embeddings alone. Whatever else hangs on it (ControlNet, masks, areas, timestep
 ranges) is the business of who made it, and survives `with_context`.
@@ -6,7 +6,7 @@ ranges) is the business of who made it, and survives `with_context`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
@@ -25,16 +25,25 @@ class Prompt(Protocol):
         ...
 
 
-PredictEps = Callable[[Tensor, Tensor, Sequence[Any]], "list[Tensor]"]
-"""predict_eps(latents, timesteps, prompts), of prompts that its own maker gave: one (B, 4, h, w) prediction for each
-prompt, float32, with gradients where grad is on.
+class EpsModel(Protocol):
+    """A frozen noise predictor, ready to compute.
 
-latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest.
-"""
+    alpha_bar: (1000,) float32. out_of_memory: the exceptions that mean that a computation did not fit.
+    """
 
-OnStep = Callable[[int, Tensor], None]
-"""on_step(steps done, the latents or clean prediction to show). May raise to cancel."""
+    @property
+    def alpha_bar(self) -> Tensor: ...
 
+    @property
+    def out_of_memory(self) -> tuple[type[BaseException], ...]: ...
 
-def nothing(_done: int, _latents: Tensor) -> None:
-    """An OnStep for who does not want to know."""
+    def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[Any]) -> list[Tensor]:
+        """One (B, 4, h, w) prediction for each prompt, float32, with gradients where grad is on.
+
+        latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest. prompts: of the model's own maker.
+        """
+        ...
+
+    def make_room(self, error: BaseException) -> bool:
+        """Frees memory after `error`, or saves some from now on; False if it cannot, so that trying again is vain."""
+        ...
