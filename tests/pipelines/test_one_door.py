@@ -55,12 +55,12 @@ def inversion(method: str) -> Run:
     def run(model: Any, clip: Any, vae: Any) -> Any:
         from single_image_studio.diffusion.ddim import DDIMSchedule
         from single_image_studio.inversion.methods import InversionSettings
-        from single_image_studio.pipelines.invert_pictures import invert_pictures
+        from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
         from single_image_studio.pipelines.reporter import Reporter
 
         settings = InversionSettings(method=method, schedule=DDIMSchedule(steps=2))
-        source, uncond = prompt(clip, "a heart"), prompt(clip, "")
-        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, source, uncond, settings, Reporter())
+        prompts = SourcePrompts(source=prompt(clip, "a heart"), uncond=prompt(clip, ""))
+        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, prompts, settings, Reporter())
 
     return run
 
