@@ -13,7 +13,8 @@ from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
 from ..host.conditioning import Conditioning, aligned, context_of, with_context, within
 from ..host.latents import latent_of
-from ..host.unet import Unet, UnetSession
+from ..host.session import UnetSession
+from ..host.unet import Unet
 from ..host.weights import warn_of_another_checkpoint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, EditPrompts, sample_grid, steps_needed

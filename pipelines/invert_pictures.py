@@ -17,7 +17,8 @@ from ..host import checks
 from ..host.conditioning import Conditioning, picture_of
 from ..host.latents import decode, latent_of, latents_from
 from ..host.scale import alpha_bar_of, sigmas_of
-from ..host.unet import Unet, UnetSession
+from ..host.session import UnetSession
+from ..host.unet import Unet
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert

@@ -11,7 +11,8 @@ from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
 from ..host.conditioning import Conditioning, picture_of, with_context
 from ..host.latents import latents_from
-from ..host.unet import Unet, UnetSession
+from ..host.session import UnetSession
+from ..host.unet import Unet
 from ..inversion.text_optimization import OptimizedText, TextOptimizationSettings, optimize_text
 from .reporter import Reporter
 

@@ -134,7 +134,7 @@ class Bench:
         self, positive: dict[str, Any], algorithm: Callable[..., Any], gradients: bool = False
     ) -> tuple[Any, int, float]:
         """What came out, UNet evaluations a picture, and seconds a picture."""
-        from single_image_studio.host.unet import UnetSession
+        from single_image_studio.host.session import UnetSession
 
         began = time.perf_counter()
         session = UnetSession(

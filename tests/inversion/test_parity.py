@@ -28,7 +28,7 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 def in_host(model: Any, latents: Tensor, conds: dict[str, Any], algorithm: Any, gradients: bool = False) -> Any:
     """Runs an algorithm as a node would: in inference mode, through the host's conditioning machinery, in fp32."""
-    from single_image_studio.host.unet import UnetSession
+    from single_image_studio.host.session import UnetSession
 
     positive = {k: v for k, v in conds.items() if k != "uncond"}
     negative = {k: v for k, v in conds.items() if k == "uncond"}
