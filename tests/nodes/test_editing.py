@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from lab.hosting.client import Client, RunFailed, describe_failure
+from single_image_studio.inversion.methods import METHODS
 
 pytestmark = pytest.mark.server
 Graph = dict[str, dict[str, Any]]
@@ -124,7 +125,7 @@ def failure(server: Client, graph: Graph) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_inverts_edits_and_leaves_the_model_alone(server: Client, method: str) -> None:
     before = stock(server)
     graph = {
