@@ -174,8 +174,8 @@ def _by_task(studio: Studio, columns: Sequence[tuple[str, np.ndarray]]) -> Image
         wanted = {
             "move": "move it",
             "resize": f"make it {task.told.get('size')}",
-            "class": f"make it a {task.told['classes'][0]}",
-        }  # type: ignore[index]
+            "class": f"make it a {task.told['classes'][0]}",  # type: ignore[index]
+        }
         if "place" in task.told:
             wanted["move"] = f"move it to the {task.told['place']}"
         rows.append([(picture, wanted[task.kind]), *[(pictures[i], label) for label, pictures in columns]])
