@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -18,13 +19,16 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str | list[str]]:
     """What was run: names of tools, and pytest's arguments."""
     calls: list[str | list[str]] = []
 
-    def tool(name: str) -> None:
-        monkeypatch.setattr(checks, name, lambda _: calls.append(name) or 0)
+    def tool(name: str) -> Callable[..., int]:
+        def run(host: Host, arguments: list[str] | None = None) -> int:
+            calls.append(name if arguments is None else arguments)
+            return 0
 
-    for name in ("ruff", "ruff_format", "mypy", "check_tools"):
-        tool(name)
+        return run
+
+    for name in ("ruff", "ruff_format", "mypy", "check_tools", "pytest"):
+        monkeypatch.setattr(checks, name, tool(name))
     monkeypatch.setattr(checks.browser, "provide", lambda: calls.append("browser"))
-    monkeypatch.setattr(checks, "pytest", lambda _, arguments: calls.append(arguments) or 0)
     return calls
 
 
