@@ -18,7 +18,6 @@ from ..helpers.frontend import Frontend
 from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import FAINT, numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 SET = (
     "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value ="
     " name; widget.callback(name) }"

@@ -14,7 +14,6 @@ from ..helpers.frontend import Frontend
 from ..helpers.graphs import Graph
 from ..helpers.page_graphs import FAINT, numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 # 0.125 is finer than the widget's step
 CELLS = {"alphas": "0.125, 0.8, 1.5", "source_ratios": "0.2, 0.6"}
 

@@ -14,7 +14,6 @@ from lab import locales
 from ..helpers.frontend import Frontend
 from ..helpers.page_graphs import FAINT, place
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 NODE = "SIS_TrainStage1"
 HELP = ".node-help-content :is(.markdown-content, .comfy-markdown-content)"
 MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader should not see

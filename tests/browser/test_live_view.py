@@ -14,7 +14,6 @@ from lab.hosting.client import Client
 
 from ..helpers.frontend import Frontend
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 Graph = dict[str, dict[str, Any]]
 SEEDS = itertools.count(9000)  # nothing may come from the host's cache unasked
 

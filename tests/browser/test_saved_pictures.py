@@ -7,14 +7,11 @@ import io
 import json
 from typing import Any
 
-import pytest
 from PIL import Image
 
 from ..helpers.frontend import Frontend
 from ..helpers.graphs import node, picture, save, sources, stage1
 from ..helpers.page_graphs import numbered
-
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 DROP = """async ([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));

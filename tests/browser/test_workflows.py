@@ -19,7 +19,6 @@ from lab.workflow_files.ui_workflow import NOTE, has_control, is_widget, specs
 from ..helpers.frontend import Box, Frontend
 from ..helpers.shipped_runs import RUNS, prepare
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # what the workflows name, and what of the demo's stands in
 PICTURES = {"photo.png": "heart.png", "pose.png": "star.png"}

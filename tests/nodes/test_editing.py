@@ -18,8 +18,6 @@ from ..helpers.graphs import Graph, node
 from ..helpers.runs import failure
 from ..helpers.waiting import cancel_at
 
-pytestmark = pytest.mark.server
-
 
 def pixels(server: Client, entry: dict[str, Any], key: str = "out") -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(server.view(entry["outputs"][key]["images"][0]))), np.float32)
