@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from ..pictures.eight_bits import from_pil, to_pil
 from ..support.errors import InputError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -51,20 +51,11 @@ class Preparation:
         image = to_pil(picture)
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
-        levels = torch.from_numpy(np.array(image, np.float32)) / 255
-        return ((levels - torch.tensor(self.mean)) / torch.tensor(self.std)).permute(2, 0, 1)[None]
+        return ((from_pil(image) - torch.tensor(self.mean)) / torch.tensor(self.std)).permute(2, 0, 1)[None]
 
 
 DETECTOR = Preparation(800, 1333)
 SEGMENTER = Preparation(None, 1024)
-
-
-def to_pil(picture: Tensor) -> Image.Image:
-    """(H, W, C) in [0, 1] as 8-bit RGB: grey is repeated, transparency is dropped, what is not a number is black."""
-    channels = picture.shape[-1]
-    rgb = picture[..., :3] if channels >= 3 else picture[..., :1].expand(*picture.shape[:2], 3)
-    levels = (torch.nan_to_num(rgb.detach().float().cpu()).clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(levels.contiguous().numpy())
 
 
 def preparation_from(config: Mapping[str, Any], default: Preparation, name: str) -> Preparation:

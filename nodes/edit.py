@@ -20,7 +20,8 @@ from ..inversion.null_text import NullTextSettings
 from ..inversion.sampling import check_alpha, source_steps
 from ..inversion.text_optimization import TextOptimizationSettings
 from ..page.live import LiveRun
-from ..pictures.grid import contact_sheet, grid_picture
+from ..pictures.contact_sheet import contact_sheet
+from ..pictures.grid import grid_picture
 from ..pipelines import editing
 from ..support.errors import InputError
 from .schema import CATEGORY, LIVE, PRECISIONS, InversionSocket, LossSocket, advanced, node_id, place, schema

@@ -24,9 +24,9 @@ from ..masking.finishing import feathered, grown, joined
 from ..masking.grounding_dino import GroundingDino
 from ..masking.interfaces import Detection
 from ..masking.loading import load_detector, load_segmenter
-from ..masking.overlay import overlay
 from ..masking.prompt import Prompt, parse_prompt
 from ..masking.sam import Sam
+from ..pictures.overlay import LabelledBox, overlay
 from ..support.errors import InputError
 
 log = logging.getLogger("single_image_studio")
@@ -139,7 +139,8 @@ def find(pictures: Tensor, wanted: Wanted, keep_loaded: bool, node: str | None) 
         if not keep_loaded:
             _free("segmenter")
     overlays = [
-        overlay(picture, mask, all_of, some) for picture, mask, all_of, some in zip(pictures, masks, found, chosen)
+        overlay(picture, mask, [LabelledBox(d.box, d.label or d.phrase, d.score, d in some) for d in all_of])
+        for picture, mask, all_of, some in zip(pictures, masks, found, chosen)
     ]
     return Found(torch.stack(masks), torch.stack(overlays), _report(pictures, masks, prompt, wanted, found, chosen))
 

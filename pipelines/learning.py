@@ -27,6 +27,7 @@ from ..host.progress import Progress
 from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint
 from ..page.live import LiveRun, Moment
+from ..pictures.eight_bits import to_pil
 from ..pictures.mask_picture import mask_picture
 from ..support.errors import InputError
 
@@ -125,7 +126,7 @@ def _ordinary(prepared: Prepared) -> Prepared:
 
 
 def _eight_bits(picture: Tensor) -> Image.Image:
-    return Image.fromarray((picture[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
+    return to_pil(picture[0])
 
 
 def _pixels(prepared: Prepared) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from single_image_studio.masking.pictures import DETECTOR, SEGMENTER, Preparation, preparation_from, to_pil
+from single_image_studio.masking.pictures import DETECTOR, SEGMENTER, Preparation, preparation_from
 from single_image_studio.support.errors import InputError
 
 
@@ -38,14 +38,6 @@ def test_normalised_by_hand() -> None:
     out = Preparation(None, 20, (0.5, 0.5, 0.5), (0.5, 0.25, 0.1))(picture)
     assert out.shape == (1, 3, 20, 20)
     assert torch.allclose(out[0, :, 5, 5], torch.tensor([-0.6, -0.4, 1.0]), atol=1e-5)
-
-
-def test_grey_transparent_and_broken_pixels() -> None:
-    grey = torch.full((4, 4, 1), 0.5)
-    rgba = torch.cat([torch.full((4, 4, 3), 0.5), torch.zeros(4, 4, 1)], -1)
-    assert to_pil(grey).getpixel((0, 0)) == to_pil(rgba).getpixel((0, 0)) == (128, 128, 128)
-    broken = torch.tensor([[[float("nan"), 2.0, -1.0]]])
-    assert to_pil(broken).getpixel((0, 0)) == (0, 255, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,11 @@
-"""The overlay picture, and remembered pictures."""
+"""Remembered pictures."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from single_image_studio.masking.embeddings import Embeddings, picture_key
-from single_image_studio.masking.interfaces import Detection, Embedding
-from single_image_studio.masking.overlay import CHOSEN, OTHER, TINT, overlay
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_overlay_tints_the_mask_and_draws_chosen_and_others(channels: int) -> None:
-    mask = torch.zeros(200, 300)
-    mask[150:, 250:] = 1
-    chosen, other = (
-        Detection((20.0, 40.0, 120.0, 140.0), 0.9, "dog", "dog"),
-        Detection((150.0, 60.0, 299.0, 190.0), 0.4, "dog", ""),
-    )
-    out = overlay(torch.zeros(200, 300, channels), mask, [chosen, other], [chosen])
-    assert out.shape == (200, 300, 3)
-    levels = (out * 255).round().int()
-    assert levels[100, 20].tolist() == list(CHOSEN) and levels[100, 150].tolist() == list(OTHER)
-    assert levels[170, 270].tolist() == [round(0.45 * v) for v in TINT]
-    assert levels[10, 250].tolist() == [0, 0, 0]
-
-
-def test_overlay_of_one_pixel() -> None:
-    assert overlay(
-        torch.rand(1, 1, 3), torch.ones(1, 1), [Detection((0.0, 0.0, 1.0, 1.0), 1.0, "dot", "dot")], []
-    ).shape == (1, 1, 3)
+from single_image_studio.masking.interfaces import Embedding
 
 
 class Counting:
