@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from single_image_studio.masking.embeddings import Embeddings, picture_key
+from single_image_studio.masking.embedding_cache import EmbeddingCache, picture_key
 from single_image_studio.masking.interfaces import Embedding
 
 
@@ -18,7 +18,7 @@ class Counting:
 
 
 def test_a_picture_is_encoded_once_per_segmenter() -> None:
-    kept, segmenter, picture = Embeddings(), Counting(), torch.rand(4, 5, 3)
+    kept, segmenter, picture = EmbeddingCache(), Counting(), torch.rand(4, 5, 3)
     first = kept.get(segmenter, "b", picture)
     assert kept.get(segmenter, "b", picture.clone()) is first and segmenter.count == 1
     kept.get(segmenter, "h", picture)
@@ -31,11 +31,11 @@ def test_a_picture_is_encoded_once_per_segmenter() -> None:
 
 def test_the_oldest_are_forgotten_first() -> None:
     size = 2 * 2 * 2 * 4
-    kept, segmenter = Embeddings(most_bytes=2 * size), Counting()
+    kept, segmenter = EmbeddingCache(most_bytes=2 * size), Counting()
     a, b, c = (torch.full((2, 2, 3), v) for v in (0.1, 0.2, 0.3))
     for picture in (a, b, a, c):  # a was used again: b is the oldest
         kept.get(segmenter, "x", picture)
     assert len(kept) == 2 and ("x", picture_key(a)) in kept and ("x", picture_key(b)) not in kept
-    tiny = Embeddings(most_bytes=1)
+    tiny = EmbeddingCache(most_bytes=1)
     tiny.get(segmenter, "x", a)
     assert len(tiny) == 1  # the one in use stays, however large
