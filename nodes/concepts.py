@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import logging
-import re
 from typing import Any
 
 from comfy_api.v0_0_2 import io
 
 from ..concept.data import Concept
-from ..concept.file import check_width, load_concept
-from ..concept.saving import Folders, save_everywhere
-from ..host import checks, folders
-from ..host.apply import apply_concept
-from ..host.weights import fingerprint
+from ..host import folders
 from ..page import provenance
+from ..pipelines.use_concept import Strengths, save_concept, saved_concept, use_concept
 from ..support.names import check_name
 from .schema import CATEGORY, ConceptSocket, advanced, schema
-
-log = logging.getLogger("single_image_studio")
 
 
 def _strengths() -> list[io.Input]:
@@ -70,21 +62,10 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _apply(
-    model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float, hidden: Any
-) -> tuple[Any, Any, str]:
-    checks.require_sd1(model)
-    checks.require_sd1_clip(clip, model)
-    check_width(concept, checks.text_width(clip))
-    if concept.base_model and concept.base_model != fingerprint(model):
-        log.warning("Concept %s was trained on another checkpoint than `model`; the likeness may be weaker.", name)
-    # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
-    nickname = re.sub(r"_\d+$", "", name)
-    model, clip = apply_concept(
-        model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip, nickname
-    )
-    provenance.tell(hidden, provenance.facts_of(concept, name, strength_model, strength_clip))
-    return model, clip, concept.phrase(name)
+def _use(model: Any, clip: Any, concept: Concept, name: str, strengths: Strengths, hidden: Any) -> tuple[Any, Any, str]:
+    outputs = use_concept(model, clip, concept, name, strengths)
+    provenance.tell(hidden, provenance.facts_of(concept, name, strengths.model, strengths.clip))
+    return outputs
 
 
 class SaveConcept(io.ComfyNode):
@@ -145,16 +126,9 @@ class SaveConcept(io.ComfyNode):
     def execute(
         cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True
     ) -> io.NodeOutput:
-        saved = save_everywhere(
-            concept, name, Folders(*folders.save_folders()), export_for_other_tools, include_picture
-        )
-        name, concept = saved.name, dataclasses.replace(concept, name=saved.name)
-        log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(name))
-        return io.NodeOutput(
-            concept,
-            name,
-            ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"], "saved_concept": [name]},
-        )
+        saved = save_concept(concept, name, export=export_for_other_tools, include_picture=include_picture)
+        text = f"Saved as {saved.name}. In prompts: {saved.phrase()}"
+        return io.NodeOutput(saved, saved.name, ui={"text": [text], "saved_concept": [saved.name]})
 
 
 class LoadConcept(io.ComfyNode):
@@ -214,12 +188,9 @@ class LoadConcept(io.ComfyNode):
     def execute(
         cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
-        concept = load_concept(folders.CONCEPTS.file(concept_name))
-        name = concept_name.replace("\\", "/").rsplit("/", 1)[-1]
-        concept = dataclasses.replace(concept, name=name)
-        return io.NodeOutput(
-            *_apply(model, clip, concept, name, strength_model, strength_clip, getattr(cls, "hidden", None)), concept
-        )
+        concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
+        outputs = _use(model, clip, concept, concept.name or concept_name, strengths, getattr(cls, "hidden", None))
+        return io.NodeOutput(*outputs, concept)
 
 
 class ApplyConcept(io.ComfyNode):
@@ -255,6 +226,5 @@ class ApplyConcept(io.ComfyNode):
     def execute(
         cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
-        return io.NodeOutput(
-            *_apply(model, clip, concept, check_name(name), strength_model, strength_clip, getattr(cls, "hidden", None))
-        )
+        strengths = Strengths(strength_model, strength_clip)
+        return io.NodeOutput(*_use(model, clip, concept, check_name(name), strengths, getattr(cls, "hidden", None)))

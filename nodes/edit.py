@@ -23,8 +23,9 @@ from ..page.live import LiveRun
 from ..pictures.contact_sheet import contact_sheet
 from ..pictures.grid import grid_picture
 from ..pipelines import editing
+from ..support.checks import PRECISIONS
 from ..support.errors import InputError
-from .schema import CATEGORY, LIVE, PRECISIONS, InversionSocket, LossSocket, advanced, node_id, place, schema
+from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, advanced, node_id, place, schema
 
 log = logging.getLogger("single_image_studio")
 LARGEST_GRID = 400
@@ -34,7 +35,7 @@ def _precision() -> io.Input:
     return advanced(
         io.Combo.Input(
             "precision",
-            options=PRECISIONS,
+            options=list(PRECISIONS),
             default="auto",
             tooltip=(
                 "The number format that the model computes in. auto keeps the model's own; fp32 reconstructs best, and"

@@ -7,14 +7,12 @@ from typing import Any
 from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
-from ..concept.settings import Stage1Settings, Stage2Settings
-from ..host.weights import fingerprint
-from ..page.live import LiveRun
-from ..pictures.mask_picture import mask_picture
-from ..pipelines import learning
-from .schema import CATEGORY, LIVE, PRECISIONS, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
-
-CHECKPOINTING = ["auto", "on", "off"]
+from ..concept.encoders import ENCODER_KINDS
+from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settings
+from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
+from ..pipelines.reporter import Reporter
+from ..support.checks import CHECKPOINTING, PRECISIONS
+from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
@@ -25,7 +23,7 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
         advanced(
             io.Combo.Input(
                 "precision",
-                options=PRECISIONS,
+                options=list(PRECISIONS),
                 default="auto",
                 tooltip=(
                     "The number format that the model computes in. auto keeps the model's own; choose fp32 if the loss"
@@ -36,7 +34,7 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
         advanced(
             io.Combo.Input(
                 "gradient_checkpointing",
-                options=CHECKPOINTING,
+                options=list(CHECKPOINTING),
                 default="auto",
                 tooltip=(
                     "Saves memory by computing parts twice. auto switches it on only when memory runs short; the result"
@@ -142,7 +140,7 @@ class TrainStage1(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "encoder",
-                    options=["vit_b32", "cnn", "none"],
+                    options=list(ENCODER_KINDS),
                     default="vit_b32",
                     tooltip=(
                         "What finds the word. vit_b32 is the paper's (88 M parameters), cnn is lighter (11.6 M), none"
@@ -179,57 +177,14 @@ class TrainStage1(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls,
-        model: Any,
-        clip: Any,
-        vae: Any,
-        image: Any,
-        mask: Any,
-        class_word: str,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
-        background_weight: float,
-        encoder: str,
-        seed: int,
-        precision: str,
-        gradient_checkpointing: str,
-        preview_every: int,
-        resolution: int = 512,
-    ) -> io.NodeOutput:
-        settings = Stage1Settings(
-            class_word=class_word,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            background_weight=background_weight,
-            encoder=encoder,
-            seed=seed,
-            precision=precision,
-            gradient_checkpointing=gradient_checkpointing,
-            preview_every=preview_every,
-            resolution=resolution,
-        )
-        with LiveRun("stage1", place(cls)) as live:
-            picture, result = learning.stage1(model, clip, vae, image, mask, settings, live)
-        concept = Concept(
-            embedding=result.embedding,
-            class_word=settings.class_word,
-            lora={},
-            picture=picture.picture,
-            mask=picture.mask,
-            stage=1,
-            settings={"stage1": settings.to_dict()},
-            losses={"stage1": result.losses},
-            base_model=fingerprint(model),
-            encoder_state=result.encoder_state,
-            name=None,
-        )
-        shown = live.ui()
-        if not settings.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
-            shown |= ui.PreviewImage(mask_picture(picture.picture, picture.mask), cls=cls).as_dict()
-        return io.NodeOutput(concept, result.losses, ui=shown)
+    def execute(cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, **settings: Any) -> io.NodeOutput:
+        chosen = Stage1Settings(**settings)
+        with Reporter("stage1", place(cls)) as reporter:
+            concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
+        shown = reporter.ui()
+        if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
+            shown |= ui.PreviewImage(subject_picture(concept), cls=cls).as_dict()
+        return io.NodeOutput(concept, concept.losses["stage1"], ui=shown)
 
 
 class TrainStage2(io.ComfyNode):
@@ -317,7 +272,7 @@ class TrainStage2(io.ComfyNode):
                     io.Combo.Input(
                         "class_text_encoder",
                         optional=True,
-                        options=["tuned", "frozen"],
+                        options=list(CLASS_TEXT_ENCODERS),
                         default="tuned",
                         tooltip=(
                             "Which text encoder reads the class word for the frozen model's target: tuned is the"
@@ -339,41 +294,7 @@ class TrainStage2(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls,
-        model: Any,
-        clip: Any,
-        vae: Any,
-        concept: Concept,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
-        background_weight: float,
-        semantic_weight: float,
-        rank: int,
-        train_text_encoder: bool,
-        seed: int,
-        precision: str,
-        gradient_checkpointing: str,
-        preview_every: int,
-        class_text_encoder: str = "tuned",
-    ) -> io.NodeOutput:
-        settings = Stage2Settings(
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            background_weight=background_weight,
-            semantic_weight=semantic_weight,
-            rank=rank,
-            train_text_encoder=train_text_encoder,
-            class_text_encoder=class_text_encoder,
-            seed=seed,
-            precision=precision,
-            gradient_checkpointing=gradient_checkpointing,
-            preview_every=preview_every,
-        )
-        with LiveRun("stage2", place(cls)) as live:
-            result = learning.stage2(model, clip, vae, concept, settings, live)
-        return io.NodeOutput(
-            learning.tuned_concept(concept, settings, result), result.losses, result.lora, ui=live.ui()
-        )
+    def execute(cls, model: Any, clip: Any, vae: Any, concept: Concept, **settings: Any) -> io.NodeOutput:
+        with Reporter("stage2", place(cls)) as reporter:
+            tuned = tune_concept(Checkpoint(model, clip, vae), concept, Stage2Settings(**settings), reporter)
+        return io.NodeOutput(tuned, tuned.losses["stage2"], tuned.lora, ui=reporter.ui())

@@ -13,11 +13,13 @@ from torch import Tensor
 from ..diffusion.ddim import TRAIN_STEPS, DDIMSchedule
 from ..diffusion.quality import psnr
 from ..host import checks
-from ..host.denoiser import OUT_OF_MEMORY, free_memory_after
+from ..host.conditioning import aligned, context_of, picture_of, with_context, within
 from ..host.latents import decode, latent_of, latents_from
+from ..host.memory import OUT_OF_MEMORY, free_memory_after
 from ..host.progress import Progress
-from ..host.prompts import HostPrompt, Predictor, aligned, context_of, picture_of, run, with_context, within
 from ..host.scale import alpha_bar_of, sigmas_of
+from ..host.unet import HostPrompt, UnetSession
+from ..host.unet import Unet as Predictor
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, sample_grid, steps_needed
@@ -375,3 +377,15 @@ def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:
                 f"a prompt was made for {len(context)} pictures and `inversion` holds {pictures}: connect `optimized`"
                 " and `inversion` made from the same latent."
             )
+
+
+def run(model, positive, negative, latents, timesteps, algorithm, precision="auto", with_gradients=False):
+    return UnetSession(
+        model=model,
+        shape=latents.shape,
+        timesteps=timesteps,
+        positive=positive,
+        negative=negative,
+        gradients=with_gradients,
+        precision=precision,
+    ).run(lambda unet: algorithm(unet, unet.prompts))

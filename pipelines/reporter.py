@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..diffusion.report import StepReport, Steps
 from ..host.progress import Progress
-from ..page.live import LiveRun, Moment, Place
+from ..page.live import LiveRun, Moment, NodeAddress
 
 T = TypeVar("T")
 
@@ -28,8 +28,8 @@ class Reporter:
     text: also write the steps as a line of text under the node.
     """
 
-    def __init__(self, kind: str | None = None, place: Place | None = None, *, text: bool = False) -> None:
-        self.place = place or Place()
+    def __init__(self, kind: str | None = None, place: NodeAddress | None = None, *, text: bool = False) -> None:
+        self.place = place or NodeAddress()
         self._live = None if kind is None else LiveRun(kind, self.place)
         self._node = self.place.node if text else None
         self.total = self.done = 0
