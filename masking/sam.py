@@ -81,7 +81,7 @@ class Sam:
         device = next(p for p in self.net.parameters() if p.dtype == torch.float32).device
         with torch.no_grad():
             features = embedding.features.to(device)
-            low = [self.net.decode(features, part.to(device)).float() for part in in_square.split(AT_ONCE)]
+            low = [self.net.decode(features, part.to(device)).float() for part in torch.split(in_square, AT_ONCE)]
             return torch.cat([self._enlarge(part, embedding).cpu() for part in low])
 
     def _enlarge(self, low: Tensor, embedding: Embedding) -> Tensor:

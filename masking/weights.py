@@ -10,7 +10,7 @@ import pathlib
 import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -104,7 +104,7 @@ def _check_start(path: pathlib.Path) -> None:
 
 def _read_safetensors(path: pathlib.Path) -> Mapping[str, Any]:
     try:
-        return load_file(path)
+        return cast(Weights, load_file(path))
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path.name} is cut short, damaged or not a safetensors file ({error}): {AGAIN}.") from error
 
