@@ -19,6 +19,12 @@ def corners(centred: Tensor) -> Tensor:
     return torch.cat([centre - half, centre + half], -1)
 
 
+def to_pixels(relative: Tensor, height: int, width: int) -> Tensor:
+    """(N, 4) of cx, cy, w, h relative to a picture, as corners in its pixels, cut at its edges."""
+    boxes = corners(relative) * torch.tensor([width, height, width, height])
+    return torch.stack([boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)], -1).flatten(1)
+
+
 def area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 

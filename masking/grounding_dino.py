@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from . import original_dino, packages, transformers_api
-from .boxes import corners, suppress
+from .boxes import suppress, to_pixels
 from .detection_prompt import DetectionPrompt, PromptTokens, load_tokenizer, tokenize
 from .family import Config, Family, OriginalFormat, Source
 from .interfaces import Box, Detection, Detector
@@ -79,7 +79,7 @@ class GroundingDino:
         probabilities = logits[0].float().sigmoid().cpu()
         scores = probabilities.amax(-1)
         self._best = float(scores.max())
-        boxes = _in_pixels(relative[0].float().cpu(), *picture.shape[:2])
+        boxes = to_pixels(relative[0].float().cpu(), *picture.shape[:2])
         detections = []
         for i in scores.argsort(descending=True).tolist():
             if scores[i] > box_threshold:
@@ -96,12 +96,6 @@ class GroundingDino:
         half = torch.autocast(device.type, self._half) if self._half is not None else contextlib.nullcontext()
         with torch.no_grad(), half:
             return cast("tuple[Tensor, Tensor]", self.net(pixels.to(device), ids.to(device)))
-
-
-def _in_pixels(relative: Tensor, height: int, width: int) -> Tensor:
-    """(N, 4) of relative cx, cy, w, h as corners in pixels, cut at the picture's edges."""
-    boxes = corners(relative) * torch.tensor([width, height, width, height])
-    return torch.stack([boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)], -1).flatten(1)
 
 
 def _words(

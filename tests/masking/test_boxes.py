@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from single_image_studio.masking.boxes import corners, iou, select, suppress
+from single_image_studio.masking.boxes import corners, iou, select, suppress, to_pixels
 from single_image_studio.masking.interfaces import Detection
 
 
@@ -39,3 +39,8 @@ def test_select_takes_one_of_each_phrase_or_all() -> None:
     assert select([small, large, hat], "largest") == [large, hat]
     assert select([small, large, hat], "all") == [small, large, hat]
     assert select([], "best") == []
+
+
+def test_relative_boxes_are_cut_at_the_picture_s_edges() -> None:
+    boxes = to_pixels(torch.tensor([[0.5, 0.5, 0.2, 0.4], [0.05, 0.1, 0.4, 0.2], [1.0, 1.0, 0.5, 0.5]]), 50, 100)
+    assert torch.allclose(boxes, torch.tensor([[40.0, 15, 60, 35], [0, 0, 25, 10], [75, 37.5, 100, 50]]))
