@@ -11,22 +11,23 @@ import torch
 
 from lab.measuring import masking_weights
 from single_image_studio.masking import original_dino, transformers_api
-from single_image_studio.masking.grounding_dino import TransformersDino
-from single_image_studio.masking.loading import load_detector, load_segmenter
-from single_image_studio.masking.prompt import parse_prompt
+from single_image_studio.masking.detection_prompt import parse_prompt
+from single_image_studio.masking.families import DETECTORS, SEGMENTERS
+from single_image_studio.masking.family import Source
+from single_image_studio.masking.grounding_dino import OriginalDino, TransformersDino, network
 from single_image_studio.support.errors import InputError
 
 PROMPT = parse_prompt("a red heart . hat")
 
 
 def detect(path: pathlib.Path, picture: torch.Tensor) -> list:
-    return load_detector(path).detect(picture, PROMPT, 0.0, 0.0)
+    return DETECTORS.load(path).detect(picture, PROMPT, 0.0, 0.0)
 
 
 def test_a_folder_s_own_sizes_are_honoured(small_models, picture) -> None:
-    detector = load_detector(small_models / "grounding-dino" / "small_dino")
-    assert detector.preparation.size(60, 90) == (96, 144)
-    assert load_segmenter(small_models / "sams" / "small_sam").preparation.size(60, 90) == (43, 64)
+    detector = DETECTORS.load(small_models / "grounding-dino" / "small_dino")
+    assert detector.preprocessing.size(60, 90) == (96, 144)
+    assert SEGMENTERS.load(small_models / "sams" / "small_sam").preprocessing.size(60, 90) == (43, 64)
 
 
 def test_the_original_s_limit_on_coordinates_is_used_for_its_weights_alone() -> None:
@@ -35,20 +36,20 @@ def test_the_original_s_limit_on_coordinates_is_used_for_its_weights_alone() -> 
     for name in weights:
         if "bbox_embed" in name and name.endswith("layers.2.bias"):
             weights[name] = torch.full((4,), -5.0)
-    model = transformers_api.build_grounding_dino(original_dino.config_of(weights), original_dino.rename(weights), "x")
+    model = network(Source("x", original_dino.config_of(weights), original_dino.rename(weights)))
     pixels, ids = (
         torch.randn(1, 3, 96, 144, generator=torch.Generator().manual_seed(1)),
         torch.tensor([[101, 2417, 2540, 1012, 102]]),
     )
-    ours, theirs = (net(model)(pixels, ids)[1] for net in (original_dino.OriginalDino, TransformersDino))
+    ours, theirs = (net(model)(pixels, ids)[1] for net in (OriginalDino, TransformersDino))
     assert not torch.equal(ours, theirs) and (ours - theirs).abs().max() < 2e-3
     assert ours.median() > 10 * theirs.median()  # the wider limit keeps them further in
 
 
 def test_folder_and_original_file_differ_by_the_limit_on_coordinates_alone(small_models, picture) -> None:
-    folder, file = (load_detector(small_models / "grounding-dino" / name) for name in ("small_dino", "small_dino.pth"))
-    file.preparation = folder.preparation
-    pixels, ids = folder.preparation(picture), torch.tensor([[101, 2417, 2540, 1012, 102]])
+    folder, file = (DETECTORS.load(small_models / "grounding-dino" / name) for name in ("small_dino", "small_dino.pth"))
+    file.preprocessing = folder.preprocessing
+    pixels, ids = folder.preprocessing(picture), torch.tensor([[101, 2417, 2540, 1012, 102]])
     (logits, boxes), (other_logits, other_boxes) = (d.net(pixels, ids) for d in (folder, file))
     inside = logits.isfinite()
     assert logits[inside].std() > 0.05 and boxes.std() > 0.05
@@ -65,7 +66,7 @@ def test_odd_pictures(small_models, size: tuple[int, int], channels: int) -> Non
     picture = torch.rand(*size, channels, generator=torch.Generator().manual_seed(1))
     found = detect(small_models / "grounding-dino" / "small_dino", picture)
     assert found and all(0 <= d.box[0] < d.box[2] <= size[1] and 0 <= d.box[1] < d.box[3] <= size[0] for d in found)
-    segmenter = load_segmenter(small_models / "sams" / "small_sam")
+    segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
     assert segmenter.masks(segmenter.encode(picture), [found[0].box]).shape == (1, *size)
 
 
@@ -76,16 +77,16 @@ def test_a_picture_of_8k(small_models) -> None:
         .repeat_interleave(96, 1)
     )
     assert detect(small_models / "grounding-dino" / "small_dino", picture)
-    segmenter = load_segmenter(small_models / "sams" / "small_sam")
+    segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
     assert segmenter.masks(segmenter.encode(picture), [(100.0, 100.0, 5000.0, 4000.0)]).shape == (1, 4320, 7680)
 
 
 @pytest.mark.parametrize("name", ["small_dino", "small_dino.pth"])
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 def test_half_precision_of_the_detector(small_models, picture, name: str, half: torch.dtype) -> None:
-    detector = load_detector(small_models / "grounding-dino" / name)
+    detector = DETECTORS.load(small_models / "grounding-dino" / name)
     exact = detector.detect(picture, PROMPT, 0.0, 0.0)
-    detector.half = half
+    detector.use_half(half)
     close = detector.detect(picture, PROMPT, 0.0, 0.0)
     assert close and abs(max(d.score for d in close) - max(d.score for d in exact)) < 0.15
 
@@ -96,7 +97,7 @@ def test_the_process_s_random_state_and_the_library_s_log_level_stay(small_model
     torch.manual_seed(5)
     before, level, bar = torch.rand(1), logging.get_verbosity(), logging.is_progress_bar_enabled()
     torch.manual_seed(5)
-    load_segmenter(small_models / "sams" / "small_sam.pth")
+    SEGMENTERS.load(small_models / "sams" / "small_sam.pth")
     assert torch.equal(torch.rand(1), before)
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (level, bar)
 
@@ -125,39 +126,39 @@ def change(folder: pathlib.Path, **values) -> pathlib.Path:
 )
 def test_a_config_that_does_not_fit(folder, values, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        load_detector(change(folder, **values))
+        DETECTORS.load(change(folder, **values))
 
 
 def test_files_that_are_something_else(small_models, folder, tmp_path) -> None:
     dino, sam = small_models / "grounding-dino" / "small_dino.pth", small_models / "sams" / "small_sam.pth"
     with pytest.raises(InputError, match=r"`segmenter`: small_dino\.pth is not a SAM"):
-        load_segmenter(dino)
+        SEGMENTERS.load(dino)
     with pytest.raises(InputError, match=r"`detector`: small_sam\.pth is not a GroundingDINO"):
-        load_detector(sam)
+        DETECTORS.load(sam)
     with pytest.raises(InputError, match="of no published size"):
-        load_detector(small_models / "grounding-dino" / "small_dino" / "model.safetensors")
+        DETECTORS.load(small_models / "grounding-dino" / "small_dino" / "model.safetensors")
     (folder / "config.json").write_text("{")
     with pytest.raises(InputError, match="config.json cannot be read"):
-        load_detector(folder)
+        DETECTORS.load(folder)
     weights = masking_weights.original_sam(masking_weights.SMALL_SAM)
     torch.save({k: v for k, v in weights.items() if "iou_token" not in k}, tmp_path / "part.pth")
     with pytest.raises(InputError, match=r"part\.pth lacks 1 of the model's weights \(mask_decoder\.iou_token"):
-        load_segmenter(tmp_path / "part.pth")
+        SEGMENTERS.load(tmp_path / "part.pth")
 
 
 def test_the_packages_are_asked_for_by_name_and_say_when_they_are_not_there(small_models, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "segment_anything.modeling", None)
     with pytest.raises(InputError, match="segment-anything is not there .*`pip install segment-anything`"):
-        load_segmenter(small_models / "sams" / "small_sam.pth", "segment-anything")
+        SEGMENTERS.load(small_models / "sams" / "small_sam.pth", "segment-anything")
     with pytest.raises(InputError, match="has no model of the size"):
-        load_detector(small_models / "grounding-dino" / "small_dino.pth", "groundingdino-py")
+        DETECTORS.load(small_models / "grounding-dino" / "small_dino.pth", "groundingdino-py")
     with pytest.raises(InputError, match="Hugging Face's format, which segment-anything cannot read"):
-        load_segmenter(small_models / "sams" / "small_sam", "segment-anything")
+        SEGMENTERS.load(small_models / "sams" / "small_sam", "segment-anything")
 
 
 def test_groundingdino_py_that_does_not_import_is_one_sentence(monkeypatch) -> None:
     from single_image_studio.masking import packages
-    from single_image_studio.masking.prompt import load_tokenizer
+    from single_image_studio.masking.detection_prompt import load_tokenizer
 
     monkeypatch.setitem(__import__("sys").modules, "groundingdino", None)
     weights = {
@@ -176,4 +177,4 @@ def test_a_transformers_that_is_too_old_is_told(monkeypatch, small_models) -> No
 
     monkeypatch.setattr(transformers, "__version__", "4.49.0")
     with pytest.raises(InputError, match="transformers 4.49.0 is too old"):
-        transformers_api.build_sam({}, {}, "x")
+        transformers_api.build("SamConfig", "SamModel", Source("x", {}, {}))

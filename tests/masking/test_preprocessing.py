@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from single_image_studio.masking.pictures import DETECTOR, SEGMENTER, Preparation, preparation_from, to_pil
+from single_image_studio.masking.grounding_dino import PREPROCESSING
+from single_image_studio.masking.preprocessing import Preprocessing, parse_preprocessing
 from single_image_studio.support.errors import InputError
+
+SAM_PREPROCESSING = Preprocessing(None, 1024)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +25,7 @@ from single_image_studio.support.errors import InputError
     ],
 )
 def test_the_detector_s_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert DETECTOR.size(*size) == expected
+    assert PREPROCESSING.size(*size) == expected
 
 
 @pytest.mark.parametrize(
@@ -30,22 +33,14 @@ def test_the_detector_s_sizes(size: tuple[int, int], expected: tuple[int, int]) 
     [((480, 640), (768, 1024)), ((1500, 1000), (1024, 683)), ((1, 1), (1024, 1024)), ((1, 4000), (1, 1024))],
 )
 def test_the_segmenter_s_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert SEGMENTER.size(*size) == expected
+    assert SAM_PREPROCESSING.size(*size) == expected
 
 
 def test_normalised_by_hand() -> None:
     picture = torch.tensor([0.2, 0.4, 0.6]).expand(10, 10, 3)
-    out = Preparation(None, 20, (0.5, 0.5, 0.5), (0.5, 0.25, 0.1))(picture)
+    out = Preprocessing(None, 20, (0.5, 0.5, 0.5), (0.5, 0.25, 0.1))(picture)
     assert out.shape == (1, 3, 20, 20)
     assert torch.allclose(out[0, :, 5, 5], torch.tensor([-0.6, -0.4, 1.0]), atol=1e-5)
-
-
-def test_grey_transparent_and_broken_pixels() -> None:
-    grey = torch.full((4, 4, 1), 0.5)
-    rgba = torch.cat([torch.full((4, 4, 3), 0.5), torch.zeros(4, 4, 1)], -1)
-    assert to_pil(grey).getpixel((0, 0)) == to_pil(rgba).getpixel((0, 0)) == (128, 128, 128)
-    broken = torch.tensor([[[float("nan"), 2.0, -1.0]]])
-    assert to_pil(broken).getpixel((0, 0)) == (0, 255, 0)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +55,14 @@ def test_grey_transparent_and_broken_pixels() -> None:
     ],
 )
 def test_preprocessor_configs_of_detectors(config, short, long) -> None:
-    found = preparation_from(config, DETECTOR, "x")
-    assert (found.short, found.long, found.mean) == (short, long, DETECTOR.mean)
+    found = parse_preprocessing(config, PREPROCESSING, "x")
+    assert (found.short, found.long, found.mean) == (short, long, PREPROCESSING.mean)
 
 
 def test_a_config_s_own_mean_is_used_and_nonsense_refused() -> None:
-    own = preparation_from({"image_mean": [0.5] * 3, "image_std": [0.5] * 3}, SEGMENTER, "x")
+    own = parse_preprocessing({"image_mean": [0.5] * 3, "image_std": [0.5] * 3}, SAM_PREPROCESSING, "x")
     assert own.mean == own.std == (0.5, 0.5, 0.5)
-    assert preparation_from({"do_normalize": False}, SEGMENTER, "x").std == (1.0, 1.0, 1.0)
+    assert parse_preprocessing({"do_normalize": False}, SAM_PREPROCESSING, "x").std == (1.0, 1.0, 1.0)
     for bad in (
         {"size": {"depth": 3}},
         {"size": "large"},
@@ -76,4 +71,4 @@ def test_a_config_s_own_mean_is_used_and_nonsense_refused() -> None:
         {"size": {"shortest_edge": 900, "longest_edge": 100}},
     ):
         with pytest.raises(InputError, match="x: preprocessor_config.json cannot be understood"):
-            preparation_from(bad, DETECTOR, "x")
+            parse_preprocessing(bad, PREPROCESSING, "x")

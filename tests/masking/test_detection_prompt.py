@@ -6,7 +6,14 @@ import hashlib
 
 import pytest
 
-from single_image_studio.masking.prompt import MOST_TOKENS, VOCABULARY, Prompt, load_tokenizer, parse_prompt, tokenize
+from single_image_studio.masking.detection_prompt import (
+    MOST_TOKENS,
+    VOCABULARY,
+    DetectionPrompt,
+    load_tokenizer,
+    parse_prompt,
+    tokenize,
+)
 from single_image_studio.support.errors import InputError
 
 
@@ -28,7 +35,7 @@ def test_the_vocabulary_is_the_published_one() -> None:
     ],
 )
 def test_phrases_lie_between_full_stops_and_line_ends(text: str, phrases: tuple[str, ...]) -> None:
-    assert parse_prompt(text) == Prompt(phrases)
+    assert parse_prompt(text) == DetectionPrompt(phrases)
 
 
 @pytest.mark.parametrize("text", ["", "   ", " . . ", "\n", "?!,"])
@@ -47,10 +54,10 @@ def test_tokens_are_bert_s_and_know_their_phrase() -> None:
 
 def test_the_longest_prompt_is_256_tokens() -> None:
     tokenizer = load_tokenizer()
-    longest = Prompt(("dog " * (MOST_TOKENS - 3),))  # [CLS] … . [SEP]
+    longest = DetectionPrompt(("dog " * (MOST_TOKENS - 3),))  # [CLS] … . [SEP]
     assert len(tokenize(longest, tokenizer).ids) == MOST_TOKENS
     with pytest.raises(InputError, match="`prompt` is 257 tokens long"):
-        tokenize(Prompt(("dog " * (MOST_TOKENS - 2),)), tokenizer)
+        tokenize(DetectionPrompt(("dog " * (MOST_TOKENS - 2),)), tokenizer)
 
 
 def test_a_folder_s_own_tokenizer_comes_first(tmp_path) -> None:

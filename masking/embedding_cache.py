@@ -13,24 +13,26 @@ from .interfaces import Embedding, Segmenter
 MOST_BYTES = 256_000_000  # SAM's are 4 MB each
 
 
-class Embeddings:
-    """The most recently used ones, up to MOST_BYTES, in memory and not on a GPU."""
+class EmbeddingCache:
+    """The most recently used embeddings, up to MOST_BYTES, in main memory."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self.most_bytes = most_bytes
         self._kept: OrderedDict[Hashable, Embedding] = OrderedDict()
 
-    def get(self, segmenter: Segmenter, which: Hashable, picture: Tensor) -> Embedding:
-        """The picture's embedding, made if it is not kept. which: tells the segmenter apart from others (file, state of
-        the file, precision)."""
-        key = (which, picture_key(picture))
-        found = self._kept.pop(key, None)
-        if found is None:
-            found = segmenter.encode(picture)
-        self._kept[key] = found
+    def get(self, segmenter: Segmenter, segmenter_key: Hashable, picture: Tensor) -> Embedding:
+        """The picture's embedding, made now if it is not kept.
+
+        segmenter_key: tells the segmenter from others (its file, the file's state, its precision).
+        """
+        key = (segmenter_key, picture_key(picture))
+        embedding = self._kept.pop(key, None)
+        if embedding is None:
+            embedding = segmenter.encode(picture)
+        self._kept[key] = embedding
         while len(self._kept) > 1 and sum(e.features.nbytes for e in self._kept.values()) > self.most_bytes:
             self._kept.popitem(last=False)
-        return found
+        return embedding
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
