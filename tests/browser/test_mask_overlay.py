@@ -28,8 +28,9 @@ COLOURS = """async (find) => {
 BEFORE = f"() => ({COLOURS})(() => document.querySelector('.sis-live-previews img'))"  # in the live view
 # The node's own picture, wherever the renderer keeps it.
 AFTERWARDS = f"""(id) => {{
-  const node = app.graph.nodes.find((n) => String(n.id) === id), vue = document.querySelector(`[data-node-id="${{id}}"]`);
-  return ({COLOURS})(() => vue ? [...vue.querySelectorAll("img")].find((image) => !image.closest(".sis-live")) : node.imgs?.[0]);
+  const vue = document.querySelector(`[data-node-id="${{id}}"]`);
+  const drawn = () => [...vue.querySelectorAll("img")].find((image) => !image.closest(".sis-live"));
+  return ({COLOURS})(vue ? drawn : () => sisTest.nodeAt(id).imgs?.[0]);
 }}"""
 
 
