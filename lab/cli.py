@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         choices=sorted(DEMOS),
         help="learn: learn a concept from one picture (the default); edit: invert a picture and edit it",
     )
-    add_test = add("test", "run ruff, mypy and pytest; further arguments go to pytest")
+    add_test = add("test", "run ruff, mypy, TypeScript on web/, and pytest; further arguments go to pytest")
     add_test.usage = "dev.py test [quick | host] [--comfyui PATH] [--python PATH] [arguments of pytest ...]"
     add_test.epilog = "; ".join(
         [

@@ -189,7 +189,8 @@ def test_the_face_follows_the_widget_and_the_wire(frontend: Frontend, face: Loca
     page.evaluate(SET, "gone")
     expect(face).to_contain_text("not in the list")
     page.evaluate("""() => {
-      const wire = window.LiteGraph.createNode("PrimitiveNode"), node = app.graph.nodes.find((n) => n.type === "SIS_LoadConcept");
+      const wire = window.LiteGraph.createNode("PrimitiveNode");
+      const node = app.graph.nodes.find((n) => n.type === "SIS_LoadConcept");
       app.graph.add(wire);
       wire.connect(0, node, node.inputs.findIndex((input) => input.name === "concept_name"));
     }""")

@@ -111,7 +111,11 @@ def test_each_cell_shows_its_own_part_of_the_sheet(frontend: Frontend) -> None:
 
 
 COMPARE = """async (addresses) => {
-  const load = (src) => new Promise((done, fail) => Object.assign(new Image(), { onload() { done(this) }, onerror: fail, src }));
+  const load = async (src) => {
+    const image = Object.assign(new Image(), { src });
+    await image.decode();
+    return image;
+  };
   const table = document.querySelector(".sis-table"), style = getComputedStyle(table);
   const sheet = await load(style.getPropertyValue("--sheet").match(/url\\("(.*)"\\)/)[1]);
   const columns = Number(style.getPropertyValue("--columns")), rows = Number(style.getPropertyValue("--rows"));

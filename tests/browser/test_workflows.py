@@ -207,9 +207,12 @@ def test_a_blueprint_becomes_a_node(quiet: Frontend, name: str, snap: Callable[.
     quiet.settle()
     definition = shipped_file("subgraphs", name)["definitions"]["subgraphs"][0]
     found = page.evaluate(
-        """() => window.app.canvas.graph.nodes.map((node) => ({
-      inputs: node.inputs.map((input) => input.name), outputs: node.outputs.map((output) => output.name),
-      values: Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value])), subgraph: node.isSubgraphNode?.() }))[0]"""
+        """() => {
+          const [node] = window.app.canvas.graph.nodes;
+          const values = Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value]));
+          const [inputs, outputs] = [node.inputs, node.outputs].map((slots) => slots.map((slot) => slot.name));
+          return { inputs, outputs, values, subgraph: node.isSubgraphNode?.() };
+        }"""
     )
     assert found["subgraph"]
     assert found["inputs"] == [entry["name"] for entry in definition["inputs"]]
