@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from .. import ROOT, DevError
+from ..figures import jpeg
 from ..hosting import browser
 from ..hosting.client import Client, HostError
 from ..hosting.environment import choose_host
@@ -172,13 +173,7 @@ def save(picture: Image.Image, path: pathlib.Path) -> int:
     """Writes a JPEG of at most `MOST_BYTES` and `WIDTH`; returns its size."""
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
-    for quality in range(92, 30, -4):
-        data = io.BytesIO()
-        picture.save(data, "JPEG", quality=quality)
-        if data.tell() <= MOST_BYTES:
-            break
-    path.write_bytes(data.getvalue())
-    return data.tell()
+    return jpeg.write(path, jpeg.encode(picture, MOST_BYTES, range(92, 30, -4)))
 
 
 def main() -> int:

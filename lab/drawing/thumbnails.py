@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from .. import ROOT, DevError
+from ..figures import jpeg
 from ..hosting.client import Client, HostError, Prompt
 from ..hosting.environment import choose_host
 from ..hosting.installation import say
@@ -64,15 +65,11 @@ def sheet(found: list[Image.Image]) -> Image.Image:
     return made
 
 
-def jpeg(picture: Image.Image) -> bytes:
+def encode(picture: Image.Image) -> bytes:
     """The picture as a JPEG of at most `MOST_BYTES`, as good as that allows, and smaller if need be."""
-    while True:
-        for quality in range(92, 40, -6):
-            data = io.BytesIO()
-            picture.save(data, "JPEG", quality=quality)
-            if data.tell() <= MOST_BYTES:
-                return data.getvalue()
+    while len(data := jpeg.encode(picture, MOST_BYTES, range(92, 40, -6))) > MOST_BYTES:
         picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4), Image.Resampling.LANCZOS)
+    return data
 
 
 def draw(client: Client, name: str, painted: bool) -> bytes:
@@ -84,7 +81,7 @@ def draw(client: Client, name: str, painted: bool) -> bytes:
     if painted and name == "learn_a_concept":
         prompt = shipped.with_painted_mask(prompt, picture)
     with Image.open(ROOT / "lab" / "world" / "concepts" / picture) as source:
-        return jpeg(sheet(chosen(name, pictures(client, prompt), source.convert("RGB"))))
+        return encode(sheet(chosen(name, pictures(client, prompt), source.convert("RGB"))))
 
 
 def main() -> int:
