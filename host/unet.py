@@ -23,7 +23,16 @@ from torch import Tensor
 
 from ..diffusion.process import eps_from_x0
 from .conditioning import Conditioning, check_conditioning, context_of, entry_lengths
-from .gradients import DTYPES, differentiable_clip, differentiable_unet, own_copy, static_memory, thaw, training_mode
+from .gradients import (
+    DTYPES,
+    differentiable_clip,
+    differentiable_unet,
+    out_of_place_patches,
+    own_copy,
+    static_memory,
+    thaw,
+    training_mode,
+)
 from .memory import OUT_OF_MEMORY, free_memory_after
 from .progress import throw_if_cancelled
 from .scale import alpha_bar_of, sigmas_of, x_of
@@ -236,7 +245,8 @@ class UnetSession:
         comfy.model_management.load_models_gpu(wanted, memory_required=room, force_full_load=True)
 
     def _inside(self, guider: Any, model_options: dict[str, Any], clip: Any, work: Callable[[Unet], T]) -> T:
-        unet = Unet(guider, model_options, self._places(), clip)
+        options = out_of_place_patches(model_options) if self.gradients else model_options
+        unet = Unet(guider, options, self._places(), clip)
         for named in self._sides.values():
             for name, conditioning in named.items():
                 unet.prompts[name] = HostPrompt(name, context_of(conditioning).to(unet.device))
