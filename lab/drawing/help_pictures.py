@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..figures.sheets import contact_sheet, save_jpeg
 from ..hosting.in_process import PACKAGE
 from ..measuring import editing, sampling
 from ..measuring.learning import Learner, Training, Variant, load_pack, pixels_and_mask
 from ..world import world
-from .sheets import contact_sheet, save_jpeg
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "web" / "docs" / "pictures"
 LARGEST = 60_000  # bytes: the page loads them while an artist waits

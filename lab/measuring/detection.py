@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..drawing import sheets
+from ..figures import sheets
 from ..hosting import in_process
 from ..world import grounding, seeing, world
 from .quality import wilson

@@ -224,4 +224,4 @@ def test_thumbnails_fit_and_stay_small() -> None:
     for count, shape in ((1, (480, 480)), (2, (480, 237)), (4, (480, 480)), (9, (480, 480))):
         drawn = thumbnails.sheet(noise[:count])
         assert drawn.size == shape
-        assert len(thumbnails.jpeg(drawn)) <= thumbnails.MOST_BYTES
+        assert len(thumbnails.encode(drawn)) <= thumbnails.MOST_BYTES

@@ -1,6 +1,6 @@
-"""Draws a contact sheet: the source pictures, then every prompt's pictures with the prompt underneath.
+"""Draws the demo's contact sheet: the source pictures, then every prompt's pictures with the prompt underneath.
 
-`python -m lab.drawing.contact_sheet < job.json`; the job holds `title`, `sources` [{file, caption}], `rows`
+`python -m lab.figures.demo_sheet < job.json`; the job holds `title`, `sources` [{file, caption}], `rows`
 [{caption, files}] and `out`. Needs Pillow.
 """
 
@@ -12,26 +12,14 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from .captions import wrap
+
 SIDE = 192  # pixels of one picture
 GAP = 6
 MARGIN = 24
-CAPTION = 44  # two lines
+CAPTION, LINES = 44, 2  # pixels of a caption, lines of print in it
 COLUMNS = 4  # prompts a line
 INK, PAPER, FAINT = (30, 30, 30), (255, 255, 255), (120, 120, 120)
-
-
-def wrapped(text: str, font: Any, width: float, lines: int = 2) -> str:
-    """The text broken to fit a width, at spaces; what does not fit in so many lines ends in an ellipsis."""
-    broken = [""]
-    for word in text.split():
-        longer = f"{broken[-1]} {word}".strip()
-        if font.getlength(longer) <= width or not broken[-1]:
-            broken[-1] = longer
-        else:
-            broken.append(word)
-    if len(broken) > lines:
-        broken = [*broken[: lines - 1], broken[lines - 1] + " …"]
-    return "\n".join(broken)
 
 
 def paste(sheet: Image.Image, files: list[str], caption: str, x: int, y: int) -> None:
@@ -42,7 +30,8 @@ def paste(sheet: Image.Image, files: list[str], caption: str, x: int, y: int) ->
         sheet.paste(fitted, (x + i * (SIDE + GAP), y))
     font = ImageFont.load_default(15)
     width = len(files) * (SIDE + GAP) - GAP
-    ImageDraw.Draw(sheet).multiline_text((x, y + SIDE + 4), wrapped(caption, font, width), INK, font, spacing=2)
+    text = "\n".join(wrap(caption, font, width, LINES))
+    ImageDraw.Draw(sheet).multiline_text((x, y + SIDE + 4), text, INK, font, spacing=2)
 
 
 def contact_sheet(job: dict[str, Any]) -> Image.Image:

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from . import jpeg
+from .captions import wrap
+
 GAP = 6
-Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 LINE = 12  # pixels of a line of print
 INK, WRONG_INK, PAPER = (30, 30, 30), (190, 20, 20), (255, 255, 255)
-
-
-def wrap(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int, lines: int) -> list[str]:
-    """Breaks a text at its spaces into at most `lines` lines of `width` pixels; what doesn't fit is cut."""
-    rows = [""]
-    for word in text.split():
-        longer = f"{rows[-1]} {word}".strip()
-        if draw.textlength(longer, font=font) <= width or not rows[-1]:
-            rows[-1] = longer
-        else:
-            rows.append(word)
-    if len(rows) > lines:
-        rows = [*rows[: lines - 1], rows[lines - 1] + "…"]
-    return rows
 
 
 def contact_sheet(
@@ -48,18 +35,11 @@ def contact_sheet(
     for i, (picture, caption) in enumerate(zip(pictures, captions)):
         x, y = GAP + (i % columns) * cell_width, top + (i // columns) * cell_height
         sheet.paste(Image.fromarray(picture), (x, y))
-        for row, text in enumerate(wrap(draw, caption, font, width, lines)):
+        for row, text in enumerate(wrap(caption, font, width, lines)):
             draw.text((x, y + height + row * LINE), text, WRONG_INK if wrong and wrong[i] else INK, font)
     return sheet
 
 
 def save_jpeg(sheet: Image.Image, path: pathlib.Path, most: int = 300_000) -> int:
     """Writes a JPEG of fewer than `most` bytes, as good as that allows; returns its size."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for quality in range(92, 20, -6):
-        data = io.BytesIO()
-        sheet.save(data, "JPEG", quality=quality, subsampling=0 if quality > 80 else 2)
-        if data.tell() < most:
-            break
-    path.write_bytes(data.getvalue())
-    return data.tell()
+    return jpeg.write(path, jpeg.encode(sheet, most - 1, range(92, 20, -6), fine_colors=True))

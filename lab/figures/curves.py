@@ -1,6 +1,6 @@
 """Draws loss curves: one panel a training stage, one line a loss.
 
-`python -m lab.drawing.curves < job.json`; the job holds `panels` [{title, series: {name: [numbers]}}] and `out`.
+`python -m lab.figures.curves < job.json`; the job holds `panels` [{title, series: {name: [numbers]}}] and `out`.
 Needs Pillow.
 """
 

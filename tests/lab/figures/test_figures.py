@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from lab import ROOT
-from lab.drawing import contact_sheet, curves
+from lab.figures import curves, demo_sheet
 
 
 def test_contact_sheet_and_curves_are_drawn(tmp_path: pathlib.Path) -> None:
@@ -15,11 +15,11 @@ def test_contact_sheet_and_curves_are_drawn(tmp_path: pathlib.Path) -> None:
 
     picture = str(ROOT / "lab" / "world" / "concepts" / "heart.png")
     rows = [{"caption": f"prompt {i}, " + "with many more words " * 8, "files": [picture, picture]} for i in range(5)]
-    sheet = contact_sheet.contact_sheet(
+    sheet = demo_sheet.contact_sheet(
         {"title": "t", "sources": [{"file": picture, "caption": "the one picture"}], "rows": rows}
     )
-    assert sheet.width > 4 * 2 * contact_sheet.SIDE
-    assert sheet.height > 3 * contact_sheet.SIDE
+    assert sheet.width > 4 * 2 * demo_sheet.SIDE
+    assert sheet.height > 3 * demo_sheet.SIDE
     series = {"loss": [3.0, 2.0, float("nan"), 1.0], "flat": [0.0, 0.0], "empty": []}
     assert (
         curves.curves([{"title": "Stage I", "series": series}, {"title": "Stage II", "series": {}}]).width
