@@ -9,7 +9,7 @@ cancel.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import comfy.clip_model
@@ -84,6 +84,34 @@ def differentiable_unet(unet: nn.Module, checkpointing: Callable[[], bool]) -> I
     """
     with out_of_place_control(), checkpointed_blocks(unet, checkpointing):
         yield
+
+
+def out_of_place_patches(model_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options, with patches that gradients get through even if they write over activations (FreeU V2 does).
+
+    torch's own `allow_mutation_on_saved_tensors` would do for all of the UNet, but it takes one view of a tensor for
+    another of a different shape once Python has reused the first one's id.
+    """
+    options = dict(model_options.get("transformer_options", {}))
+    options["patches"] = {kind: [_on_copies(p) for p in kept] for kind, kept in options.get("patches", {}).items()}
+    options["patches_replace"] = {
+        kind: {block: _on_copies(patch) for block, patch in kept.items()}
+        for kind, kept in options.get("patches_replace", {}).items()
+    }
+    return {**model_options, "transformer_options": options}
+
+
+def _on_copies(patch: Callable[..., Any]) -> Callable[..., Any]:
+    """A patch that is given copies, and whose own operations save copies: whatever it overwrites, nobody else saved."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return patch(*args, **kwargs)
+        with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda saved: saved):
+            given = [value.clone() if isinstance(value, Tensor) else value for value in args]
+            return patch(*given, **kwargs)
+
+    return run
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ def _strengths() -> list[io.Input]:
             max=10.0,
             step=0.05,
             tooltip=(
-                "How strongly Stage II's LoRA acts on the picture. Lower it if pictures look stiff; 0 uses the learned"
-                " word alone."
+                "How strongly Stage II's LoRA changes the picture. Lower it if pictures look stiff; 0 uses only the"
+                " learned word."
             ),
         ),
         io.Float.Input(
@@ -33,7 +33,7 @@ def _strengths() -> list[io.Input]:
             min=-10.0,
             max=10.0,
             step=0.05,
-            tooltip="How strongly Stage II's LoRA acts on the reading of prompts. Usually the same as strength_model.",
+            tooltip="How strongly Stage II's LoRA changes how prompts are read. Usually the same as strength_model.",
         ),
     ]
 
@@ -43,12 +43,15 @@ def _applied_outputs() -> list[io.Output]:
         io.Model.Output(
             "model_out",
             display_name="model",
-            tooltip="The MODEL with the concept: to KSampler, or to the next Load or Apply Concept.",
+            tooltip="The MODEL with the concept. Connect it to KSampler, or to the next Load Concept or Apply Concept.",
         ),
         io.Clip.Output(
             "clip_out",
             display_name="clip",
-            tooltip="The CLIP that knows the concept's name: to CLIPTextEncode, or to the next Load or Apply Concept.",
+            tooltip=(
+                "The CLIP that knows the concept's name. Connect it to CLIP Text Encode, or to the next Load Concept or"
+                " Apply Concept."
+            ),
         ),
         io.String.Output(
             "phrase",
@@ -80,22 +83,22 @@ class SaveConcept(io.ComfyNode):
             search_aliases=["save embedding", "save lora", "singleinsert"],
             is_output_node=True,
             description=(
-                "Saves a concept as one small file in models/single_image_studio/concepts. A name that is taken gets a"
-                " number; nothing is overwritten."
+                "Saves a concept as one small file in models/single_image_studio/concepts. If the name is taken, a"
+                " number is added; nothing is overwritten."
             ),
             inputs=[
                 ConceptSocket.Input("concept", tooltip="A concept from Stage I or Stage II."),
                 io.String.Input(
                     "name",
                     default="my_concept",
-                    tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _.",
+                    tooltip="What the concept is called in prompts: <my_concept>. Use letters, digits, - and _.",
                 ),
                 io.Boolean.Input(
                     "export_for_other_tools",
                     default=True,
                     tooltip=(
-                        "Also write embeddings/NAME and loras/NAME, which the stock embedding:NAME and Load LoRA use"
-                        " with the same result."
+                        "Also saves embeddings/NAME and loras/NAME. With these, ComfyUI's own embedding:NAME and Load"
+                        " LoRA give the same result."
                     ),
                 ),
                 advanced(
@@ -104,20 +107,20 @@ class SaveConcept(io.ComfyNode):
                         optional=True,
                         default=True,
                         tooltip=(
-                            "Keep the picture and mask in the file, so that the concept can be trained further. Turn"
-                            " off before sharing a private photo."
+                            "Keeps the picture and mask in the file, so that the concept can be trained further. Turn"
+                            " it off before you share a concept of a private photo."
                         ),
                     )
                 ),
             ],
             outputs=[
                 ConceptSocket.Output(
-                    "saved_concept", display_name="concept", tooltip="The same concept, for nodes that follow."
+                    "saved_concept", display_name="concept", tooltip="The same concept, for the next nodes."
                 ),
                 io.String.Output(
                     "saved_as",
                     display_name="saved_as",
-                    tooltip="The name that it was saved under: as asked, or with a number if that was taken.",
+                    tooltip="The name it was saved under, with a number if the name was taken.",
                 ),
             ],
         )
@@ -142,28 +145,31 @@ class LoadConcept(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["load embedding", "load lora", "singleinsert", "use concept"],
             description=(
-                "Loads a saved concept and puts it on MODEL and CLIP. Then write its phrase in any prompt: <my_concept>"
-                " face with sunglasses. Chain several of these to use several concepts together."
+                "Loads a saved concept and applies it to MODEL and CLIP. Then write its phrase in any prompt:"
+                " <my_concept> face with sunglasses. Chain several of these nodes to use several concepts together."
             ),
             inputs=[
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "The checkpoint to make pictures with: the one that the concept was trained on, or a relative."
+                        "The checkpoint to generate pictures with: the one the concept was trained on, or a related"
+                        " one."
                     ),
                 ),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 io.Combo.Input(
                     "concept_name",
                     options=folders.CONCEPTS.names(),
-                    tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts.",
+                    tooltip="A concept from models/single_image_studio/concepts. In prompts, write it as <this name>.",
                 ),
                 *_strengths(),
             ],
             outputs=[
                 *_applied_outputs(),
                 ConceptSocket.Output(
-                    "concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further."
+                    "concept",
+                    display_name="concept",
+                    tooltip="The concept itself. Connect it to Stage II to train it further.",
                 ),
             ],
             hidden=_TOLD_TO_PICTURES,
@@ -204,17 +210,17 @@ class ApplyConcept(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["use concept", "singleinsert"],
             description=(
-                "Puts a concept straight from training on MODEL and CLIP, without saving it. Then write its phrase in"
-                " any prompt: <my_concept> face with sunglasses."
+                "Applies a concept to MODEL and CLIP straight after training, without saving it. Then write its phrase"
+                " in any prompt: <my_concept> face with sunglasses."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="The checkpoint to make pictures with."),
+                io.Model.Input("model", tooltip="The checkpoint to generate pictures with."),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 ConceptSocket.Input("concept", tooltip="A concept from Stage I, Stage II or Load Concept."),
                 io.String.Input(
                     "name",
                     default="my_concept",
-                    tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _.",
+                    tooltip="What the concept is called in prompts: <my_concept>. Use letters, digits, - and _.",
                 ),
                 *_strengths(),
             ],

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from comfy_api.v0_0_2 import io
 
 from ..host import folders
 from ..inversion.data import Inversion
-from ..inversion.file import load_inversion, save_inversion
-from ..support.errors import InputError
-from .edit import plain_wires
+from ..pipelines.inversion_wires import plain_wires
+from ..pipelines.keep_inversion import keep_inversion, kept_inversion
 from .schema import CATEGORY, InversionSocket, schema
-
-log = logging.getLogger("single_image_studio")
 
 
 class SaveInversion(io.ComfyNode):
@@ -29,40 +25,30 @@ class SaveInversion(io.ComfyNode):
             search_aliases=["save latent", "null-text inversion", "toli"],
             is_output_node=True,
             description=(
-                "Saves an inversion in models/single_image_studio/inversions, so that the picture can be edited again"
-                " without inverting it again. A name that is taken gets a number; nothing is overwritten."
+                "Saves an inversion in models/single_image_studio/inversions, so that you can edit the picture later"
+                " without inverting it again. If the name is taken, a number is added; nothing is overwritten."
             ),
             inputs=[
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert."),
-                io.String.Input("name", default="my_inversion", tooltip="The file's name. Letters, digits, - and _."),
+                io.String.Input(
+                    "name", default="my_inversion", tooltip="The file's name. Use letters, digits, - and _."
+                ),
             ],
             outputs=[
                 InversionSocket.Output(
-                    "saved_inversion", display_name="inversion", tooltip="The same inversion, for nodes that follow."
+                    "saved_inversion", display_name="inversion", tooltip="The same inversion, for the next nodes."
                 ),
                 io.String.Output(
                     "saved_as",
                     display_name="saved_as",
-                    tooltip="The name that it was saved under: as asked, or with a number if that was taken.",
+                    tooltip="The name it was saved under, with a number if the name was taken.",
                 ),
             ],
         )
 
     @classmethod
     def execute(cls, inversion: Inversion, name: str) -> io.NodeOutput:
-        if inversion.uncond is not None and len(inversion.uncond) > 1:
-            raise InputError(
-                "`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file"
-                " cannot keep: invert with a plain one to save it."
-            )
-        extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"}) if inversion.uncond is not None else []
-        if extras:
-            log.warning(
-                "Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).",
-                ", ".join(extras),
-            )
-        path = save_inversion(inversion, name, folders.INVERSIONS.folders())
-        log.info("Saved the inversion as %s.", path)
+        path = keep_inversion(inversion, name)
         return io.NodeOutput(inversion, path.stem, ui={"text": [f"Saved as {path.stem}."]})
 
 
@@ -77,8 +63,7 @@ class LoadInversion(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["load latent", "null-text inversion", "toli"],
             description=(
-                "Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint that it was made"
-                " with."
+                "Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint it was made with."
             ),
             inputs=[
                 io.Combo.Input(
@@ -89,17 +74,20 @@ class LoadInversion(io.ComfyNode):
             ],
             outputs=[
                 InversionSocket.Output(
-                    "inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler or the Edit Grid."
+                    "inversion", display_name="inversion", tooltip="Connect it to Timestep-Aware KSampler or Edit Grid."
                 ),
                 io.Latent.Output(
                     "noise_latent",
                     display_name="noise_latent",
-                    tooltip="The noise that the picture comes from, for a stock sampler with its noise off.",
+                    tooltip="The noise found for the picture, for a ComfyUI sampler that adds no noise.",
                 ),
                 io.Conditioning.Output(
                     "uncond",
                     display_name="uncond",
-                    tooltip="To a stock sampler's negative: the embeddings found, each for its own step.",
+                    tooltip=(
+                        "The unconditional embeddings found, each for its own step. Connect it to a ComfyUI sampler's"
+                        " negative."
+                    ),
                 ),
             ],
         )
@@ -116,5 +104,5 @@ class LoadInversion(io.ComfyNode):
 
     @classmethod
     def execute(cls, inversion_name: str) -> io.NodeOutput:
-        inversion = load_inversion(folders.INVERSIONS.file(inversion_name))
+        inversion = kept_inversion(inversion_name)
         return io.NodeOutput(inversion, *plain_wires(inversion))

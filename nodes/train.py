@@ -12,7 +12,7 @@ from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settin
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS
-from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
+from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, address, advanced, schema
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
@@ -26,8 +26,8 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
                 options=list(PRECISIONS),
                 default="auto",
                 tooltip=(
-                    "The number format that the model computes in. auto keeps the model's own; choose fp32 if the loss"
-                    " becomes NaN."
+                    "The number format for the computation. auto uses the model's own; choose fp32 if the loss becomes"
+                    " NaN."
                 ),
             )
         ),
@@ -37,8 +37,8 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
                 options=list(CHECKPOINTING),
                 default="auto",
                 tooltip=(
-                    "Saves memory by computing parts twice. auto switches it on only when memory runs short; the result"
-                    " is the same."
+                    "Saves memory by computing some parts twice. auto turns it on only when memory runs short; the"
+                    " result is the same up to rounding."
                 ),
             )
         ),
@@ -48,7 +48,7 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
                 default=0,
                 min=0,
                 max=1000,
-                tooltip="Shows a rough picture of what the model sees every so many steps. 0 shows none.",
+                tooltip="Number of steps between rough preview pictures. 0 shows none.",
             )
         ),
     ]
@@ -73,8 +73,8 @@ class TrainStage1(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "An SD 1.4 or 1.5 checkpoint, or any finetune of one. Best: the one that you will make pictures"
-                        " with."
+                        "An SD 1.4 or 1.5 checkpoint, or any finetune of one. The best choice is the one you will"
+                        " generate pictures with."
                     ),
                 ),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
@@ -82,18 +82,22 @@ class TrainStage1(io.ComfyNode):
                 io.Image.Input(
                     "image",
                     tooltip=(
-                        "One picture that shows the subject well. If it is not square it is cropped over the subject."
+                        "One picture that shows the subject well. If it is not square, it is cropped around the"
+                        " subject."
                     ),
                 ),
                 io.Mask.Input(
-                    "mask", tooltip="White where the subject is. Everything outside is left free for your prompts."
+                    "mask",
+                    tooltip=(
+                        "White where the subject is. Everything outside is not learned, so your prompts can change it."
+                    ),
                 ),
                 io.String.Input(
                     "class_word",
                     default="face",
                     tooltip=(
-                        "What kind of thing the subject is, in a word or two: face, dog, teapot. You will write it"
-                        " after the concept's name in prompts."
+                        "What kind of thing the subject is, in one or two words: face, dog, teapot. In prompts you"
+                        " write it after the concept's name."
                     ),
                 ),
                 io.Int.Input(
@@ -102,8 +106,8 @@ class TrainStage1(io.ComfyNode):
                     min=0,
                     max=10000,
                     tooltip=(
-                        "How long to learn. 50 is the paper's; more helps with `encoder` none, too many tie the subject"
-                        " to its pose."
+                        "Number of training steps. Paper: 50. `encoder` none needs more. With too many, the subject"
+                        " always keeps the pose of this picture."
                     ),
                 ),
                 io.Int.Input(
@@ -112,8 +116,8 @@ class TrainStage1(io.ComfyNode):
                     min=1,
                     max=256,
                     tooltip=(
-                        "Samples a step. 16 is the paper's. If memory is short it is split by itself, with the same"
-                        " result."
+                        "Samples per step. Paper: 16. If memory runs short, the batch is split automatically; the"
+                        " result is the same up to rounding."
                     ),
                 ),
                 io.Float.Input(
@@ -124,7 +128,7 @@ class TrainStage1(io.ComfyNode):
                     step=1e-6,
                     round=False,
                     tooltip=(
-                        "How big the steps are. 0.0001 suits the two image encoders; `encoder` none wants about 0.005."
+                        "How large each step is. 0.0001 suits the two image encoders; `encoder` none needs about 0.005."
                     ),
                 ),
                 io.Float.Input(
@@ -134,8 +138,8 @@ class TrainStage1(io.ComfyNode):
                     max=100.0,
                     step=0.05,
                     tooltip=(
-                        "Gamma. Raise it if the picture's own background shows up in new pictures, lower it if the"
-                        " likeness is weak."
+                        "Gamma in the paper. Raise it if the picture's own background shows up in new pictures; lower"
+                        " it if the likeness is weak."
                     ),
                 ),
                 io.Combo.Input(
@@ -143,8 +147,8 @@ class TrainStage1(io.ComfyNode):
                     options=list(ENCODER_KINDS),
                     default="vit_b32",
                     tooltip=(
-                        "What finds the word. vit_b32 is the paper's (88 M parameters), cnn is lighter (11.6 M), none"
-                        " trains the word itself, more slowly."
+                        "What finds the word. Paper: vit_b32 (88 M parameters). cnn is lighter (11.6 M). none trains"
+                        " the word directly and needs more steps."
                     ),
                 ),
                 *_shared_inputs("Fixes every random choice: the same seed gives the same concept."),
@@ -157,8 +161,8 @@ class TrainStage1(io.ComfyNode):
                         max=2048,
                         step=64,
                         tooltip=(
-                            "Pictures larger than this are reduced before training; smaller ones stay as they are. 512"
-                            " is what SD 1.5 was made for."
+                            "Pictures larger than this are scaled down before training; smaller ones stay as they are."
+                            " SD 1.5 was made for 512."
                         ),
                     )
                 ),
@@ -168,10 +172,11 @@ class TrainStage1(io.ComfyNode):
                     "concept",
                     display_name="concept",
                     tooltip=(
-                        "The learned concept, with its picture and mask: to Stage II, Save Concept or Apply Concept."
+                        "The learned concept with its picture and mask. Connect it to Stage II, Save Concept or Apply"
+                        " Concept."
                     ),
                 ),
-                LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
+                LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
             ],
             hidden=LIVE,
         )
@@ -179,7 +184,7 @@ class TrainStage1(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, **settings: Any) -> io.NodeOutput:
         chosen = Stage1Settings(**settings)
-        with Reporter("stage1", place(cls)) as reporter:
+        with Reporter("stage1", address(cls)) as reporter:
             concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
         shown = reporter.ui()
         if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
@@ -198,7 +203,7 @@ class TrainStage2(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["singleinsert", "dreambooth", "train lora", "finetune"],
             description=(
-                "Makes a concept of Stage I look more like its picture, with a small LoRA on the model and its text"
+                "Improves the likeness of a concept from Stage I by training a small LoRA on the model and its text"
                 " encoder. The picture, mask and class word come with the concept."
             ),
             inputs=[
@@ -213,7 +218,10 @@ class TrainStage2(io.ComfyNode):
                     default=100,
                     min=0,
                     max=10000,
-                    tooltip="How long to tune. 100 is the paper's; fewer keep more freedom, more bring more likeness.",
+                    tooltip=(
+                        "Number of training steps. Paper: 100. With fewer, prompts can change more; with more, the"
+                        " likeness is closer."
+                    ),
                 ),
                 io.Int.Input(
                     "batch_size",
@@ -221,8 +229,8 @@ class TrainStage2(io.ComfyNode):
                     min=1,
                     max=256,
                     tooltip=(
-                        "Samples a step. 4 is the paper's. If memory is short it is split by itself, with the same"
-                        " result."
+                        "Samples per step. Paper: 4. If memory runs short, the batch is split automatically; the result"
+                        " is the same up to rounding."
                     ),
                 ),
                 io.Float.Input(
@@ -232,7 +240,7 @@ class TrainStage2(io.ComfyNode):
                     max=1.0,
                     step=1e-6,
                     round=False,
-                    tooltip="How big the steps are. 0.00005 is the paper's.",
+                    tooltip="How large each step is. Paper: 0.00005.",
                 ),
                 io.Float.Input(
                     "background_weight",
@@ -240,7 +248,7 @@ class TrainStage2(io.ComfyNode):
                     min=0.0,
                     max=100.0,
                     step=0.05,
-                    tooltip="Gamma. Raise it if the picture's own background shows up in new pictures.",
+                    tooltip="Gamma in the paper. Raise it if the picture's own background shows up in new pictures.",
                 ),
                 io.Float.Input(
                     "semantic_weight",
@@ -249,8 +257,8 @@ class TrainStage2(io.ComfyNode):
                     max=100.0,
                     step=0.05,
                     tooltip=(
-                        "Eta. Keeps the class word's own meaning: raise it if every face (or dog, …) begins to look"
-                        " like the subject."
+                        "Eta in the paper. Keeps the class word's own meaning. Raise it if every face (or dog, …)"
+                        " begins to look like the subject."
                     ),
                 ),
                 io.Int.Input(
@@ -258,15 +266,18 @@ class TrainStage2(io.ComfyNode):
                     default=4,
                     min=1,
                     max=128,
-                    tooltip="The LoRA's size. 4 is the paper's and enough for most subjects.",
+                    tooltip="The size of the LoRA. Paper: 4, which is enough for most subjects.",
                 ),
                 io.Boolean.Input(
                     "train_text_encoder",
                     default=True,
-                    tooltip="Also tune the text encoder, as the paper does. Off keeps prompts' meaning untouched.",
+                    tooltip=(
+                        "Trains the text encoder too, as in the paper. Off leaves the meaning of prompts unchanged."
+                    ),
                 ),
                 *_shared_inputs(
-                    "Fixes every random choice, the LoRA's start included: the same seed gives the same concept."
+                    "Fixes every random choice, including the LoRA's starting values: the same seed gives the same"
+                    " concept."
                 ),
                 advanced(
                     io.Combo.Input(
@@ -275,8 +286,8 @@ class TrainStage2(io.ComfyNode):
                         options=list(CLASS_TEXT_ENCODERS),
                         default="tuned",
                         tooltip=(
-                            "Which text encoder reads the class word for the frozen model's target: tuned is the"
-                            " paper's, frozen holds the word stiller."
+                            "Which text encoder reads the class word when the frozen model computes the target. Paper:"
+                            " tuned. frozen keeps the class word closer to its own meaning."
                         ),
                     )
                 ),
@@ -285,16 +296,16 @@ class TrainStage2(io.ComfyNode):
                 ConceptSocket.Output(
                     "tuned_concept",
                     display_name="concept",
-                    tooltip="The tuned concept: to Save Concept or Apply Concept.",
+                    tooltip="The concept with its LoRA. Connect it to Save Concept or Apply Concept.",
                 ),
-                LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
-                LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take one."),
+                LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
+                LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take a LoRA."),
             ],
             hidden=LIVE,
         )
 
     @classmethod
     def execute(cls, model: Any, clip: Any, vae: Any, concept: Concept, **settings: Any) -> io.NodeOutput:
-        with Reporter("stage2", place(cls)) as reporter:
+        with Reporter("stage2", address(cls)) as reporter:
             tuned = tune_concept(Checkpoint(model, clip, vae), concept, Stage2Settings(**settings), reporter)
         return io.NodeOutput(tuned, tuned.losses["stage2"], tuned.lora, ui=reporter.ui())

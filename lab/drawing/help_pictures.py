@@ -341,7 +341,7 @@ def ratio(studio: Studio) -> Image.Image:
 def inversion(studio: Studio) -> Image.Image:
     """The inversions: what each gives back, and below it an edit of the same picture."""
     columns = {name: pair for name, pair in editing.INVERSIONS.items() if name != "null-text, no source"}
-    back = {name: studio.bench.decode(studio.inverted(*pair).reconstruction) for name, pair in columns.items()}
+    back = {name: studio.bench.decode(studio.inverted(*pair).reconstruction.latents) for name, pair in columns.items()}
     edited = {name: studio.edits([(ALPHA, RATIO)], studio.optimized, *pair)[0] for name, pair in columns.items()}
     picture = studio.inputs()[SHOWN]
     first = [(picture, "the picture"), *[(pictures[SHOWN], f"{name}: given back") for name, pictures in back.items()]]
@@ -382,7 +382,7 @@ def reuse(studio: Studio) -> Image.Image:
     (edited,) = bench.edit(inverted, "null_text", bench.optimize()[0], [grid.Cell(ALPHA, RATIO)])
     cells = [
         (bench.decode(bench.latents)[0], "the picture"),
-        (bench.decode(inverted.reconstruction)[0], "given back"),
+        (bench.decode(inverted.reconstruction.latents)[0], "given back"),
         *zip(edited, wishes),
     ]
     return sheet([cells])

@@ -55,12 +55,12 @@ def inversion(method: str) -> Run:
     def run(model: Any, clip: Any, vae: Any) -> Any:
         from single_image_studio.diffusion.ddim import DDIMSchedule
         from single_image_studio.inversion.methods import InversionSettings
-        from single_image_studio.pipelines.invert_pictures import invert_pictures
+        from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
         from single_image_studio.pipelines.reporter import Reporter
 
         settings = InversionSettings(method=method, schedule=DDIMSchedule(steps=2))
-        source, uncond = prompt(clip, "a heart"), prompt(clip, "")
-        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, source, uncond, settings, Reporter())
+        prompts = SourcePrompts(source=prompt(clip, "a heart"), uncond=prompt(clip, ""))
+        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, prompts, settings, Reporter())
 
     return run
 
@@ -111,3 +111,47 @@ def test_patches_of_the_model_act_on_training(demo_model: Any, kind: str) -> Non
         plain, again, other = (stage1(wire, clip, vae).embedding for wire in (model, model, patched))
     assert torch.equal(plain, again)
     assert not torch.equal(plain, other)
+
+
+def freeu(backbone: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """An output block patch as FreeU V2's: the first half of the channels grows with their mean."""
+
+    def patch(hidden: Tensor, skip: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        return backbone(hidden, 1 + 0.3 * hidden.mean(1, keepdim=True)), skip
+
+    return patch
+
+
+def in_place(hidden: Tensor, factor: Tensor) -> Tensor:
+    half = hidden.shape[1] // 2
+    hidden[:, :half] = hidden[:, :half] * factor
+    return hidden
+
+
+def out_of_place(hidden: Tensor, factor: Tensor) -> Tensor:
+    half = hidden.shape[1] // 2
+    return torch.cat([hidden[:, :half] * factor, hidden[:, half:]], 1)
+
+
+def test_a_patch_that_writes_in_place_trains_as_one_that_does_not(demo_model: Any) -> None:
+    model, clip, vae = demo_model
+    embeddings = []
+    for backbone in (in_place, out_of_place):
+        patched = model.clone()
+        patched.set_model_output_block_patch(freeu(backbone))
+        with torch.inference_mode():
+            embeddings.append(stage1(patched, clip, vae).embedding)
+    assert torch.equal(*embeddings)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_every_pipeline_runs_under_freeu(demo_model: Any, stock_picture: Any, run: Run) -> None:
+    from comfy_extras.nodes_freelunch import FreeU_V2
+
+    model, clip, vae = demo_model
+    before = stock_picture(model, clip, vae)
+    with torch.inference_mode():
+        output = FreeU_V2.execute(model, 1.3, 1.4, 0.9, 0.2) if hasattr(FreeU_V2, "execute") else None
+        patched = output.result[0] if output is not None else FreeU_V2().patch(model, 1.3, 1.4, 0.9, 0.2)[0]
+        run(patched, clip, vae)
+    assert torch.equal(stock_picture(model, clip, vae), before)

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from .model import EpsModel
 
 LARGEST_SCALE = 65536.0
-
-
-@dataclass(frozen=True)
-class Room:
-    """What to do when a backward does not fit. kinds: the exceptions that mean so; make: frees memory, False if it
-    cannot."""
-
-    kinds: tuple[type[BaseException], ...] = ()
-    make: Callable[[BaseException], bool] = lambda _: False
-
-
-NO_ROOM = Room()
+LossesOf = Callable[[Tensor], Tensor]
+"""Every picture's loss, (B,), of the embeddings that are optimised, (B, n, width)."""
 
 
 class Backward:
@@ -33,11 +23,11 @@ class Backward:
     gradient overflows, a smaller one is tried and kept.
     """
 
-    def __init__(self, room: Room = NO_ROOM) -> None:
-        self.room = room
+    def __init__(self, model: EpsModel) -> None:
+        self.model = model
         self.scale = LARGEST_SCALE
 
-    def __call__(self, losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
+    def __call__(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
         """Every picture's loss, (B,); the gradient of their sum is then at `leaf`, so that each picture has its own.
 
         Raises: InputError when a loss or the gradient is not finite.
@@ -56,18 +46,18 @@ class Backward:
                 raise InputError("the gradient is not finite: set `precision` to fp32, or use a lower `learning_rate`.")
             self.scale = max(1.0, self.scale / 16)
 
-    def _fitting(self, losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
+    def _fitting(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
         try:
             return self._attempt(losses_of, leaf)
-        except self.room.kinds as error:
-            if not self.room.make(error):
+        except self.model.out_of_memory as error:
+            if not self.model.make_room(error):
                 raise
         return self._attempt(losses_of, leaf)
 
-    def _attempt(self, losses_of: Callable[[], Tensor], leaf: Tensor) -> Tensor:
+    def _attempt(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
         leaf.grad = None
         with torch.enable_grad():
-            losses = losses_of()
+            losses = losses_of(leaf)
             (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
         return losses.detach()
 
