@@ -12,7 +12,7 @@ from ..support.errors import InputError
 
 VOCABULARY = pathlib.Path(__file__).parent / "data" / "bert_base_uncased_vocab.txt"
 MOST_TOKENS = 256  # what GroundingDINO was trained with, and the length of its output
-_DIVIDERS = re.compile(r"[.\n]+")
+_DIVIDERS = re.compile(r"[.。．｡、;；|｜\n\r]+")
 _BETWEEN_PHRASES = 2  # characters: a full stop and a space
 
 
@@ -51,7 +51,7 @@ class PromptTokens:
 
 
 def parse_prompt(text: str) -> DetectionPrompt:
-    """Splits "face . hair" into its phrases; full stops and line ends divide, commas do not.
+    """Splits "face . hair" into its phrases; full stops of any script, 、 ; | and line ends divide, commas do not.
 
     Raises: InputError when nothing is left.
     """

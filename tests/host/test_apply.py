@@ -106,7 +106,7 @@ def test_other_models_are_refused(demo_model) -> None:
     import comfy.latent_formats
     import comfy.model_base
 
-    from single_image_studio.host.checks import require_sd1
+    from single_image_studio.host.checks import require_sd1, require_sd1_layers
 
     model = demo_model[0]
     require_sd1(model)
@@ -119,8 +119,32 @@ def test_other_models_are_refused(demo_model) -> None:
     ):
         with pytest.raises(InputError, match=words):
             require_sd1(Fake(model, **changes))
-    with pytest.raises(InputError, match="`model`"):
-        require_sd1(object())
+    for require in (require_sd1, require_sd1_layers):
+        with pytest.raises(InputError, match="`model`"):
+            require(object())
+
+
+def test_using_is_not_learning(demo_model) -> None:
+    """LCM, v-prediction and inpainting models have SD 1.x's layers, and a concept needs no more."""
+    import comfy.latent_formats
+    import comfy.model_base
+    from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+
+    from single_image_studio.host.checks import require_sd1, require_sd1_layers
+
+    model = demo_model[0]
+    lcm = ModelSamplingDiscrete().patch(model, "lcm", False)[0]
+    with pytest.raises(InputError, match="another kind of prediction"):
+        require_sd1(lcm)
+    for usable in (
+        model,
+        lcm,
+        Fake(model, model_type=comfy.model_base.ModelType.V_PREDICTION),
+        Fake(model, unet_config={"in_channels": 9}),
+    ):
+        require_sd1_layers(usable)
+    with pytest.raises(InputError, match="SD 2"):
+        require_sd1_layers(Fake(model, unet_config={"use_linear_in_transformer": True}))
 
 
 def test_other_text_encoders_and_vaes_are_refused(demo_model) -> None:

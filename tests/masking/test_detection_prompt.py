@@ -67,3 +67,8 @@ def test_a_folder_s_own_tokenizer_comes_first(tmp_path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="tokenizer.json cannot be read"):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("divider", [".", "。", "．", "｡", "、", ";", "；", "|", "｜", "\n", "\r\n"])
+def test_every_divider_divides(divider: str) -> None:
+    assert parse_prompt(f"face{divider}hair").phrases == ("face", "hair")
