@@ -55,9 +55,9 @@ class Concept:
         for name, tensor in self.lora.items():
             _check_finite(f"LoRA weight {name}", tensor)
 
-    def phrase(self, name: str) -> str:
-        """What to write in a prompt once the concept is applied under a name."""
-        return f"<{name}> {self.class_word}"
+    def phrase(self, name: str | None = None) -> str:
+        """What to write in a prompt once the concept is applied under a name; None: its own."""
+        return f"<{name or self.name}> {self.class_word}"
 
     def fingerprint(self) -> str:
         """16 hex digits that tell concepts apart: equal for the same class word and the same bits of embedding and

@@ -69,7 +69,7 @@ class SelfAttention(nn.Module):
         qkv = self.qkv(x).view(batch, count, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, count, width))
+        return self.out(mixed.transpose(1, 2).reshape(batch, count, width))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -84,7 +84,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
+        return x + self.mlp(self.ln_2(x))  # type: ignore[no-any-return]
 
 
 class VisionTransformer(nn.Module):
@@ -111,7 +111,7 @@ class VisionTransformer(nn.Module):
         x = self.patches(preprocess(pixels)).flatten(2).transpose(1, 2)
         x = torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], dim=1)
         x = self.blocks(self.ln_pre(x + self.positions))
-        return self.ln_post(x[:, 0]) @ self.proj
+        return self.ln_post(x[:, 0]) @ self.proj  # type: ignore[no-any-return]
 
 
 class ConvolutionalEncoder(nn.Module):
@@ -130,7 +130,7 @@ class ConvolutionalEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (1, 3, H, W) in [0, 1]. Returns (1, output_width)."""
-        return self.resnet(preprocess(pixels))
+        return self.resnet(preprocess(pixels))  # type: ignore[no-any-return]
 
 
 class FreeEmbedding(nn.Module):
@@ -178,7 +178,8 @@ class Anchored(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (1, 3, H, W) in [0, 1]. Returns (1, width)."""
-        return self.vector + (self.encoder(pixels) - self.at_start)  # the bracket is exactly 0 at the start
+        change = self.encoder(pixels) - self.at_start  # exactly 0 at the start
+        return self.vector + change  # type: ignore[no-any-return]
 
 
 def build_encoder(kind: str, width: int, seed: int, start: Tensor) -> nn.Module:
@@ -239,4 +240,4 @@ def _import_resnet18() -> Callable[..., nn.Module]:
         raise InputError(
             f"`encoder` cnn needs torchvision, which cannot be imported here ({error}): choose vit_b32 or none."
         ) from error
-    return resnet18
+    return resnet18  # type: ignore[no-any-return]

@@ -65,7 +65,7 @@ class LoraSet(nn.Module):
         def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if not self.enabled:
                 return output
-            return output + lora(inputs[0]).to(output.dtype)
+            return output + lora(inputs[0]).to(output.dtype)  # type: ignore[no-any-return]
 
         return add
 

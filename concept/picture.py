@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +12,10 @@ from torch import Tensor
 from ..support.errors import InputError
 
 MULTIPLE = 64  # SD 1.x halves latents three times: 8 pixels × 8
+WHOLE_PICTURE = (
+    "The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its"
+    " background."
+)
 
 
 @dataclass(frozen=True)
@@ -30,34 +35,41 @@ def prepare(image: Tensor, mask: Tensor, resolution: int) -> Prepared:
     picture's edge repeated beside it. Larger pictures are reduced to `resolution`, smaller ones stay as they are.
     Raises: InputError for a batch, an empty mask, values that are not finite, or a picture under 64 pixels.
     """
-    notes: list[str] = []
-    picture, cover = _checked(image, mask)
-    if cover.shape[1:] != picture.shape[1:3]:
-        notes.append(
-            f"The mask is {cover.shape[2]}x{cover.shape[1]} and the picture {picture.shape[2]}x{picture.shape[1]}: the"
-            " mask was resized."
-        )
-        cover = F.interpolate(cover[None], picture.shape[1:3], mode="bilinear", antialias=True)[0].clamp(0, 1)
-    if picture.shape[1] != picture.shape[2]:
-        picture, cover, note = _square(picture, cover)
-        notes.append(note)
-    side = min(resolution, picture.shape[1]) // MULTIPLE * MULTIPLE
-    if side != picture.shape[1]:
-        notes.append(f"The picture was resized from {picture.shape[1]} to {side} pixels.")
-        picture = (
-            F.interpolate(picture.movedim(-1, 1), (side, side), mode="bicubic", antialias=True)
-            .movedim(1, -1)
-            .clamp(0, 1)
-        )
-        cover = F.interpolate(cover[None], (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
+    prepared = _with_mask_of_its_size(*_checked(image, mask))
+    if prepared.picture.shape[1] != prepared.picture.shape[2]:
+        picture, cover, note = _square(prepared.picture, prepared.mask)
+        prepared = Prepared(picture, cover, (*prepared.notes, note))
+    prepared = _reduced(prepared, min(resolution, prepared.picture.shape[1]) // MULTIPLE * MULTIPLE)
+    cover = prepared.mask
     if float(cover.max()) == 0:
         raise InputError("`mask` marks nothing: paint or detect the subject, so that it is white in the mask.")
-    if float(cover.min()) == 1:
-        notes.append(
-            "The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its"
-            " background."
-        )
-    return Prepared(picture.contiguous(), cover.contiguous(), tuple(notes))
+    notes = prepared.notes if float(cover.min()) < 1 else (*prepared.notes, WHOLE_PICTURE)
+    return Prepared(prepared.picture.contiguous(), cover.contiguous(), notes)
+
+
+def _with_mask_of_its_size(picture: Tensor, cover: Tensor) -> Prepared:
+    if cover.shape[1:] == picture.shape[1:3]:
+        return Prepared(picture, cover)
+    note = (
+        f"The mask is {cover.shape[2]}x{cover.shape[1]} and the picture {picture.shape[2]}x{picture.shape[1]}: the"
+        " mask was resized."
+    )
+    return Prepared(picture, _resized_mask(cover, picture.shape[1:3]), (note,))
+
+
+def _reduced(prepared: Prepared, side: int) -> Prepared:
+    """A square picture with sides of `side` pixels."""
+    before = prepared.picture.shape[1]
+    if side == before:
+        return prepared
+    channels_first = prepared.picture.movedim(-1, 1)
+    picture = F.interpolate(channels_first, (side, side), mode="bicubic", antialias=True).movedim(1, -1).clamp(0, 1)
+    note = f"The picture was resized from {before} to {side} pixels."
+    return Prepared(picture, _resized_mask(prepared.mask, (side, side)), (*prepared.notes, note))
+
+
+def _resized_mask(cover: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(cover[None], tuple(size), mode="bilinear", antialias=True)[0].clamp(0, 1)
 
 
 def _checked(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

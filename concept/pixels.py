@@ -72,7 +72,8 @@ def make_thumbnail(picture: Tensor | None, mask: Tensor | None) -> Tensor | None
 
 
 def _levels(pixels: Tensor) -> np.ndarray:
-    return np.rint(np.clip(pixels[0].detach().cpu().numpy(), 0, 1) * 255).astype(np.uint8)
+    levels: np.ndarray = np.rint(np.clip(pixels[0].detach().cpu().numpy(), 0, 1) * 255)
+    return levels.astype(np.uint8)
 
 
 def _fit(image: Image.Image) -> np.ndarray:

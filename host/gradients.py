@@ -1,14 +1,15 @@
 """Gradients inside a host that runs its nodes in inference mode.
 
 The host loads weights under `torch.inference_mode()`, and autograd refuses such tensors ("Inference tensors cannot be
-saved for backward"). `gradients` swaps each for a clone of the same bits, switches inference mode off, and puts every
-flag back when it ends, also after an exception or a cancel.
+saved for backward"). `thaw` swaps each for a clone of the same bits; the contexts here switch inference mode off and let
+gradients through what the host writes in place, and put everything back at the end, also after an exception or a
+cancel.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import comfy.clip_model
@@ -18,7 +19,7 @@ import torch.utils.checkpoint
 from comfy.ldm.modules.diffusionmodules import openaimodel
 from torch import Tensor, nn
 
-PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def thaw(module: nn.Module) -> None:
@@ -76,20 +77,56 @@ def training_mode() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def gradients(*patchers: Any, memory_required: float = 0) -> Iterator[tuple[Any, ...]]:
-    """Loads the patchers fully and lets autograd run through their models.
+def differentiable_unet(unet: nn.Module, checkpointing: Callable[[], bool]) -> Iterator[None]:
+    """Lets gradients through a thawed UNet and the ControlNets on it; leaves nothing behind.
 
-    patchers: ModelPatchers (`model`, `clip.patcher`). Yields them, or the clones to use in their place.
-    memory_required: bytes that the work itself will need, for the host to make room.
+    checkpointing: asked at every block, whether to recompute it in backward instead of keeping its activations.
     """
-    with training_mode(), torch.enable_grad(), contextlib.ExitStack() as cleanup:
-        loaded = tuple(static_memory(p) for p in patchers)
-        comfy.model_management.load_models_gpu(list(loaded), memory_required=memory_required, force_full_load=True)
-        for patcher in loaded:
-            thaw(patcher.model)
-            patcher.pre_run()
-            cleanup.callback(patcher.cleanup)
-        yield loaded
+    with out_of_place_control(), checkpointed_blocks(unet, checkpointing):
+        yield
+
+
+def out_of_place_patches(model_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options, with patches that gradients get through even if they write over activations (FreeU V2 does).
+
+    torch's own `allow_mutation_on_saved_tensors` would do for all of the UNet, but it takes one view of a tensor for
+    another of a different shape once Python has reused the first one's id.
+    """
+    options = dict(model_options.get("transformer_options", {}))
+    options["patches"] = {kind: [_on_copies(p) for p in kept] for kind, kept in options.get("patches", {}).items()}
+    options["patches_replace"] = {
+        kind: {block: _on_copies(patch) for block, patch in kept.items()}
+        for kind, kept in options.get("patches_replace", {}).items()
+    }
+    return {**model_options, "transformer_options": options}
+
+
+def _on_copies(patch: Callable[..., Any]) -> Callable[..., Any]:
+    """A patch that is given copies, and whose own operations save copies: whatever it overwrites, nobody else saved."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return patch(*args, **kwargs)
+        with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda saved: saved):
+            given = [value.clone() if isinstance(value, Tensor) else value for value in args]
+            return patch(*given, **kwargs)
+
+    return run
+
+
+@contextlib.contextmanager
+def differentiable_clip(patcher: Any) -> Iterator[None]:
+    """Lets gradients through a loaded text encoder; leaves nothing behind.
+
+    patcher: `clip.patcher`.
+    """
+    thaw(patcher.model)
+    try:
+        patcher.pre_run()
+        with out_of_place_text_encoder(patcher.model):
+            yield
+    finally:
+        patcher.cleanup()
 
 
 @contextlib.contextmanager
@@ -134,22 +171,21 @@ def checkpointed_blocks(unet: nn.Module, wanted: Callable[[], bool]) -> Iterator
 
     Wraps the instances' forwards and unwraps them at the end; a recomputation may itself be cancelled by the host.
     """
-    from comfy.ldm.modules.attention import SpatialTransformer
-    from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock
-
-    def wrap(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def checkpointed(*args: Any, **kwargs: Any) -> Tensor:
-            if wanted() and torch.is_grad_enabled():
-                return torch.utils.checkpoint.checkpoint(forward, *args, use_reentrant=False, **kwargs)  # type: ignore[no-any-return]
-            return forward(*args, **kwargs)
-
-        return checkpointed
-
-    blocks = [m for m in unet.modules() if isinstance(m, (ResBlock, SpatialTransformer))]
+    blocks = [m for m in unet.modules() if isinstance(m, (openaimodel.ResBlock, openaimodel.SpatialTransformer))]
     try:
         for block in blocks:
-            block.forward = wrap(block.forward)  # type: ignore[method-assign]
+            block.forward = _checkpointed(block.forward, wanted)  # type: ignore[method-assign]
         yield
     finally:
         for block in blocks:
             block.__dict__.pop("forward", None)
+
+
+def _checkpointed(forward: Callable[..., Tensor], wanted: Callable[[], bool]) -> Callable[..., Tensor]:
+    def run(*args: Any, **kwargs: Any) -> Tensor:
+        if not (wanted() and torch.is_grad_enabled()):
+            return forward(*args, **kwargs)
+        recomputed: Tensor = torch.utils.checkpoint.checkpoint(forward, *args, use_reentrant=False, **kwargs)
+        return recomputed
+
+    return run

@@ -11,6 +11,8 @@ import comfy.utils
 import torch
 from torch import Tensor
 
+from .server import running_server
+
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
 
 
@@ -48,9 +50,7 @@ class Progress:
     def _send(self, text: str) -> None:
         if self.node_id is None:
             return
-        from server import PromptServer
-
-        server = getattr(PromptServer, "instance", None)
+        server = running_server()
         if server is not None and hasattr(server, "send_progress_text"):
             server.send_progress_text(text, self.node_id)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
 import comfy.lora
 import torch
 from torch import nn
 
+log = logging.getLogger("single_image_studio")
 _UNET_PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 _TEXT_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 # Weights that LoRAs leave alone, so that a checkpoint keeps its fingerprint with any of them on it.
@@ -62,3 +64,12 @@ def fingerprint(model: Any) -> str:
         with torch.inference_mode(False), torch.no_grad():
             digest.update(weight.detach().clone().to("cpu", torch.float16).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def warn_of_another_checkpoint(model: Any, base_model: str, thing: str, consequence: str) -> None:
+    """Says in the log that something was made on another checkpoint than MODEL.
+
+    base_model: the fingerprint that the thing carries; "" for unknown, which is not warned of.
+    """
+    if base_model and base_model != fingerprint(model):
+        log.warning("%s was made with another checkpoint than `model`: %s.", thing, consequence)

@@ -1,5 +1,5 @@
-"""SingleInsert's three losses. Pure functions of tensors; needs only torch."""
+"""The losses: pure functions of tensors, and what people read of them. Needs only torch."""
 
-from .singleinsert import background_loss, foreground_loss, semantic_loss
+from .terms import LOSS_TERMS, LossTerm, background_loss, foreground_loss, semantic_loss
 
-__all__ = ["background_loss", "foreground_loss", "semantic_loss"]
+__all__ = ["LOSS_TERMS", "LossTerm", "background_loss", "foreground_loss", "semantic_loss"]

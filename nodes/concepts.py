@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import logging
-import re
 from typing import Any
 
 from comfy_api.v0_0_2 import io
 
 from ..concept.data import Concept
-from ..concept.file import check_width, load_concept
-from ..concept.saving import Folders, save_everywhere
-from ..host import checks, folders
-from ..host.apply import apply_concept
-from ..host.weights import fingerprint
+from ..host import folders
 from ..page import provenance
+from ..pipelines.use_concept import Strengths, save_concept, saved_concept, use_concept
 from ..support.names import check_name
 from .schema import CATEGORY, ConceptSocket, advanced, schema
-
-log = logging.getLogger("single_image_studio")
 
 
 def _strengths() -> list[io.Input]:
@@ -31,8 +23,8 @@ def _strengths() -> list[io.Input]:
             max=10.0,
             step=0.05,
             tooltip=(
-                "How strongly Stage II's LoRA acts on the picture. Lower it if pictures look stiff; 0 uses the learned"
-                " word alone."
+                "How strongly Stage II's LoRA changes the picture. Lower it if pictures look stiff; 0 uses only the"
+                " learned word."
             ),
         ),
         io.Float.Input(
@@ -41,7 +33,7 @@ def _strengths() -> list[io.Input]:
             min=-10.0,
             max=10.0,
             step=0.05,
-            tooltip="How strongly Stage II's LoRA acts on the reading of prompts. Usually the same as strength_model.",
+            tooltip="How strongly Stage II's LoRA changes how prompts are read. Usually the same as strength_model.",
         ),
     ]
 
@@ -51,12 +43,15 @@ def _applied_outputs() -> list[io.Output]:
         io.Model.Output(
             "model_out",
             display_name="model",
-            tooltip="The MODEL with the concept: to KSampler, or to the next Load or Apply Concept.",
+            tooltip="The MODEL with the concept. Connect it to KSampler, or to the next Load Concept or Apply Concept.",
         ),
         io.Clip.Output(
             "clip_out",
             display_name="clip",
-            tooltip="The CLIP that knows the concept's name: to CLIPTextEncode, or to the next Load or Apply Concept.",
+            tooltip=(
+                "The CLIP that knows the concept's name. Connect it to CLIP Text Encode, or to the next Load Concept or"
+                " Apply Concept."
+            ),
         ),
         io.String.Output(
             "phrase",
@@ -70,21 +65,10 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _apply(
-    model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float, hidden: Any
-) -> tuple[Any, Any, str]:
-    checks.require_sd1(model)
-    checks.require_sd1_clip(clip, model)
-    check_width(concept, checks.text_width(clip))
-    if concept.base_model and concept.base_model != fingerprint(model):
-        log.warning("Concept %s was trained on another checkpoint than `model`; the likeness may be weaker.", name)
-    # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
-    nickname = re.sub(r"_\d+$", "", name)
-    model, clip = apply_concept(
-        model, clip, name, concept.embedding, concept.lora, strength_model, strength_clip, nickname
-    )
-    provenance.tell(hidden, provenance.facts_of(concept, name, strength_model, strength_clip))
-    return model, clip, concept.phrase(name)
+def _use(model: Any, clip: Any, concept: Concept, name: str, strengths: Strengths, hidden: Any) -> tuple[Any, Any, str]:
+    outputs = use_concept(model, clip, concept, name, strengths)
+    provenance.tell(hidden, provenance.facts_of(concept, name, strengths.model, strengths.clip))
+    return outputs
 
 
 class SaveConcept(io.ComfyNode):
@@ -99,22 +83,22 @@ class SaveConcept(io.ComfyNode):
             search_aliases=["save embedding", "save lora", "singleinsert"],
             is_output_node=True,
             description=(
-                "Saves a concept as one small file in models/single_image_studio/concepts. A name that is taken gets a"
-                " number; nothing is overwritten."
+                "Saves a concept as one small file in models/single_image_studio/concepts. If the name is taken, a"
+                " number is added; nothing is overwritten."
             ),
             inputs=[
                 ConceptSocket.Input("concept", tooltip="A concept from Stage I or Stage II."),
                 io.String.Input(
                     "name",
                     default="my_concept",
-                    tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _.",
+                    tooltip="What the concept is called in prompts: <my_concept>. Use letters, digits, - and _.",
                 ),
                 io.Boolean.Input(
                     "export_for_other_tools",
                     default=True,
                     tooltip=(
-                        "Also write embeddings/NAME and loras/NAME, which the stock embedding:NAME and Load LoRA use"
-                        " with the same result."
+                        "Also saves embeddings/NAME and loras/NAME. With these, ComfyUI's own embedding:NAME and Load"
+                        " LoRA give the same result."
                     ),
                 ),
                 advanced(
@@ -123,20 +107,20 @@ class SaveConcept(io.ComfyNode):
                         optional=True,
                         default=True,
                         tooltip=(
-                            "Keep the picture and mask in the file, so that the concept can be trained further. Turn"
-                            " off before sharing a private photo."
+                            "Keeps the picture and mask in the file, so that the concept can be trained further. Turn"
+                            " it off before you share a concept of a private photo."
                         ),
                     )
                 ),
             ],
             outputs=[
                 ConceptSocket.Output(
-                    "saved_concept", display_name="concept", tooltip="The same concept, for nodes that follow."
+                    "saved_concept", display_name="concept", tooltip="The same concept, for the next nodes."
                 ),
                 io.String.Output(
                     "saved_as",
                     display_name="saved_as",
-                    tooltip="The name that it was saved under: as asked, or with a number if that was taken.",
+                    tooltip="The name it was saved under, with a number if the name was taken.",
                 ),
             ],
         )
@@ -145,16 +129,9 @@ class SaveConcept(io.ComfyNode):
     def execute(
         cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True
     ) -> io.NodeOutput:
-        saved = save_everywhere(
-            concept, name, Folders(*folders.save_folders()), export_for_other_tools, include_picture
-        )
-        name, concept = saved.name, dataclasses.replace(concept, name=saved.name)
-        log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(name))
-        return io.NodeOutput(
-            concept,
-            name,
-            ui={"text": [f"Saved as {name}. In prompts: {concept.phrase(name)}"], "saved_concept": [name]},
-        )
+        saved = save_concept(concept, name, export=export_for_other_tools, include_picture=include_picture)
+        text = f"Saved as {saved.name}. In prompts: {saved.phrase()}"
+        return io.NodeOutput(saved, saved.name, ui={"text": [text], "saved_concept": [saved.name]})
 
 
 class LoadConcept(io.ComfyNode):
@@ -168,28 +145,31 @@ class LoadConcept(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["load embedding", "load lora", "singleinsert", "use concept"],
             description=(
-                "Loads a saved concept and puts it on MODEL and CLIP. Then write its phrase in any prompt: <my_concept>"
-                " face with sunglasses. Chain several of these to use several concepts together."
+                "Loads a saved concept and applies it to MODEL and CLIP. Then write its phrase in any prompt:"
+                " <my_concept> face with sunglasses. Chain several of these nodes to use several concepts together."
             ),
             inputs=[
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "The checkpoint to make pictures with: the one that the concept was trained on, or a relative."
+                        "The checkpoint to generate pictures with: the one the concept was trained on, or a related"
+                        " one."
                     ),
                 ),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 io.Combo.Input(
                     "concept_name",
                     options=folders.CONCEPTS.names(),
-                    tooltip="A concept from models/single_image_studio/concepts. It is called <this name> in prompts.",
+                    tooltip="A concept from models/single_image_studio/concepts. In prompts, write it as <this name>.",
                 ),
                 *_strengths(),
             ],
             outputs=[
                 *_applied_outputs(),
                 ConceptSocket.Output(
-                    "concept", display_name="concept", tooltip="The concept itself: to Stage II, to train it further."
+                    "concept",
+                    display_name="concept",
+                    tooltip="The concept itself. Connect it to Stage II to train it further.",
                 ),
             ],
             hidden=_TOLD_TO_PICTURES,
@@ -214,12 +194,9 @@ class LoadConcept(io.ComfyNode):
     def execute(
         cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
-        concept = load_concept(folders.CONCEPTS.file(concept_name))
-        name = concept_name.replace("\\", "/").rsplit("/", 1)[-1]
-        concept = dataclasses.replace(concept, name=name)
-        return io.NodeOutput(
-            *_apply(model, clip, concept, name, strength_model, strength_clip, getattr(cls, "hidden", None)), concept
-        )
+        concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
+        outputs = _use(model, clip, concept, concept.name or concept_name, strengths, getattr(cls, "hidden", None))
+        return io.NodeOutput(*outputs, concept)
 
 
 class ApplyConcept(io.ComfyNode):
@@ -233,17 +210,17 @@ class ApplyConcept(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["use concept", "singleinsert"],
             description=(
-                "Puts a concept straight from training on MODEL and CLIP, without saving it. Then write its phrase in"
-                " any prompt: <my_concept> face with sunglasses."
+                "Applies a concept to MODEL and CLIP straight after training, without saving it. Then write its phrase"
+                " in any prompt: <my_concept> face with sunglasses."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="The checkpoint to make pictures with."),
+                io.Model.Input("model", tooltip="The checkpoint to generate pictures with."),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
                 ConceptSocket.Input("concept", tooltip="A concept from Stage I, Stage II or Load Concept."),
                 io.String.Input(
                     "name",
                     default="my_concept",
-                    tooltip="What the concept is called in prompts: <my_concept>. Letters, digits, - and _.",
+                    tooltip="What the concept is called in prompts: <my_concept>. Use letters, digits, - and _.",
                 ),
                 *_strengths(),
             ],
@@ -255,6 +232,5 @@ class ApplyConcept(io.ComfyNode):
     def execute(
         cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
-        return io.NodeOutput(
-            *_apply(model, clip, concept, check_name(name), strength_model, strength_clip, getattr(cls, "hidden", None))
-        )
+        strengths = Strengths(strength_model, strength_clip)
+        return io.NodeOutput(*_use(model, clip, concept, check_name(name), strengths, getattr(cls, "hidden", None)))

@@ -20,7 +20,8 @@ from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_text
 from ..pipelines.optimize_prompt import optimize_prompt
 from ..pipelines.reporter import Reporter
-from .schema import CATEGORY, LIVE, PRECISIONS, InversionSocket, LossSocket, advanced, place, schema
+from ..support.checks import PRECISIONS
+from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, address, advanced, schema
 
 log = logging.getLogger("single_image_studio")
 
@@ -29,11 +30,11 @@ def _precision() -> io.Input:
     return advanced(
         io.Combo.Input(
             "precision",
-            options=PRECISIONS,
+            options=list(PRECISIONS),
             default="auto",
             tooltip=(
-                "The number format that the model computes in. auto keeps the model's own; fp32 reconstructs best, and"
-                " helps against NaN."
+                "The number format for the computation. auto uses the model's own; fp32 reconstructs best and helps"
+                " against NaN."
             ),
         )
     )
@@ -47,8 +48,8 @@ def _alpha() -> io.Input:
         max=3.0,
         step=0.01,
         tooltip=(
-            "How far to go towards the target prompt. 0 keeps the picture, 0.1 to 0.5 edits it, 1 follows the prompt"
-            " alone; beyond 1 exaggerates."
+            "How far to go towards the target prompt. 0 keeps the picture, 0.1 to 0.5 edits it, 1 follows only the"
+            " target prompt, and more than 1 exaggerates."
         ),
     )
 
@@ -61,8 +62,8 @@ def _source_ratio() -> io.Input:
         max=1.0,
         step=0.01,
         tooltip=(
-            "For which share of the first steps the source prompt holds the picture. 0.1 lets structure change much,"
-            " 0.4 keeps most of it."
+            "The share of steps, from the start, that use the source prompt. 0.1 lets the structure change a lot, 0.4"
+            " keeps most of it."
         ),
     )
 
@@ -72,8 +73,8 @@ def _optimized() -> io.Input:
         "optimized",
         optional=True,
         tooltip=(
-            "The target prompt from Imagic Text Optimize, where alpha begins. Without it alpha begins at the source"
-            " prompt."
+            "The optimised prompt from Imagic Text Optimize: the edit starts from it (alpha 0). If not connected, the"
+            " edit starts from the source prompt."
         ),
     )
 
@@ -81,10 +82,10 @@ def _optimized() -> io.Input:
 def _prompts() -> list[io.Input]:
     return [
         io.Conditioning.Input(
-            "source", tooltip="The prompt that the picture was inverted with: what it shows now, or empty text."
+            "source", tooltip="The prompt the picture was inverted with: what it shows now, or an empty prompt."
         ),
         io.Conditioning.Input(
-            "target", tooltip="What the picture should become, in full: a dog jumping, not just jumping."
+            "target", tooltip="What the picture should become, described in full: a dog jumping, not just jumping."
         ),
     ]
 
@@ -100,23 +101,24 @@ class ImagicTextOptimize(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["imagic", "text optimization", "non-rigid edit", "toli"],
             description=(
-                "Finds the wording between your target prompt and the picture: an embedding near the prompt that still"
-                " gives this picture's own subject. Sampling then goes from it (alpha 0) towards the prompt (alpha 1)."
+                "Optimises the embedding of your target prompt until it describes the subject of this picture. The edit"
+                " then goes from this embedding (alpha 0) towards the target prompt (alpha 1)."
             ),
             inputs=[
                 io.Model.Input("model", tooltip="The checkpoint to edit with: SD 1.4 or 1.5, or any finetune of one."),
                 io.Conditioning.Input(
-                    "target", tooltip="What the picture should become, in full: a dog jumping, not just jumping."
+                    "target",
+                    tooltip="What the picture should become, described in full: a dog jumping, not just jumping.",
                 ),
                 io.Latent.Input(
-                    "latent", tooltip="The picture from VAEEncode. Each picture of a batch gets its own result."
+                    "latent", tooltip="The picture from VAE Encode. Each picture of a batch gets its own result."
                 ),
                 io.Int.Input(
                     "steps",
                     default=200,
                     min=0,
                     max=10000,
-                    tooltip="How long to search. 200 is the paper's; more stays closer to the picture.",
+                    tooltip="Number of optimisation steps. Paper: 200. More steps stay closer to the picture.",
                 ),
                 io.Float.Input(
                     "learning_rate",
@@ -125,14 +127,14 @@ class ImagicTextOptimize(io.ComfyNode):
                     max=1.0,
                     step=1e-6,
                     round=False,
-                    tooltip="How big the steps are. 0.001 is the paper's.",
+                    tooltip="How large each step is. Paper: 0.001.",
                 ),
                 io.Int.Input(
                     "batch_size",
                     default=1,
                     min=1,
                     max=64,
-                    tooltip="Noise levels looked at in a step. 1 is the paper's; more is smoother and slower.",
+                    tooltip="Noise levels per step. Paper: 1. More is smoother and slower.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -148,9 +150,9 @@ class ImagicTextOptimize(io.ComfyNode):
                 io.Conditioning.Output(
                     "optimized",
                     display_name="optimized",
-                    tooltip="To the `optimized` input of the timestep-aware nodes and the grid.",
+                    tooltip="Connect it to the `optimized` input of the timestep-aware nodes and Edit Grid.",
                 ),
-                LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
+                LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
             ],
             hidden=LIVE,
         )
@@ -170,7 +172,7 @@ class ImagicTextOptimize(io.ComfyNode):
         settings = TextOptimizationSettings(
             steps=steps, learning_rate=learning_rate, batch_size=batch_size, seed=seed, precision=precision
         )
-        with Reporter("text", place(cls)) as reporter:
+        with Reporter("text", address(cls)) as reporter:
             optimized, losses = optimize_prompt(model, target, latent, settings, reporter)
         return io.NodeOutput(optimized, losses, ui=reporter.ui())
 
@@ -193,26 +195,29 @@ class NullTextInvert(io.ComfyNode):
                 "toli",
             ],
             description=(
-                "Finds the noise that a real picture comes from, so that sampling gives it back and prompts can change"
-                " it. noise_latent and uncond also work with stock samplers: noise off, ddim, ddim_uniform, as many"
-                " steps, the same cfg."
+                "Finds the noise from which sampling reconstructs your picture, so that prompts can change it."
+                " noise_latent and uncond also work with ComfyUI's own samplers: no added noise, ddim, ddim_uniform,"
+                " the same steps and cfg."
             ),
             inputs=[
                 io.Model.Input("model", tooltip="The checkpoint to edit with: SD 1.4 or 1.5, or any finetune of one."),
                 io.Latent.Input(
-                    "latent", tooltip="The picture from VAEEncode. Each picture of a batch is inverted on its own."
+                    "latent", tooltip="The picture from VAE Encode. Each picture of a batch is inverted separately."
                 ),
                 io.Conditioning.Input(
-                    "source", tooltip="What the picture shows now. Empty text often keeps structure better."
+                    "source", tooltip="What the picture shows now. An empty prompt often keeps the structure better."
                 ),
-                io.Conditioning.Input("uncond", tooltip="The unconditional prompt: empty text."),
+                io.Conditioning.Input("uncond", tooltip="The unconditional prompt: an empty prompt."),
                 io.Combo.Input("method", options=list(METHODS), default="null_text", tooltip=method_notes()),
                 io.Int.Input(
                     "steps",
                     default=50,
                     min=1,
                     max=999,
-                    tooltip="DDIM steps. 50 is the papers'. Numbers that divide 1000 fit stock samplers best.",
+                    tooltip=(
+                        "Number of DDIM steps. Papers: 50. For ComfyUI's own samplers a divisor of 1000 is best (20,"
+                        " 25, 40, 50)."
+                    ),
                 ),
                 io.Float.Input(
                     "cfg",
@@ -220,14 +225,14 @@ class NullTextInvert(io.ComfyNode):
                     min=0.0,
                     max=100.0,
                     step=0.1,
-                    tooltip="The guidance scale that the edit will be sampled with. 7.5 is the papers'.",
+                    tooltip="The guidance scale for sampling the edit. Papers: 7.5.",
                 ),
                 io.Int.Input(
                     "inner_steps",
                     default=10,
                     min=1,
                     max=100,
-                    tooltip="null_text only: most updates a step. 10 is the paper's.",
+                    tooltip="null_text only: the maximum number of updates per step. Paper: 10.",
                 ),
                 io.Float.Input(
                     "learning_rate",
@@ -236,7 +241,7 @@ class NullTextInvert(io.ComfyNode):
                     max=1.0,
                     step=1e-5,
                     round=False,
-                    tooltip="null_text only: how big the updates are. 0.01 is the paper's.",
+                    tooltip="null_text only: how large each update is. Paper: 0.01.",
                 ),
                 io.Float.Input(
                     "tolerance",
@@ -246,15 +251,15 @@ class NullTextInvert(io.ComfyNode):
                     step=1e-7,
                     round=False,
                     tooltip=(
-                        "null_text only: stop a step's updates when its error is below this. 0.00001 is the paper's; 0"
-                        " always uses all updates."
+                        "null_text only: a step's updates stop when its error falls below this. Paper: 0.00001. 0"
+                        " always makes all updates."
                     ),
                 ),
                 _precision(),
                 io.Vae.Input(
                     "vae",
                     optional=True,
-                    tooltip="Only for the report: also tells how well the picture comes back in pixels.",
+                    tooltip="Only for the report: with it, the reconstruction is also measured in pixels.",
                 ),
                 advanced(
                     io.Int.Input(
@@ -264,8 +269,8 @@ class NullTextInvert(io.ComfyNode):
                         min=0,
                         max=1,
                         tooltip=(
-                            "The first timestep. 1 is Stable Diffusion's own; 0 is only for comparing with code that"
-                            " has it."
+                            "The first timestep. Stable Diffusion uses 1; use 0 only to compare with code that starts"
+                            " at 0."
                         ),
                     )
                 ),
@@ -274,20 +279,25 @@ class NullTextInvert(io.ComfyNode):
                 InversionSocket.Output(
                     "inversion",
                     display_name="inversion",
-                    tooltip="To the Timestep-Aware KSampler, the Edit Grid or Save Inversion.",
+                    tooltip="Connect it to Timestep-Aware KSampler, Edit Grid or Save Inversion.",
                 ),
                 io.Latent.Output(
                     "noise_latent",
                     display_name="noise_latent",
-                    tooltip="The noise that the picture comes from, for a stock sampler with its noise off.",
+                    tooltip="The noise found for the picture, for a ComfyUI sampler that adds no noise.",
                 ),
                 io.Conditioning.Output(
                     "uncond_out",
                     display_name="uncond",
-                    tooltip="To a stock sampler's negative: the embeddings found, each for its own step.",
+                    tooltip=(
+                        "The unconditional embeddings found, each for its own step. Connect it to a ComfyUI sampler's"
+                        " negative."
+                    ),
                 ),
                 io.String.Output(
-                    "report", display_name="report", tooltip="How well the picture comes back, and what it cost."
+                    "report",
+                    display_name="report",
+                    tooltip="How closely the picture is reconstructed, and how much computing it took.",
                 ),
             ],
             hidden=LIVE,
@@ -319,7 +329,7 @@ class NullTextInvert(io.ComfyNode):
             precision=precision,
         )
         prompts = SourcePrompts(source=source, uncond=uncond)
-        with Reporter("inversion", place(cls)) as reporter:
+        with Reporter("inversion", address(cls)) as reporter:
             inversion = invert_pictures(model, latent, prompts, settings, reporter, vae)
         text = report_text(inversion.report)
         log.info("Null-Text Invert: %s", text.replace("\n", "; "))
@@ -342,18 +352,18 @@ class TimestepAwareKSampler(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["non-rigid edit", "toli", "imagic", "timestep-aware sampling"],
             description=(
-                "Samples the edit: the source prompt holds the picture's layout in the first steps, then the target"
+                "Samples the edit: in the first steps the source prompt keeps the picture's layout, then the target"
                 " prompt changes it. Steps and cfg come with the inversion."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="The MODEL that the picture was inverted with."),
+                io.Model.Input("model", tooltip="The MODEL the picture was inverted with."),
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert or Load Inversion."),
                 *_prompts(),
                 _alpha(),
                 _source_ratio(),
                 _optimized(),
             ],
-            outputs=[io.Latent.Output("latent", display_name="latent", tooltip="The edited picture, for VAEDecode.")],
+            outputs=[io.Latent.Output("latent", display_name="latent", tooltip="The edited picture, for VAE Decode.")],
             hidden=[io.Hidden.unique_id],
         )
 
@@ -369,7 +379,7 @@ class TimestepAwareKSampler(io.ComfyNode):
         optimized: Any = None,
     ) -> io.NodeOutput:
         prompts = EditConditioning(source=source, target=target, optimized=optimized)
-        with Reporter(place=place(cls), text=True) as reporter:
+        with Reporter(address=address(cls), text=True) as reporter:
             return io.NodeOutput(edit_picture(model, inversion, prompts, Cell(alpha, source_ratio), reporter))
 
 
@@ -384,9 +394,9 @@ class TimestepAwareConditioning(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["non-rigid edit", "toli", "prompt scheduling", "timestep range"],
             description=(
-                "The source prompt for the first steps and the edited one for the rest, as a plain conditioning for any"
-                " stock sampler: with noise_latent and uncond from Null-Text Invert it samples the edit, and"
-                " ControlNets can be added to it."
+                "The source prompt for the first steps and the edited prompt for the rest, as one ordinary conditioning"
+                " for any ComfyUI sampler. With noise_latent and uncond from Null-Text Invert the sampler makes the"
+                " edit, and you can add ControlNets."
             ),
             inputs=[
                 *_prompts(),
@@ -397,7 +407,7 @@ class TimestepAwareConditioning(io.ComfyNode):
                     default=50,
                     min=1,
                     max=999,
-                    tooltip="The steps that the picture was inverted with, and that the sampler will take.",
+                    tooltip="The number of steps of the inversion. The sampler must use the same number.",
                 ),
                 _optimized(),
             ],
@@ -405,7 +415,7 @@ class TimestepAwareConditioning(io.ComfyNode):
                 io.Conditioning.Output(
                     "positive",
                     display_name="positive",
-                    tooltip="To a stock sampler's positive, or to a ControlNet before it.",
+                    tooltip="Connect it to a ComfyUI sampler's positive, or first to Apply ControlNet.",
                 )
             ],
         )
@@ -430,21 +440,22 @@ class EditGrid(io.ComfyNode):
             search_aliases=["xy plot", "grid", "non-rigid edit", "toli"],
             is_output_node=True,  # it shows its grid, so it runs with nothing connected to it
             description=(
-                "Samples the edit with every alpha and source ratio, to choose from: alphas across, ratios down. They"
-                " share their first steps. A click on a picture sends its values to the timestep-aware node."
+                "Samples the edit with every alpha and every source ratio, so that you can choose: alphas from left to"
+                " right, source ratios from top to bottom. First steps in common are computed once. Click a picture to"
+                " send its values to the timestep-aware node."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="The MODEL that the picture was inverted with."),
+                io.Model.Input("model", tooltip="The MODEL the picture was inverted with."),
                 io.Vae.Input("vae", tooltip="The checkpoint's VAE, to decode the pictures."),
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert or Load Inversion."),
                 *_prompts(),
                 io.String.Input(
-                    "alphas", default="0.1, 0.2, 0.3, 0.4, 0.5", tooltip="The alphas to try, with commas between them."
+                    "alphas", default="0.1, 0.2, 0.3, 0.4, 0.5", tooltip="The alphas to try, separated by commas."
                 ),
                 io.String.Input(
                     "source_ratios",
                     default="0.1, 0.2, 0.3, 0.4",
-                    tooltip="The source ratios to try, with commas between them.",
+                    tooltip="The source ratios to try, separated by commas.",
                 ),
                 _optimized(),
             ],
@@ -452,11 +463,11 @@ class EditGrid(io.ComfyNode):
                 io.Image.Output(
                     "grid",
                     display_name="grid",
-                    tooltip="All of them in one labelled picture; of a batch, one grid a picture.",
+                    tooltip="All edits in one labelled picture. For a batch, one grid per picture.",
                 ),
-                io.Image.Output("images", display_name="images", tooltip="The pictures alone, row by row."),
+                io.Image.Output("images", display_name="images", tooltip="The edits as separate pictures, row by row."),
                 io.String.Output(
-                    "labels", display_name="labels", tooltip="A line for each picture: its alpha and source ratio."
+                    "labels", display_name="labels", tooltip="One line per picture: its alpha and source ratio."
                 ),
             ],
             hidden=[io.Hidden.unique_id],

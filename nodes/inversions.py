@@ -25,21 +25,23 @@ class SaveInversion(io.ComfyNode):
             search_aliases=["save latent", "null-text inversion", "toli"],
             is_output_node=True,
             description=(
-                "Saves an inversion in models/single_image_studio/inversions, so that the picture can be edited again"
-                " without inverting it again. A name that is taken gets a number; nothing is overwritten."
+                "Saves an inversion in models/single_image_studio/inversions, so that you can edit the picture later"
+                " without inverting it again. If the name is taken, a number is added; nothing is overwritten."
             ),
             inputs=[
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert."),
-                io.String.Input("name", default="my_inversion", tooltip="The file's name. Letters, digits, - and _."),
+                io.String.Input(
+                    "name", default="my_inversion", tooltip="The file's name. Use letters, digits, - and _."
+                ),
             ],
             outputs=[
                 InversionSocket.Output(
-                    "saved_inversion", display_name="inversion", tooltip="The same inversion, for nodes that follow."
+                    "saved_inversion", display_name="inversion", tooltip="The same inversion, for the next nodes."
                 ),
                 io.String.Output(
                     "saved_as",
                     display_name="saved_as",
-                    tooltip="The name that it was saved under: as asked, or with a number if that was taken.",
+                    tooltip="The name it was saved under, with a number if the name was taken.",
                 ),
             ],
         )
@@ -61,8 +63,7 @@ class LoadInversion(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["load latent", "null-text inversion", "toli"],
             description=(
-                "Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint that it was made"
-                " with."
+                "Loads a saved inversion, to edit its picture with other prompts. Use the checkpoint it was made with."
             ),
             inputs=[
                 io.Combo.Input(
@@ -73,17 +74,20 @@ class LoadInversion(io.ComfyNode):
             ],
             outputs=[
                 InversionSocket.Output(
-                    "inversion", display_name="inversion", tooltip="To the Timestep-Aware KSampler or the Edit Grid."
+                    "inversion", display_name="inversion", tooltip="Connect it to Timestep-Aware KSampler or Edit Grid."
                 ),
                 io.Latent.Output(
                     "noise_latent",
                     display_name="noise_latent",
-                    tooltip="The noise that the picture comes from, for a stock sampler with its noise off.",
+                    tooltip="The noise found for the picture, for a ComfyUI sampler that adds no noise.",
                 ),
                 io.Conditioning.Output(
                     "uncond",
                     display_name="uncond",
-                    tooltip="To a stock sampler's negative: the embeddings found, each for its own step.",
+                    tooltip=(
+                        "The unconditional embeddings found, each for its own step. Connect it to a ComfyUI sampler's"
+                        " negative."
+                    ),
                 ),
             ],
         )

@@ -20,17 +20,17 @@ class EditingPrompts(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["esr", "editing success rate", "prompt list", "benchmark prompts", "dreambooth prompts"],
             description=(
-                "A list of prompts that an editable concept must follow: SingleInsert's ten, or DreamBooth's 25 for"
-                " objects or for people and animals. Connect prompts to CLIP Text Encode: everything after it runs once"
-                " for each prompt."
+                "A list of prompts that an editable concept should follow: SingleInsert's 10, or DreamBooth's 25 for"
+                " objects or 25 for people and animals. Connect prompts to CLIP Text Encode: everything after it runs"
+                " once for each prompt."
             ),
             inputs=[
                 io.String.Input(
                     "phrase",
                     default="",
                     tooltip=(
-                        "The concept's name in angle brackets and its class word, as in <my_concept> face. Load Concept"
-                        " gives it."
+                        "The concept's name in angle brackets and its class word, as in <my_concept> face. Load"
+                        " Concept's phrase output gives it."
                     ),
                 ),
                 io.Combo.Input(
@@ -38,8 +38,8 @@ class EditingPrompts(io.ComfyNode):
                     options=list(editing_prompts.PROMPT_SETS),
                     default="singleinsert",
                     tooltip=(
-                        "singleinsert: ten, made for faces. dreambooth_object: 25 for things. dreambooth_live: 25 for"
-                        " people and animals."
+                        "singleinsert: 10 for faces. dreambooth_object: 25 for objects. dreambooth_live: 25 for people"
+                        " and animals."
                     ),
                 ),
                 advanced(
@@ -48,8 +48,8 @@ class EditingPrompts(io.ComfyNode):
                         optional=True,
                         default=False,
                         tooltip=(
-                            "singleinsert only, which leaves two words open: off writes NBA and long hair, on WNBA and"
-                            " short hair."
+                            "singleinsert only: two of its prompts offer a choice of words. Off: NBA and long hair. On:"
+                            " WNBA and short hair."
                         ),
                     )
                 ),
@@ -59,23 +59,23 @@ class EditingPrompts(io.ComfyNode):
                     "prompts",
                     display_name="prompts",
                     is_output_list=True,
-                    tooltip="One prompt after another: to CLIP Text Encode's text.",
+                    tooltip="The prompts, one after another. Connect it to CLIP Text Encode's text.",
                 ),
                 io.String.Output(
                     "goals",
                     display_name="goals",
                     is_output_list=True,
                     tooltip=(
-                        "For each prompt, what its pictures must show and how many points that earns: one goal 1 point,"
-                        " two goals half a point each."
+                        "What the pictures of each prompt must show, and the points: 1 point for one goal, half a point"
+                        " each for two."
                     ),
                 ),
                 io.String.Output(
                     "checklist",
                     display_name="checklist",
                     tooltip=(
-                        "All prompts and goals as one text, with how the editing success rate is counted: to Preview"
-                        " Any."
+                        "All prompts and goals as one text, with how to count the editing success rate. Connect it to"
+                        " Preview Any."
                     ),
                 ),
             ],

@@ -30,8 +30,9 @@ class MaskFromPrompt(io.ComfyNode):
             ],
             has_intermediate_output=True,  # hosts that know it send the overlay again when the result is reused
             description=(
-                "Write what to find, get its mask: GroundingDINO finds it, SAM cuts it out. Every picture of a batch"
-                " gets its own mask. Files: models/grounding-dino and models/sams; nothing is downloaded by itself."
+                "Write what to find and get its mask: GroundingDINO finds it, SAM cuts it out. Every picture of a batch"
+                " gets its own mask. The model files belong in models/grounding-dino and models/sams; nothing is"
+                " downloaded automatically."
             ),
             inputs=[
                 io.Image.Input("image", tooltip="One picture or a batch."),
@@ -39,7 +40,7 @@ class MaskFromPrompt(io.ComfyNode):
                     "prompt",
                     default="face",
                     tooltip=(
-                        "What to find, in a few words. Several things: full stops between them, as in face . hair;"
+                        "What to find, in a few words. Separate several things with full stops, as in face . hair;"
                         " their masks are joined."
                     ),
                 ),
@@ -47,16 +48,16 @@ class MaskFromPrompt(io.ComfyNode):
                     "detector",
                     options=finding.DETECTORS.names(),
                     tooltip=(
-                        "GroundingDINO: a file or folder in models/grounding-dino. Those with [groundingdino-py] run"
-                        " through that package, if you have it."
+                        "A GroundingDINO file or folder in models/grounding-dino. Entries marked [groundingdino-py] use"
+                        " that package, if it is installed."
                     ),
                 ),
                 io.Combo.Input(
                     "segmenter",
                     options=finding.SEGMENTERS.names(),
                     tooltip=(
-                        "SAM: a file or folder in models/sams. vit_b is quick, vit_h the best. "
-                        "Those with [segment-anything] run through that package, if you have it."
+                        "A SAM file or folder in models/sams. vit_b is the fastest, vit_h the best. Entries marked"
+                        " [segment-anything] use that package, if it is installed."
                     ),
                 ),
                 io.Float.Input(
@@ -66,8 +67,8 @@ class MaskFromPrompt(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     tooltip=(
-                        "How sure the detector must be. Lower it if nothing is found, raise it if wrong things are; the"
-                        " overlay shows the scores."
+                        "How sure the detector must be. Lower it if nothing is found; raise it if wrong things are"
+                        " found. The overlay shows the scores."
                     ),
                 ),
                 io.Float.Input(
@@ -77,7 +78,8 @@ class MaskFromPrompt(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     tooltip=(
-                        "How sure a word must be to appear in the overlay's labels. The mask does not depend on it."
+                        "How sure the detector must be of a word to show it in the overlay's labels. It does not change"
+                        " the mask."
                     ),
                 ),
                 io.Combo.Input(
@@ -85,8 +87,8 @@ class MaskFromPrompt(io.ComfyNode):
                     options=["best", "all", "largest"],
                     default="best",
                     tooltip=(
-                        "Which of several finds to take, for each thing in the prompt: the surest, the one with the"
-                        " largest box, or all of them."
+                        "Which one to use when a thing in the prompt is found several times: the best score, all of"
+                        " them, or the largest box."
                     ),
                 ),
                 io.Combo.Input(
@@ -94,8 +96,8 @@ class MaskFromPrompt(io.ComfyNode):
                     options=["error", "empty", "full"],
                     default="error",
                     tooltip=(
-                        "For a picture in which nothing is found: stop and say so, an empty mask, or a mask of the"
-                        " whole picture."
+                        "If nothing is found in a picture: stop with an error, give an empty mask, or give a mask of"
+                        " the whole picture."
                     ),
                 ),
                 io.Int.Input(
@@ -103,7 +105,7 @@ class MaskFromPrompt(io.ComfyNode):
                     default=0,
                     min=-512,
                     max=512,
-                    tooltip="Grows the mask by this many pixels in every direction; negative shrinks it.",
+                    tooltip="Grows the mask by this many pixels in every direction; a negative number shrinks it.",
                 ),
                 io.Int.Input(
                     "feather", default=0, min=0, max=512, tooltip="Softens the mask's edge over about this many pixels."
@@ -112,19 +114,23 @@ class MaskFromPrompt(io.ComfyNode):
                     "keep_loaded",
                     default=False,
                     tooltip=(
-                        "Keep detector and segmenter in memory for the next run; the host may still take them off its"
-                        " device. Off: both are freed as soon as they are done."
+                        "Keeps the detector and segmenter in memory for the next run; ComfyUI may still move them off"
+                        " the GPU. Off: each is freed as soon as it is done."
                     ),
                 ),
             ],
             outputs=[
                 io.Mask.Output(
-                    "mask", display_name="mask", tooltip="One for each picture, at its size; 1 is what was found."
+                    "mask",
+                    display_name="mask",
+                    tooltip="One mask per picture, in the picture's size. White is what was found.",
                 ),
                 io.Image.Output(
                     "overlay",
                     display_name="overlay",
-                    tooltip="The pictures with the mask tinted, boxes, labels and scores; grey ones were not selected.",
+                    tooltip=(
+                        "The pictures with the mask in colour, boxes, labels and scores. Grey boxes were not selected."
+                    ),
                 ),
                 io.String.Output(
                     "detections",

@@ -11,10 +11,9 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 from comfy_execution.utils import get_executing_context
 
-from ..page.live import Place
+from ..page.live import NodeAddress
 
 CATEGORY = "Single Image Studio"
-PRECISIONS = ["auto", "fp32", "bf16", "fp16"]
 
 ConceptSocket = io.Custom("SIS_CONCEPT")
 """A `concept.data.Concept`: embedding, LoRA, picture, mask, class word and settings of one learned concept."""
@@ -51,12 +50,12 @@ def node_id(cls: Any) -> str | None:
     return getattr(getattr(cls, "hidden", None), "unique_id", None)
 
 
-def place(cls: Any) -> Place:
+def address(cls: Any) -> NodeAddress:
     """Where the running node is, for its live view; a node that wants it has `LIVE` for its hidden inputs."""
     workflow = getattr(getattr(cls, "hidden", None), "extra_pnginfo", None)
     workflow = workflow.get("workflow") if isinstance(workflow, dict) else None
     context = get_executing_context()
-    return Place(
+    return NodeAddress(
         node_id(cls),
         workflow.get("id") if isinstance(workflow, dict) else None,
         None if context is None else context.prompt_id,

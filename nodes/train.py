@@ -7,14 +7,12 @@ from typing import Any
 from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
-from ..concept.settings import Stage1Settings, Stage2Settings
-from ..host.weights import fingerprint
-from ..page.live import LiveRun
-from ..pictures.mask_picture import mask_picture
-from ..pipelines import learning
-from .schema import CATEGORY, LIVE, PRECISIONS, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
-
-CHECKPOINTING = ["auto", "on", "off"]
+from ..concept.encoders import ENCODER_KINDS
+from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settings
+from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
+from ..pipelines.reporter import Reporter
+from ..support.checks import CHECKPOINTING, PRECISIONS
+from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, address, advanced, schema
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
@@ -25,22 +23,22 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
         advanced(
             io.Combo.Input(
                 "precision",
-                options=PRECISIONS,
+                options=list(PRECISIONS),
                 default="auto",
                 tooltip=(
-                    "The number format that the model computes in. auto keeps the model's own; choose fp32 if the loss"
-                    " becomes NaN."
+                    "The number format for the computation. auto uses the model's own; choose fp32 if the loss becomes"
+                    " NaN."
                 ),
             )
         ),
         advanced(
             io.Combo.Input(
                 "gradient_checkpointing",
-                options=CHECKPOINTING,
+                options=list(CHECKPOINTING),
                 default="auto",
                 tooltip=(
-                    "Saves memory by computing parts twice. auto switches it on only when memory runs short; the result"
-                    " is the same."
+                    "Saves memory by computing some parts twice. auto turns it on only when memory runs short; the"
+                    " result is the same up to rounding."
                 ),
             )
         ),
@@ -50,7 +48,7 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
                 default=0,
                 min=0,
                 max=1000,
-                tooltip="Shows a rough picture of what the model sees every so many steps. 0 shows none.",
+                tooltip="Number of steps between rough preview pictures. 0 shows none.",
             )
         ),
     ]
@@ -75,8 +73,8 @@ class TrainStage1(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "An SD 1.4 or 1.5 checkpoint, or any finetune of one. Best: the one that you will make pictures"
-                        " with."
+                        "An SD 1.4 or 1.5 checkpoint, or any finetune of one. The best choice is the one you will"
+                        " generate pictures with."
                     ),
                 ),
                 io.Clip.Input("clip", tooltip="The same checkpoint's CLIP."),
@@ -84,18 +82,22 @@ class TrainStage1(io.ComfyNode):
                 io.Image.Input(
                     "image",
                     tooltip=(
-                        "One picture that shows the subject well. If it is not square it is cropped over the subject."
+                        "One picture that shows the subject well. If it is not square, it is cropped around the"
+                        " subject."
                     ),
                 ),
                 io.Mask.Input(
-                    "mask", tooltip="White where the subject is. Everything outside is left free for your prompts."
+                    "mask",
+                    tooltip=(
+                        "White where the subject is. Everything outside is not learned, so your prompts can change it."
+                    ),
                 ),
                 io.String.Input(
                     "class_word",
                     default="face",
                     tooltip=(
-                        "What kind of thing the subject is, in a word or two: face, dog, teapot. You will write it"
-                        " after the concept's name in prompts."
+                        "What kind of thing the subject is, in one or two words: face, dog, teapot. In prompts you"
+                        " write it after the concept's name."
                     ),
                 ),
                 io.Int.Input(
@@ -104,8 +106,8 @@ class TrainStage1(io.ComfyNode):
                     min=0,
                     max=10000,
                     tooltip=(
-                        "How long to learn. 50 is the paper's; more helps with `encoder` none, too many tie the subject"
-                        " to its pose."
+                        "Number of training steps. Paper: 50. `encoder` none needs more. With too many, the subject"
+                        " always keeps the pose of this picture."
                     ),
                 ),
                 io.Int.Input(
@@ -114,8 +116,8 @@ class TrainStage1(io.ComfyNode):
                     min=1,
                     max=256,
                     tooltip=(
-                        "Samples a step. 16 is the paper's. If memory is short it is split by itself, with the same"
-                        " result."
+                        "Samples per step. Paper: 16. If memory runs short, the batch is split automatically; the"
+                        " result is the same up to rounding."
                     ),
                 ),
                 io.Float.Input(
@@ -126,7 +128,7 @@ class TrainStage1(io.ComfyNode):
                     step=1e-6,
                     round=False,
                     tooltip=(
-                        "How big the steps are. 0.0001 suits the two image encoders; `encoder` none wants about 0.005."
+                        "How large each step is. 0.0001 suits the two image encoders; `encoder` none needs about 0.005."
                     ),
                 ),
                 io.Float.Input(
@@ -136,17 +138,17 @@ class TrainStage1(io.ComfyNode):
                     max=100.0,
                     step=0.05,
                     tooltip=(
-                        "Gamma. Raise it if the picture's own background shows up in new pictures, lower it if the"
-                        " likeness is weak."
+                        "Gamma in the paper. Raise it if the picture's own background shows up in new pictures; lower"
+                        " it if the likeness is weak."
                     ),
                 ),
                 io.Combo.Input(
                     "encoder",
-                    options=["vit_b32", "cnn", "none"],
+                    options=list(ENCODER_KINDS),
                     default="vit_b32",
                     tooltip=(
-                        "What finds the word. vit_b32 is the paper's (88 M parameters), cnn is lighter (11.6 M), none"
-                        " trains the word itself, more slowly."
+                        "What finds the word. Paper: vit_b32 (88 M parameters). cnn is lighter (11.6 M). none trains"
+                        " the word directly and needs more steps."
                     ),
                 ),
                 *_shared_inputs("Fixes every random choice: the same seed gives the same concept."),
@@ -159,8 +161,8 @@ class TrainStage1(io.ComfyNode):
                         max=2048,
                         step=64,
                         tooltip=(
-                            "Pictures larger than this are reduced before training; smaller ones stay as they are. 512"
-                            " is what SD 1.5 was made for."
+                            "Pictures larger than this are scaled down before training; smaller ones stay as they are."
+                            " SD 1.5 was made for 512."
                         ),
                     )
                 ),
@@ -170,66 +172,24 @@ class TrainStage1(io.ComfyNode):
                     "concept",
                     display_name="concept",
                     tooltip=(
-                        "The learned concept, with its picture and mask: to Stage II, Save Concept or Apply Concept."
+                        "The learned concept with its picture and mask. Connect it to Stage II, Save Concept or Apply"
+                        " Concept."
                     ),
                 ),
-                LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
+                LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
             ],
             hidden=LIVE,
         )
 
     @classmethod
-    def execute(
-        cls,
-        model: Any,
-        clip: Any,
-        vae: Any,
-        image: Any,
-        mask: Any,
-        class_word: str,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
-        background_weight: float,
-        encoder: str,
-        seed: int,
-        precision: str,
-        gradient_checkpointing: str,
-        preview_every: int,
-        resolution: int = 512,
-    ) -> io.NodeOutput:
-        settings = Stage1Settings(
-            class_word=class_word,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            background_weight=background_weight,
-            encoder=encoder,
-            seed=seed,
-            precision=precision,
-            gradient_checkpointing=gradient_checkpointing,
-            preview_every=preview_every,
-            resolution=resolution,
-        )
-        with LiveRun("stage1", place(cls)) as live:
-            picture, result = learning.stage1(model, clip, vae, image, mask, settings, live)
-        concept = Concept(
-            embedding=result.embedding,
-            class_word=settings.class_word,
-            lora={},
-            picture=picture.picture,
-            mask=picture.mask,
-            stage=1,
-            settings={"stage1": settings.to_dict()},
-            losses={"stage1": result.losses},
-            base_model=fingerprint(model),
-            encoder_state=result.encoder_state,
-            name=None,
-        )
-        shown = live.ui()
-        if not settings.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
-            shown |= ui.PreviewImage(mask_picture(picture.picture, picture.mask), cls=cls).as_dict()
-        return io.NodeOutput(concept, result.losses, ui=shown)
+    def execute(cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, **settings: Any) -> io.NodeOutput:
+        chosen = Stage1Settings(**settings)
+        with Reporter("stage1", address(cls)) as reporter:
+            concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
+        shown = reporter.ui()
+        if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
+            shown |= ui.PreviewImage(subject_picture(concept), cls=cls).as_dict()
+        return io.NodeOutput(concept, concept.losses["stage1"], ui=shown)
 
 
 class TrainStage2(io.ComfyNode):
@@ -243,7 +203,7 @@ class TrainStage2(io.ComfyNode):
             category=CATEGORY,
             search_aliases=["singleinsert", "dreambooth", "train lora", "finetune"],
             description=(
-                "Makes a concept of Stage I look more like its picture, with a small LoRA on the model and its text"
+                "Improves the likeness of a concept from Stage I by training a small LoRA on the model and its text"
                 " encoder. The picture, mask and class word come with the concept."
             ),
             inputs=[
@@ -258,7 +218,10 @@ class TrainStage2(io.ComfyNode):
                     default=100,
                     min=0,
                     max=10000,
-                    tooltip="How long to tune. 100 is the paper's; fewer keep more freedom, more bring more likeness.",
+                    tooltip=(
+                        "Number of training steps. Paper: 100. With fewer, prompts can change more; with more, the"
+                        " likeness is closer."
+                    ),
                 ),
                 io.Int.Input(
                     "batch_size",
@@ -266,8 +229,8 @@ class TrainStage2(io.ComfyNode):
                     min=1,
                     max=256,
                     tooltip=(
-                        "Samples a step. 4 is the paper's. If memory is short it is split by itself, with the same"
-                        " result."
+                        "Samples per step. Paper: 4. If memory runs short, the batch is split automatically; the result"
+                        " is the same up to rounding."
                     ),
                 ),
                 io.Float.Input(
@@ -277,7 +240,7 @@ class TrainStage2(io.ComfyNode):
                     max=1.0,
                     step=1e-6,
                     round=False,
-                    tooltip="How big the steps are. 0.00005 is the paper's.",
+                    tooltip="How large each step is. Paper: 0.00005.",
                 ),
                 io.Float.Input(
                     "background_weight",
@@ -285,7 +248,7 @@ class TrainStage2(io.ComfyNode):
                     min=0.0,
                     max=100.0,
                     step=0.05,
-                    tooltip="Gamma. Raise it if the picture's own background shows up in new pictures.",
+                    tooltip="Gamma in the paper. Raise it if the picture's own background shows up in new pictures.",
                 ),
                 io.Float.Input(
                     "semantic_weight",
@@ -294,8 +257,8 @@ class TrainStage2(io.ComfyNode):
                     max=100.0,
                     step=0.05,
                     tooltip=(
-                        "Eta. Keeps the class word's own meaning: raise it if every face (or dog, …) begins to look"
-                        " like the subject."
+                        "Eta in the paper. Keeps the class word's own meaning. Raise it if every face (or dog, …)"
+                        " begins to look like the subject."
                     ),
                 ),
                 io.Int.Input(
@@ -303,25 +266,28 @@ class TrainStage2(io.ComfyNode):
                     default=4,
                     min=1,
                     max=128,
-                    tooltip="The LoRA's size. 4 is the paper's and enough for most subjects.",
+                    tooltip="The size of the LoRA. Paper: 4, which is enough for most subjects.",
                 ),
                 io.Boolean.Input(
                     "train_text_encoder",
                     default=True,
-                    tooltip="Also tune the text encoder, as the paper does. Off keeps prompts' meaning untouched.",
+                    tooltip=(
+                        "Trains the text encoder too, as in the paper. Off leaves the meaning of prompts unchanged."
+                    ),
                 ),
                 *_shared_inputs(
-                    "Fixes every random choice, the LoRA's start included: the same seed gives the same concept."
+                    "Fixes every random choice, including the LoRA's starting values: the same seed gives the same"
+                    " concept."
                 ),
                 advanced(
                     io.Combo.Input(
                         "class_text_encoder",
                         optional=True,
-                        options=["tuned", "frozen"],
+                        options=list(CLASS_TEXT_ENCODERS),
                         default="tuned",
                         tooltip=(
-                            "Which text encoder reads the class word for the frozen model's target: tuned is the"
-                            " paper's, frozen holds the word stiller."
+                            "Which text encoder reads the class word when the frozen model computes the target. Paper:"
+                            " tuned. frozen keeps the class word closer to its own meaning."
                         ),
                     )
                 ),
@@ -330,50 +296,16 @@ class TrainStage2(io.ComfyNode):
                 ConceptSocket.Output(
                     "tuned_concept",
                     display_name="concept",
-                    tooltip="The tuned concept: to Save Concept or Apply Concept.",
+                    tooltip="The concept with its LoRA. Connect it to Save Concept or Apply Concept.",
                 ),
-                LossSocket.Output("loss", display_name="loss", tooltip="The loss of every step, for Plot Loss Graph."),
-                LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take one."),
+                LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
+                LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take a LoRA."),
             ],
             hidden=LIVE,
         )
 
     @classmethod
-    def execute(
-        cls,
-        model: Any,
-        clip: Any,
-        vae: Any,
-        concept: Concept,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
-        background_weight: float,
-        semantic_weight: float,
-        rank: int,
-        train_text_encoder: bool,
-        seed: int,
-        precision: str,
-        gradient_checkpointing: str,
-        preview_every: int,
-        class_text_encoder: str = "tuned",
-    ) -> io.NodeOutput:
-        settings = Stage2Settings(
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            background_weight=background_weight,
-            semantic_weight=semantic_weight,
-            rank=rank,
-            train_text_encoder=train_text_encoder,
-            class_text_encoder=class_text_encoder,
-            seed=seed,
-            precision=precision,
-            gradient_checkpointing=gradient_checkpointing,
-            preview_every=preview_every,
-        )
-        with LiveRun("stage2", place(cls)) as live:
-            result = learning.stage2(model, clip, vae, concept, settings, live)
-        return io.NodeOutput(
-            learning.tuned_concept(concept, settings, result), result.losses, result.lora, ui=live.ui()
-        )
+    def execute(cls, model: Any, clip: Any, vae: Any, concept: Concept, **settings: Any) -> io.NodeOutput:
+        with Reporter("stage2", address(cls)) as reporter:
+            tuned = tune_concept(Checkpoint(model, clip, vae), concept, Stage2Settings(**settings), reporter)
+        return io.NodeOutput(tuned, tuned.losses["stage2"], tuned.lora, ui=reporter.ui())

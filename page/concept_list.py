@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from ..concept.file import read_info, read_thumbnail
 from ..concept.pixels import THUMBNAIL_SIZE
 from ..host import folders
+from ..host.server import running_server
 from ..support.errors import InputError
 
 log = logging.getLogger("single_image_studio")
@@ -115,9 +116,8 @@ def _png(image: Image.Image) -> bytes:
 def register() -> None:
     """Adds the two GET routes to the host's server, where there is one."""
     from aiohttp import web
-    from server import PromptServer
 
-    server = getattr(PromptServer, "instance", None)
+    server = running_server()
     if server is None:
         return
 

@@ -11,7 +11,6 @@ import base64
 import io
 import logging
 import math
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -21,6 +20,9 @@ from types import TracebackType
 from typing import Any
 
 import comfy.model_management
+
+from ..host.server import running_server
+from ..losses import LOSS_TERMS
 
 log = logging.getLogger("single_image_studio")
 
@@ -35,18 +37,10 @@ PREVIEW_SIDE = 128
 SUBJECT_SIDE = 256
 
 TITLES = {"stage1": "Stage I", "stage2": "Stage II", "text": "Imagic Text Optimize", "inversion": "Null-Text Invert"}
-TERMS = {
-    "loss": "total",
-    "foreground": "subject",
-    "background": "background",
-    "semantic": "class word",
-    "misfit": "words against picture",
-    "distance": "distance from the picture",
-}
 
 
 @dataclass(frozen=True)
-class Place:
+class NodeAddress:
     """Where a node runs: its id in the graph (`2:1` inside a subgraph), the id of the page's workflow, the prompt's id.
     None where unknown."""
 
@@ -78,8 +72,8 @@ class LiveRun:
     kind: a key of TITLES; the page chooses its words by it.
     """
 
-    def __init__(self, kind: str, place: Place) -> None:
-        self.kind, self.place = kind, place
+    def __init__(self, kind: str, address: NodeAddress) -> None:
+        self.kind, self.address = kind, address
         self.state = "running"
         self.began, self._clock = time.time(), time.monotonic()
         self.ended: float | None = None
@@ -120,7 +114,7 @@ class LiveRun:
         self._send()
 
     def step(self, done: int, moment: Moment, values: Mapping[str, float], preview: Any = None) -> None:
-        """Takes a finished step. values: by a key of TERMS; numbers that are not finite leave a gap. preview: a PIL
+        """Takes a finished step. values: by a key of LOSS_TERMS; numbers that are not finite leave a gap. preview: a PIL
         picture."""
         now = time.monotonic()
         with self._lock:
@@ -171,7 +165,7 @@ class LiveRun:
     def sentence(self) -> str:
         """The newest facts, for the log."""
         parts = [
-            f"{TERMS.get(name, name)} {numbers[-1]:.4g}"
+            f"{LOSS_TERMS[name].words['en']} {numbers[-1]:.4g}"
             for name, numbers in self.series.items()
             if numbers and numbers[-1] is not None
         ]
@@ -202,9 +196,9 @@ class LiveRun:
 
     def _facts(self) -> dict[str, Any]:
         return {
-            "node": self.place.node,
-            "workflow": self.place.workflow,
-            "prompt_id": self.place.prompt,
+            "node": self.address.node,
+            "workflow": self.address.workflow,
+            "prompt_id": self.address.prompt,
             "kind": self.kind,
             "began": self.began,
             "state": self.state,
@@ -213,6 +207,7 @@ class LiveRun:
             "total": self.total,
             "elapsed": round(self.elapsed, 2),
             "remaining": _rounded(self.remaining),
+            "terms": {name: _shown(name) for name in self.series},
         }
 
     def _send(self) -> None:
@@ -229,8 +224,14 @@ class LiveRun:
             }
             self._subject_sent = True
             self._sent, self._sent_previews = len(self.x), len(self.previews)
-        if self.place.node is not None:
+        if self.address.node is not None:
             _send_event(message)
+
+
+def _shown(name: str) -> dict[str, Any]:
+    """How the page draws and names a curve."""
+    term = LOSS_TERMS[name]
+    return {"ink": term.ink, "dash": term.dash, "words": term.words}
 
 
 def _rounded(value: float | None) -> float | None:
@@ -251,13 +252,8 @@ def _data_url(picture: Any, side: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
 
 
-def _server() -> Any:
-    """The host's server in this process, or None. Looked up, not imported: without a server there is nobody to tell."""
-    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-
-
 def _send_event(message: dict[str, Any]) -> None:
-    server = _server()
+    server = running_server()
     if server is not None:
         server.send_sync(EVENT, message, server.client_id)
 
@@ -268,10 +264,10 @@ _runs_lock = threading.Lock()
 
 
 def _remember(run: LiveRun) -> None:
-    if run.place.node is None:
+    if run.address.node is None:
         return
     with _runs_lock:
-        key = run.place.workflow, run.place.node
+        key = run.address.workflow, run.address.node
         _runs.pop(key, None)
         _runs[key] = run
         while len(_runs) > MOST_RUNS:
@@ -289,7 +285,7 @@ def register() -> None:
     """Adds the route to the server of this process, if there is one."""
     from aiohttp import web
 
-    server = _server()
+    server = running_server()
     if server is None:
         return
 

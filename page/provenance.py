@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..concept.data import Concept
+from ..host.server import running_server
 
 KEY = "single_image_studio"
 APPLYING = ("SIS_LoadConcept", "SIS_ApplyConcept")
@@ -128,8 +129,6 @@ def _plain(value: Any) -> Any:
 
 def register() -> None:
     """Lets the host call `annotate` for every graph that is queued."""
-    from server import PromptServer
-
-    server = getattr(PromptServer, "instance", None)
+    server = running_server()
     if server is not None:
         server.add_on_prompt_handler(annotate)

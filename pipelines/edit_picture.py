@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
+from ..host.conditioning import Conditioning, aligned, context_of, with_context, within
 from ..host.latents import latent_of
-from ..host.prompts import HostPrompt, Predictor, aligned, context_of, run, with_context, within
-from ..host.weights import fingerprint
+from ..host.session import UnetSession
+from ..host.unet import Unet
+from ..host.weights import warn_of_another_checkpoint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, EditPrompts, sample_grid, steps_needed
 from ..inversion.ranges import split_range
@@ -23,7 +25,6 @@ from .inversion_wires import plain_uncond
 from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
-Conditioning = Sequence[Any]
 PREVIEW_EVERY = 5
 
 
@@ -78,32 +79,30 @@ def sample_cells(
     Raises: InputError when the inputs do not fit together.
     """
     checks.require_sd1(model)
-    _warn_of_another_model(model, inversion)
+    consequence = "the picture will not be reconstructed correctly; invert it again with this one"
+    warn_of_another_checkpoint(model, inversion.base_model, "`inversion`", consequence)
     target, start = prompts.sides()
     _check_pictures(inversion, context_of(prompts.source), context_of(target), start)
     reporter.begin(steps_needed(cells, inversion.schedule.steps), model, preview_every=preview_every)
 
-    def algorithm(unet: Predictor, host_prompts: dict[str, HostPrompt]) -> list[Tensor]:
-        uncond = [host_prompts["uncond"].with_context(e.to(unet.device)) for e in inversion.uncond_embeds]
+    def work(unet: Unet) -> list[Tensor]:
+        uncond = [unet.prompts["uncond"].with_context(embeds.to(unet.device)) for embeds in inversion.uncond_embeds]
         guidance = Guidance(uncond, inversion.guidance_scale, inversion.offsets)
-        optimized = host_prompts["target"].with_context(start.to(unet.device))
-        edit = EditPrompts(host_prompts["source"], host_prompts["target"], optimized)
+        optimized = unet.prompts["target"].with_context(start.to(unet.device))
+        edit = EditPrompts(unet.prompts["source"], unet.prompts["target"], optimized)
         noise = inversion.noise_latents.to(unet.device)
         edits = reporter.follow(sample_grid(unet, noise, edit, cells, guidance, inversion.schedule))
         log.info("Sampled %d edits in %d UNet evaluations.", len(cells), unet.evaluations)
         return edits
 
-    positive, negative = {"source": prompts.source, "target": target}, {"uncond": plain_uncond(inversion)}
-    edits = run(model, positive, negative, inversion.noise_latents, inversion.schedule.timesteps, algorithm)
-    return [latent_of(latents) for latents in edits]
-
-
-def _warn_of_another_model(model: Any, inversion: Inversion) -> None:
-    if inversion.base_model and inversion.base_model != fingerprint(model):
-        log.warning(
-            "`inversion` was made with another checkpoint than `model`: the picture will not come back as it was;"
-            " invert it again with this one."
-        )
+    session = UnetSession(
+        model=model,
+        shape=inversion.noise_latents.shape,
+        timesteps=inversion.schedule.timesteps,
+        positive={"source": prompts.source, "target": target},
+        negative={"uncond": plain_uncond(inversion)},
+    )
+    return [latent_of(latents) for latents in session.run(work)]
 
 
 def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:

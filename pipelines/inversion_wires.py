@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from ..host.conditioning import Conditioning, with_context, within
 from ..host.latents import noise_latent_of
-from ..host.prompts import with_context, within
 from ..inversion.data import Inversion
 from ..inversion.ranges import step_ranges
-
-Conditioning = Sequence[Any]
 
 
 def plain_wires(inversion: Inversion) -> tuple[dict[str, Any], list[list[Any]]]:

@@ -14,16 +14,17 @@ from torch import Tensor
 from ..diffusion.ddim import TRAIN_STEPS
 from ..diffusion.quality import psnr
 from ..host import checks
+from ..host.conditioning import Conditioning, picture_of
 from ..host.latents import decode, latent_of, latents_from
-from ..host.prompts import HostPrompt, Predictor, picture_of, run
 from ..host.scale import alpha_bar_of, sigmas_of
+from ..host.session import UnetSession
+from ..host.unet import Unet
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
 from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
-Conditioning = Sequence[Any]
 PREVIEW_EVERY = 5
 
 
@@ -90,20 +91,20 @@ def _warn(settings: InversionSettings) -> None:
 def _invert_one(
     model: Any, latents: Tensor, prompts: SourcePrompts, settings: InversionSettings, reporter: Reporter, picture: int
 ) -> _Run:
-    def algorithm(unet: Predictor, host_prompts: dict[str, HostPrompt]) -> _Run:
-        steps = invert(unet, latents.to(unet.device), host_prompts["source"], host_prompts["uncond"], settings)
+    def work(unet: Unet) -> _Run:
+        steps = invert(unet, latents.to(unet.device), unet.prompts["source"], unet.prompts["uncond"], settings)
         return _Run(reporter.follow(steps, picture), unet.evaluations)
 
-    return run(
-        model,
-        {"source": prompts.source},
-        {"uncond": prompts.uncond},
-        latents,
-        settings.schedule.timesteps,
-        algorithm,
-        settings.precision,
-        with_gradients=settings.optimises,
+    session = UnetSession(
+        model=model,
+        shape=latents.shape,
+        timesteps=settings.schedule.timesteps,
+        positive={"source": prompts.source},
+        negative={"uncond": prompts.uncond},
+        gradients=settings.optimises,
+        precision=settings.precision,
     )
+    return session.run(work)
 
 
 def _inversion(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,12 +9,12 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
+from ..host.conditioning import Conditioning, picture_of, with_context
 from ..host.latents import latents_from
-from ..host.prompts import HostPrompt, Predictor, picture_of, run, with_context
+from ..host.session import UnetSession
+from ..host.unet import Unet
 from ..inversion.text_optimization import OptimizedText, TextOptimizationSettings, optimize_text
 from .reporter import Reporter
-
-Conditioning = Sequence[Any]
 
 
 def optimize_prompt(
@@ -48,16 +47,15 @@ def _optimize_one(
     reporter: Reporter,
     picture: int,
 ) -> OptimizedText:
-    def algorithm(unet: Predictor, prompts: dict[str, HostPrompt]) -> OptimizedText:
-        return reporter.follow(optimize_text(unet, latents.to(unet.device), prompts["target"], settings), picture)
+    def work(unet: Unet) -> OptimizedText:
+        return reporter.follow(optimize_text(unet, latents.to(unet.device), unet.prompts["target"], settings), picture)
 
-    return run(
-        model,
-        {"target": target},
-        {},
-        latents,
-        DDIMSchedule().timesteps,
-        algorithm,
-        settings.precision,
-        with_gradients=True,
+    session = UnetSession(
+        model=model,
+        shape=latents.shape,
+        timesteps=DDIMSchedule().timesteps,
+        positive={"target": target},
+        gradients=True,
+        precision=settings.precision,
     )
+    return session.run(work)

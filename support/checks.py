@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from .errors import InputError
 
@@ -23,11 +24,11 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     raise InputError(f"`{name}` is {value!r}; it must be a whole number, {limits}: change `{name}`.")
 
 
-def number(name: str, value: object, *, above_zero: bool = False) -> float:
+def number(name: str, value: Any, *, above_zero: bool = False) -> float:
     """The value as a float, if it is finite and 0 or more; `above_zero`: more."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        if value > 0 or (value == 0 and not above_zero):
-            return float(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and (value > 0 or (value == 0 and not above_zero)):
+        return float(value)
     limit = "above 0" if above_zero else "of at least 0"
     raise InputError(f"`{name}` is {value!r}; it must be a number {limit}: change `{name}`.")
 

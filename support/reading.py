@@ -75,7 +75,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         # Read as bytes, not mapped: Windows keeps a mapped file locked for as long as one of its tensors lives.
         with torch.inference_mode(False):
-            return load(path.read_bytes())
+            return load(path.read_bytes())  # type: ignore[no-any-return]
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, AssertionError) as error:
         raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
 
@@ -122,7 +122,7 @@ def _last_byte(entry: dict[str, Any]) -> int:
     numbers = [begin, end, *entry["shape"]]
     if not all(isinstance(number, int) and number >= 0 for number in numbers) or begin > end:
         raise ValueError("impossible sizes")
-    return end
+    return end  # type: ignore[no-any-return]
 
 
 def _cut_short(path: Path, expected: int, size: int) -> InputError:

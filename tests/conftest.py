@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -138,3 +140,35 @@ def api_workflow() -> Callable[..., dict[str, Any]]:
         return workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / f"{name}.json"), overrides or {})
 
     return load
+
+
+@pytest.fixture
+def stock_picture(host) -> Callable[..., Tensor]:
+    """`stock_picture(model, clip, vae)`: what the stock CLIPTextEncode, KSampler and VAEDecode give, run as the
+    executor runs them."""
+
+    def run(
+        model: Any, clip: Any, vae: Any, prompt: str = "a red heart on a green background", steps: int = 4
+    ) -> Tensor:
+        import nodes
+
+        with torch.inference_mode():
+            (positive,) = nodes.CLIPTextEncode().encode(clip, prompt)
+            (negative,) = nodes.CLIPTextEncode().encode(clip, "")
+            latent = {"samples": torch.zeros(1, 4, 16, 16)}
+            (sampled,) = nodes.KSampler().sample(model, 7, steps, 5.0, "euler", "normal", positive, negative, latent)
+            (image,) = nodes.VAEDecode().decode(vae, sampled)
+            return image.clone()
+
+    return run
+
+
+@pytest.fixture
+def concept_picture(host) -> tuple[Tensor, Tensor, str]:
+    """(image, mask, class word) of one of the demo's concepts, as LoadImage would give them."""
+    import random
+
+    from lab.world import world
+
+    picture, masks = world.render(world.sample_concept(random.Random(3), "heart"))
+    return torch.from_numpy(picture)[None].float() / 255, torch.from_numpy(masks[:1]), "heart"

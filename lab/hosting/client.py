@@ -188,8 +188,8 @@ class Client:
         while (message := socket.receive()) is not None:
             event: Event = json.loads(message) if isinstance(message, str) else {"type": "preview", "data": message}
             self.events.append(event)
-            if self.on_event:
-                self.on_event(event)
+            if tell := self.on_event:  # which may be taken away meanwhile
+                tell(event)
 
     def events_of(self, prompt_id: str, kind: str | None = None) -> list[Event]:
         """The events of one workflow, oldest first, of one type if given."""

@@ -13,9 +13,9 @@ from .. import ROOT, DevError
 from ..hosting.client import Client, Prompt
 from ..hosting.environment import Host
 from ..hosting.installation import say
-from ..hosting.progress import Progress
 from ..hosting.server import serving, temporary_base
 from ..workflow_files import workflow
+from .progress import Progress
 
 OUTPUT = ROOT / "demo_output"
 TIME_LIMIT = 3600  # seconds; a demo takes minutes, a very busy machine longer

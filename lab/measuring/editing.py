@@ -134,27 +134,20 @@ class Bench:
         self, positive: dict[str, Any], algorithm: Callable[..., Any], gradients: bool = False
     ) -> tuple[Any, int, float]:
         """What came out, UNet evaluations a picture, and seconds a picture."""
-        from single_image_studio.host.prompts import run
+        from single_image_studio.host.session import UnetSession
 
-        began, count = time.perf_counter(), 0
-
-        def inside(predictor: Any, prompts: dict[str, Any]) -> Any:
-            nonlocal count
-            out = algorithm(predictor, prompts)
-            count = predictor.evaluations
-            return out
-
+        began = time.perf_counter()
+        session = UnetSession(
+            model=self.model,
+            shape=self.latents.shape,
+            timesteps=self.schedule.timesteps,
+            positive=positive,
+            negative={"uncond": self.prompts("empty")},
+            gradients=gradients,
+            precision="fp32",
+        )
         with torch.inference_mode():
-            out = run(
-                self.model,
-                positive,
-                {"uncond": self.prompts("empty")},
-                self.latents,
-                self.schedule.timesteps,
-                inside,
-                "fp32",
-                with_gradients=gradients,
-            )
+            out, count = session.run(lambda unet: (algorithm(unet, unet.prompts), unet.evaluations))
         return out, count // len(self.tasks), (time.perf_counter() - began) / len(self.tasks)
 
     def settings(self, method: str) -> Any:

@@ -1,4 +1,4 @@
-"""Learns concepts with the pack's own nodes, called as the host's executor calls them, without a server."""
+"""Learns concepts with the pack's own pipelines, as the host's executor runs them, without a server."""
 
 from __future__ import annotations
 
@@ -61,6 +61,11 @@ def load_pack() -> ModuleType:
     return in_process.import_pack()
 
 
+def pack_module(name: str) -> ModuleType:
+    """A module of the pack, such as "pipelines.learn_concept"; `load_pack` must have run."""
+    return importlib.import_module(f"{in_process.PACKAGE}.{name}")
+
+
 def pixels_and_mask(scene: world.Scene) -> tuple[Tensor, Tensor]:
     """A concept's picture and mask as LoadImage gives them: (1, 128, 128, 3) and (1, 128, 128), float32 in [0, 1]."""
     picture, masks = world.render(scene)
@@ -72,60 +77,52 @@ class Learner:
 
     def __init__(self, model: Any, clip: Any, vae: Any, training: Training, steps: int = 20, cfg: float = 5.0) -> None:
         load_pack()
-        train = importlib.import_module(f"{in_process.PACKAGE}.nodes.train")
-        self._stage1, self._stage2 = train.TrainStage1, train.TrainStage2
-        self._apply = importlib.import_module(f"{in_process.PACKAGE}.nodes.concepts").ApplyConcept
+        self._settings = pack_module("concept.settings")
+        self._learning = pack_module("pipelines.learn_concept")
+        self._use = pack_module("pipelines.use_concept").use_concept
+        self._strengths = pack_module("pipelines.use_concept").Strengths
+        self._reporter = pack_module("pipelines.reporter").Reporter
         self.model, self.clip, self.vae = model, clip, vae
         self.training, self.steps, self.cfg = training, steps, cfg
 
     def learn(self, scene: world.Scene, variant: Variant, seed: int, start: Any = None) -> tuple[Any, float, float]:
         """Trains one variant. start: Stage II's concept of Stage I. Returns the concept, the last loss, and seconds."""
         began = time.monotonic()
-        shared = {"seed": seed, "precision": "auto", "gradient_checkpointing": "auto", "preview_every": 0}
         with torch.inference_mode():  # as the executor has it
-            output = (
-                self._run_stage1(scene, variant, shared)
-                if variant.stage == 1
-                else self._run_stage2(variant, start, shared)
-            )
-        concept, losses = output.result[:2]
-        return concept, float(losses["loss"][-1]), time.monotonic() - began
+            concept = self._stage1(scene, variant, seed) if variant.stage == 1 else self._stage2(variant, start, seed)
+        return concept, concept.losses[f"stage{variant.stage}"]["loss"][-1], time.monotonic() - began
 
-    def _run_stage1(self, scene: world.Scene, variant: Variant, shared: dict[str, Any]) -> Any:
+    def _stage1(self, scene: world.Scene, variant: Variant, seed: int) -> Any:
         image, mask = pixels_and_mask(scene)
         options = self.training
-        return self._stage1.execute(
-            model=self.model,
-            clip=self.clip,
-            vae=self.vae,
-            image=image,
-            mask=torch.ones_like(mask) if variant.whole else mask,
+        settings = self._settings.Stage1Settings(
             class_word=scene.objects[0].cls,
             steps=options.steps1,
             batch_size=options.batch1,
             learning_rate=options.rate1,
             background_weight=variant.background,
             encoder=options.encoder,
-            resolution=512,
-            **shared,
+            seed=seed,
         )
+        covered = torch.ones_like(mask) if variant.whole else mask
+        return self._learning.learn_concept(self._checkpoint(), image, covered, settings, self._reporter())
 
-    def _run_stage2(self, variant: Variant, start: Any, shared: dict[str, Any]) -> Any:
+    def _stage2(self, variant: Variant, start: Any, seed: int) -> Any:
+        """The concept carries its picture, and its mask of Stage I: all ones when plain."""
         options = self.training
-        return self._stage2.execute(  # the concept carries its picture, and its mask of Stage I: all ones when plain
-            model=self.model,
-            clip=self.clip,
-            vae=self.vae,
-            concept=start,
+        settings = self._settings.Stage2Settings(
             steps=options.steps2,
             batch_size=options.batch2,
             learning_rate=options.rate2,
             background_weight=variant.background,
             semantic_weight=variant.semantic,
             rank=options.rank,
-            train_text_encoder=True,
-            **shared,
+            seed=seed,
         )
+        return self._learning.tune_concept(self._checkpoint(), start, settings, self._reporter())
+
+    def _checkpoint(self) -> Any:
+        return self._learning.Checkpoint(self.model, self.clip, self.vae)
 
     def draw(
         self, concepts: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0
@@ -136,11 +133,10 @@ class Learner:
         strength: of Stage II's LoRA, on MODEL and CLIP.
         """
         model, clip, phrases = self.model, self.clip, []
+        strengths = self._strengths(strength, strength)
         with torch.inference_mode():
             for i, concept in enumerate(concepts):
-                model, clip, phrase = self._apply.execute(
-                    model, clip, concept, f"concept_{i}", strength, strength
-                ).result
+                model, clip, phrase = self._use(model, clip, concept, f"concept_{i}", strengths)
                 phrases.append(phrase)
         return sampling.pictures(
             model, clip, self.vae, [prompt.format(*phrases) for prompt in prompts], seeds, self.steps, self.cfg

@@ -103,13 +103,13 @@ class Shipped:
 
 BLUEPRINTS = {
     "Learn a concept": Shipped(
-        "Learns a concept from one picture: mask from a word, Stage I, Stage II, saved under a name. Connect a"
-        " checkpoint and a picture.",
+        "Learns a concept from one picture: makes the mask from a word, trains Stage I and Stage II, and saves the"
+        " concept. Connect a checkpoint and a picture.",
         learn_a_concept,
     ),
     "Edit a photo": Shipped(
-        "Edits a photo non-rigidly: inversion, text optimisation and timestep-aware sampling. Connect a checkpoint and"
-        " a picture of 512 x 512.",
+        "Changes the pose, place, size or kind of a subject in a photo: inversion, text optimisation and"
+        " timestep-aware sampling. Connect a checkpoint and a picture of 512 x 512.",
         edit_a_photo,
     ),
 }

@@ -144,20 +144,20 @@ def learn_a_concept(sheet: Sheet) -> None:
         )
     start = sheet.note(
         "### Learn a concept from one picture\n1. Choose your checkpoint and picture.\n2. **Mask**: write what the"
-        " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Write name and"
-        " class word in the prompts below.\n\nAbout five minutes on a good GPU.",
+        " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Write the name"
+        " and class word in the prompts below.\n\nAbout five minutes on a good GPU.",
         "Start here",
     )
     painting = sheet.note(
-        "**A mask of your own**: right-click the picture, *Open in MaskEditor*, paint the subject, and connect the"
-        " picture's MASK to Stage I instead. Any other pack's mask works, too.\n\n**Nothing found**: another word, or a"
-        " lower *box_threshold*.",
+        "**Paint your own mask**: right-click the picture, choose *Open in MaskEditor*, paint the subject, and connect"
+        " the picture's MASK to Stage I. A mask from another pack works too.\n\n**Nothing found**: try another word or"
+        " a lower *box_threshold*.",
         "No detector?",
     )
     tuning = sheet.note(
-        "**The old background comes back**: a cleaner mask; *background_weight* 2.\n\n**Weak likeness**: more Stage II"
-        " *steps*.\n\n**Every face looks like it**: *semantic_weight* 2.",
-        "If it is not right",
+        "**The picture's own background shows up**: make a cleaner mask, or set *background_weight* to 2.\n\n**Weak"
+        " likeness**: more Stage II *steps*.\n\n**Every face looks like the subject**: *semantic_weight* 2.",
+        "Troubleshooting",
     )
     sheet.lay(
         [
@@ -189,15 +189,15 @@ def use_a_concept(sheet: Sheet) -> None:
         1,
     )
     start = sheet.note(
-        "### Use a concept\nFirst learn one with the workflow **learn_a_concept**.\n\n"
-        "1. Choose your checkpoint: best the one that it was learned on.\n2. Choose the concept.\n"
-        "3. Write its phrase anywhere in the prompt: its name in angle brackets and its class word.",
+        "### Use a concept\nFirst learn one with the workflow **learn_a_concept**.\n\n1. Choose your checkpoint, best"
+        " the one the concept was trained on.\n2. Choose the concept.\n3. Write its phrase anywhere in the prompt: its"
+        " name in angle brackets and its class word.",
         "Start here",
     )
     tuning = sheet.note(
         "**Stiff pictures** that ignore the prompt: lower *strength_model* to 0.7.\n\n**Weak likeness**: give the"
-        " phrase a weight, as in (phrase:1.2), or learn it again with Stage II.",
-        "If it is not right",
+        " phrase a weight, as in (phrase:1.2), or train the concept further with Stage II.",
+        "Troubleshooting",
     )
     sheet.lay(
         [
@@ -244,16 +244,16 @@ def compose_three_concepts(sheet: Sheet) -> None:
         1,
     )
     start = sheet.note(
-        "### Three concepts in one picture\nEach was learned by itself with **learn_a_concept**: a face, a pair of"
-        " sunglasses, a hat. No training together is needed.\n\n1. Choose your three concepts.\n2. Write all three"
+        "### Three concepts in one picture\nA face, a pair of sunglasses and a hat, each learned separately with"
+        " **learn_a_concept**. They need no training together.\n\n1. Choose your three concepts.\n2. Write all three"
         " phrases in the prompt: each name in angle brackets and its class word.",
         "Start here",
     )
     tuning = sheet.note(
-        "**They mix?** Lower *strength_model* and *strength_clip* of the one that spreads; 0.8 is a good start for"
-        " three, 0 leaves its word alone.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and take its phrase out of"
-        " the prompt.",
-        "If it is not right",
+        "**Do they mix?** Lower *strength_model* and *strength_clip* of the one that affects the others; 0.8 is a good"
+        " start for three, 0 uses only the learned word.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and remove"
+        " its phrase from the prompt.",
+        "Troubleshooting",
     )
     sheet.lay(
         [
@@ -310,20 +310,20 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
         1,
     )
     start = sheet.note(
-        "### Novel views, and how freely a concept can be edited\n1. Choose your checkpoint and concept.\n"
-        "2. In the three views write its phrase.\n\nThe ten editing prompts take the phrase by themselves.",
+        "### New views, and a test of how freely a concept can be edited\n1. Choose your checkpoint and concept.\n2."
+        " Write its phrase in the three views.\n\nThe ten editing prompts get the phrase automatically.",
         "Start here",
     )
     scoring = sheet.note(
-        "Everything behind **Editing Prompts** runs once for each prompt: ten pictures.\n\n**Score them** by the sheet."
-        " The paper draws ten seeds a prompt: raise *batch_size* to 10.\n\n**Not a face?** Choose *dreambooth_object*"
-        " or *dreambooth_live* (25 prompts).",
+        "Everything after **Editing Prompts** runs once for each prompt: ten pictures.\n\n**Score them** with the"
+        " score sheet. The paper makes ten pictures per prompt: set *batch_size* to 10.\n\n**Not a face?** Choose"
+        " *dreambooth_object* or *dreambooth_live* (25 prompts).",
         "Scoring",
     )
     sheet.lay(
         [
             Group("1 · Checkpoint and concept", [[start, loader], [concept, negative, latent]]),
-            Group("2 · Novel views", columns),
+            Group("2 · New views", columns),
         ],
         [Group("3 · The ten editing prompts", [[listed, scoring], [score], [each, drawn[0]], drawn[1:]])],
     )
@@ -395,16 +395,16 @@ def edit_a_photo(sheet: Sheet) -> None:
     report = sheet.node("PreviewAny", "Report", source=inversion["report"])
     report.size = REPORT_SIZE
     start = sheet.note(
-        "### Edit a photo\nThe subject may change its pose, place, size or kind, and stays itself.\n\n1. Choose your"
-        " checkpoint and picture.\n2. **Target prompt**: what the picture should become, in full.\n3. **Source"
-        " prompt**: what it shows now, or empty, which often keeps structure better.\n4. Run, look at the grid, and set"
-        " *alpha* and *source_ratio* of **Edit** to the best cell.",
+        "### Edit a photo\nChange the pose, place, size or kind of a subject and keep its look.\n\n1. Choose your"
+        " checkpoint and picture.\n2. **Target prompt**: what the picture should become, described in full.\n3."
+        " **Source prompt**: what it shows now, or empty, which often keeps the structure better.\n4. Run, click the"
+        " best cell of the grid to send its *alpha* and *source_ratio* to **Edit**, and run again.",
         "Start here",
     )
     tuning = sheet.note(
-        "**Nothing changes**: more *alpha*, less *source_ratio*.\n\n**Too much changes**: less *alpha*, more"
-        " *source_ratio*.\n\n**Too slow**: method *direct* or *negative_prompt*; fewer cells in the grid.",
-        "If it is not right",
+        "**Nothing changes**: raise *alpha*, lower *source_ratio*.\n\n**Too much changes**: lower *alpha*, raise"
+        " *source_ratio*.\n\n**Too slow**: use method *direct* or *negative_prompt*, or fewer cells in the grid.",
+        "Troubleshooting",
     )
     sheet.lay(
         [
@@ -454,14 +454,15 @@ def edit_grid(sheet: Sheet) -> None:
     decoder = sheet.node("VAEDecode", "VAE Decode", samples=edit["latent"], vae=loader["VAE"])
     saved = sheet.node("SaveImage", "Save the edit", images=decoder["IMAGE"], filename_prefix="edit_grid/edit")
     start = sheet.note(
-        "### alpha × source ratio\nA new edit of a photo that **edit_a_photo** has inverted and saved: nothing is"
-        " inverted again.\n\n1. The same checkpoint, picture and source prompt as there.\n2. Choose the saved"
+        "### alpha × source ratio\nA new edit of a photo that was inverted and saved with **edit_a_photo**. Nothing is"
+        " inverted again.\n\n1. Use the same checkpoint, picture and source prompt as there.\n2. Choose the saved"
         " inversion.\n3. Write a new target prompt, in full.",
         "Start here",
     )
     reading = sheet.note(
-        "**alpha** goes to the right: 0 keeps the picture, 1 follows the prompt alone.\n\n**source_ratio** goes down:"
-        " 0.1 lets structure change much, 0.4 keeps most of it.\n\nSet both in **Edit** to the best cell.",
+        "**alpha** grows to the right: 0 keeps the picture, 1 follows only the target prompt.\n\n**source_ratio**"
+        " grows downwards: 0.1 lets the structure change a lot, 0.4 keeps most of it.\n\nClick the best cell to send"
+        " both values to **Edit**.",
         "How to read the grid",
     )
     sheet.lay(
@@ -541,15 +542,15 @@ def concept_controlnet_upscale(sheet: Sheet) -> None:
     decoder = sheet.node("VAEDecode", "Decode the second pass", samples=second["LATENT"], vae=loader["VAE"])
     saved = sheet.node("SaveImage", "Save large", images=decoder["IMAGE"], filename_prefix="controlnet/large")
     start = sheet.note(
-        "### A concept in a given pose, and large\n1. Choose your checkpoint and concept.\n2. **Pose**: a picture whose"
+        "### A concept in a given pose, enlarged\n1. Choose your checkpoint and concept.\n2. **Pose**: a picture whose"
         " outlines the new one should follow.\n3. Write the concept's phrase in the prompt.",
         "Start here",
     )
     tuning = sheet.note(
-        "**Outlines too strict**: lower *strength* or *end_percent*.\n\n**The likeness fades in the large picture**:"
-        " lower *denoise* of the second pass.\n\nAny other ControlNet for SD 1.5 works: swap **Edges** for its"
-        " preprocessor.",
-        "If it is not right",
+        "**Follows the outlines too strictly**: lower *strength* or *end_percent*.\n\n**Weaker likeness in the large"
+        " picture**: lower *denoise* of the second pass.\n\nAny other ControlNet for SD 1.5 works too: replace"
+        " **Edges** with its preprocessor.",
+        "Troubleshooting",
     )
     sheet.lay(
         [
@@ -615,23 +616,24 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
     report = sheet.node("PreviewAny", "Report", source=inversion["report"])
     report.size = REPORT_SIZE
     start = sheet.note(
-        "### Edit a drawing on an anime checkpoint\nAny SD 1.5 finetune edits; here the stock sampler draws, so that"
-        " LoRAs and ControlNets fit in between.\n\n1. Choose your checkpoint and drawing.\n2. **Target prompt**: in the"
-        " checkpoint's own words, mostly tags.\n3. **Clip skip**: -2 is what most anime checkpoints want.",
+        "### Edit a drawing on an anime checkpoint\nAny SD 1.5 finetune can edit. Here one of ComfyUI's own samplers"
+        " is used, so that you can add LoRAs and ControlNets.\n\n1. Choose your checkpoint and drawing.\n2. **Target"
+        " prompt**: write it as the checkpoint expects it, usually as tags.\n3. **Clip skip**: most anime checkpoints"
+        " need -2.",
         "Start here",
     )
     rules = sheet.note(
-        "The stock sampler must be told what the inversion used: noise **disabled**, **ddim** with **ddim_uniform**,"
-        " the same *steps* in all three nodes, the same *cfg*.\n\nSDE and ancestral samplers add noise of their own and"
+        "The sampler must use the settings of the inversion: *add_noise* **disable**, **ddim** with **ddim_uniform**,"
+        " the same *steps* in all three nodes, the same *cfg*.\n\nSDE and ancestral samplers add their own noise and"
         " lose the picture.",
-        "What must agree",
+        "What must be the same",
     )
     sheet.lay(
         [
             Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
             Group("2 · Prompts", [[skip, source, target, empty]]),
             Group("3 · Invert", [[inversion], [optimized], [report]]),
-            Group("4 · The stock route", [[positive, rules], [sampler], [decoder, saved]]),
+            Group("4 · ComfyUI's own sampler", [[positive, rules], [sampler], [decoder, saved]]),
         ]
     )
 

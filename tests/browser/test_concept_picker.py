@@ -15,8 +15,8 @@ from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 
 from ..helpers.frontend import Frontend
+from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import FAINT, numbered
-from ..nodes.test_graphs import Graph, node, save, sources, stage1
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 SET = (
@@ -153,13 +153,14 @@ def test_a_list_that_comes_late_leaves_the_focus_where_it_is(frontend: Frontend,
     # a bound method of a list will not do
     page.route("**/single_image_studio/concepts", lambda route: held.append(route))
     try:
-        face.click()
+        with page.expect_request("**/single_image_studio/concepts"):
+            face.click()
         keys.type("shelf")
         keys.press("ArrowDown")
         keys.press("Home")
         option = page.get_by_role("option").filter(has_text="shelf_star")
         option.focus()
-        page.wait_for_timeout(100)
+        frontend.settle()
         assert len(held) == 1
         option.evaluate("(element) => { element.sisOld = true }")
         held.pop().continue_()

@@ -9,13 +9,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from ..helpers.editing_graphs import edit, grid, inversion, sources
 from ..helpers.frontend import Frontend
-from ..helpers.page_graphs import FAINT, Graph, numbered
-from ..nodes.test_editing import edit, grid, inversion, sources
+from ..helpers.graphs import Graph
+from ..helpers.page_graphs import FAINT, numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 # 0.125 is finer than the widget's step
 CELLS = {"alphas": "0.125, 0.8, 1.5", "source_ratios": "0.2, 0.6"}
+
+
+# The page has asked the host for its history before; by now it has that answer too.
+HISTORY_ANSWERED = "async () => { await (await app.api.fetchApi('/history?max_items=24')).json() }"
 
 
 def conditioning(**changes: Any) -> dict[str, Any]:
@@ -222,7 +227,8 @@ def test_a_grid_is_there_again_after_a_reload_and_when_its_result_is_reused(
     frontend.frame(ids["grid"])
     snap(frontend, "reloaded")
     frontend.load(workflow | {"id": str(uuid.uuid4())})  # the same nodes in another workflow, which has not been run
-    frontend.page.wait_for_timeout(700)
+    frontend.page.evaluate(HISTORY_ANSWERED)
+    frontend.settle()
     expect(frontend.page.locator(".sis-say")).to_have_text("Run to see the edits here.")
     expect(cells).to_have_count(0)
     snap(frontend, "not run yet")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from ..helpers import editing_graphs
 from ..helpers.frontend import Frontend
+from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import numbered
-from ..nodes import test_editing
-from ..nodes.test_graphs import Graph, node, save, sources, stage1
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -42,9 +42,9 @@ def loading(name: str) -> Graph:
 
 def editing(**changes: Any) -> Graph:
     return {
-        **test_editing.sources(),
-        "inv": test_editing.inversion(steps=2, method="ddim"),
-        "grid": test_editing.grid(**changes),
+        **editing_graphs.sources(),
+        "inv": editing_graphs.inversion(steps=2, method="ddim"),
+        "grid": editing_graphs.grid(**changes),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ..helpers.frontend import Frontend
-from .test_help_and_languages import place
+from ..helpers.page_graphs import place
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

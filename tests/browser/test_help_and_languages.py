@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from lab import locales
 
 from ..helpers.frontend import Frontend
-from ..helpers.page_graphs import FAINT
+from ..helpers.page_graphs import FAINT, place
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 NODE = "SIS_TrainStage1"
@@ -20,13 +20,6 @@ HELP = ".node-help-content :is(.markdown-content, .comfy-markdown-content)"
 MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader should not see
 # The panel asks for the page in its own language first, and in English that is the plain file.
 ASKED_FIRST = re.compile(r"404 \(Not Found\) /extensions/[^/]+/docs/SIS_\w+/en\.md$")
-
-PLACE = """([type, x, y]) => {
-  const node = LiteGraph.createNode(type);
-  node.pos = [x, y];
-  window.app.canvas.graph.add(node);
-  return String(node.id);
-}"""
 
 SHOWN = """(id) => {
   const node = window.app.canvas.graph.getNodeById(id) ?? window.app.canvas.graph.getNodeById(Number(id));
@@ -50,14 +43,6 @@ def empty(page: Frontend) -> Frontend:
     """A fresh page without the host's first workflow."""
     page.forget()
     return page
-
-
-def place(page: Frontend, node: str = NODE, at: tuple[int, int] = (200, 150)) -> str:
-    """Puts a new node on the canvas, as the library does."""
-    name: str = page.page.evaluate(PLACE, [node, *at])
-    page.settle()
-    page.frame()
-    return name
 
 
 def open_help(page: Frontend, node_id: str) -> Any:
@@ -111,14 +96,14 @@ def test_the_help_panel_shows_a_nodes_page_with_its_picture(
     open_frontend: Callable[..., Frontend], snap: Callable[..., Any], renderer: str, language: str
 ) -> None:
     page = empty(open_frontend(renderer, locale=language))
-    panel = open_help(page, place(page))
+    panel = open_help(page, place(page, NODE))
     check_help(page, panel)
     snap(page)
 
 
 def test_a_language_without_a_page_falls_back_to_english(open_frontend: Callable[..., Frontend]) -> None:
     page = empty(open_frontend("classic", locale="fr"))
-    panel = open_help(page, place(page))
+    panel = open_help(page, place(page, NODE))
     assert panel.locator("h1").inner_text() == "SingleInsert Train Stage I"
     page.messages[:] = [message for message in page.messages if not message.endswith("/fr.md")]
 
@@ -159,7 +144,7 @@ def test_nodes_are_labelled_in_the_pages_language(
 
 def test_a_tooltip_speaks_the_pages_language(open_frontend: Callable[..., Frontend], snap: Callable[..., Any]) -> None:
     page = empty(open_frontend("classic", locale="ja"))
-    placed = place(page)
+    placed = place(page, NODE)
     page.page.mouse.move(*page.page.evaluate(WIDGET, [placed, "background_weight"]))
     tooltip = page.page.locator(".node-tooltip")
     tooltip.wait_for()
@@ -169,7 +154,7 @@ def test_a_tooltip_speaks_the_pages_language(open_frontend: Callable[..., Fronte
 
 def test_a_translated_node_is_saved_under_its_own_names(open_frontend: Callable[..., Frontend]) -> None:
     page = empty(open_frontend("classic", locale="zh"))
-    place(page)
+    place(page, NODE)
     (saved,) = page.workflow()["nodes"]
     english = locales.read("en")["nodeDefs.json"][NODE]
     assert {slot["name"] for slot in saved["inputs"]} <= set(english["inputs"])
@@ -183,15 +168,16 @@ def test_a_change_of_language_reaches_new_nodes(
 ) -> None:
     """Placed nodes keep their titles until the workflow is opened again; so do the host's own."""
     page = empty(open_frontend("classic"))
-    assert page.page.evaluate(SHOWN, place(page))["title"] == "SingleInsert Train Stage I"
+    assert page.page.evaluate(SHOWN, place(page, NODE))["title"] == "SingleInsert Train Stage I"
+    page.page.evaluate("() => window.app.canvas.graph.nodes.forEach((node) => { node.sisOld = true })")
     page.page.evaluate("async () => { await window.app.extensionManager.setting.set('Comfy.Locale', 'zh') }")
     chinese = locales.read("zh")["nodeDefs.json"][NODE]
     page.page.wait_for_function(
         "([type, title]) => LiteGraph.registered_node_types[type].title === title", arg=[NODE, chinese["display_name"]]
     )
-    page.page.wait_for_timeout(1000)  # the page opens the workflow anew
+    page.page.wait_for_function("() => !window.app.canvas.graph.nodes.some((node) => node.sisOld)")  # it is opened anew
     page.forget()
-    shown = page.page.evaluate(SHOWN, place(page))
+    shown = page.page.evaluate(SHOWN, place(page, NODE))
     assert shown["title"] == chinese["display_name"]
     assert shown["widgets"]["background_weight"] == chinese["inputs"]["background_weight"]["name"]
     snap(page)

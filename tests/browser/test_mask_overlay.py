@@ -6,17 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from ..helpers.frontend import Frontend
-from ..helpers.page_graphs import Graph, numbered
-from ..nodes.test_graphs import node, save, sources, stage1
+from ..helpers.graphs import Graph, node, save, sources, stage1
+from ..helpers.page_graphs import numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 # The colours at the corner and in the middle of a picture.
-COLOURS = """async (find) => {
-  let image;
-  while (!(image = find())?.naturalWidth) await new Promise((done) => setTimeout(done, 50));
+COLOURS = """async (image) => {
   const own = new Image();
   own.src = image.src;
   await own.decode();
@@ -25,12 +24,20 @@ COLOURS = """async (find) => {
   context.drawImage(own, own.naturalWidth / 2, own.naturalHeight / 2, 1, 1, 1, 0, 1, 1);
   return [0, 1].map((x) => [...context.getImageData(x, 0, 1, 1).data]);
 }"""
-BEFORE = f"() => ({COLOURS})(() => document.querySelector('.sis-live-previews img'))"  # in the live view
+BEFORE = "() => document.querySelector('.sis-live-previews img')"  # in the live view
 # The node's own picture, wherever the renderer keeps it.
-AFTERWARDS = f"""(id) => {{
-  const node = app.graph.nodes.find((n) => String(n.id) === id), vue = document.querySelector(`[data-node-id="${{id}}"]`);
-  return ({COLOURS})(() => vue ? [...vue.querySelectorAll("img")].find((image) => !image.closest(".sis-live")) : node.imgs?.[0]);
-}}"""
+AFTERWARDS = """(id) => {
+  const node = app.graph.nodes.find((n) => String(n.id) === id);
+  const drawn = document.querySelector(`[data-node-id="${id}"]`);
+  if (!drawn) return node.imgs?.[0];
+  return [...drawn.querySelectorAll("img")].find((image) => !image.closest(".sis-live"));
+}"""
+
+
+def colours(page: Page, find: str, node_id: str | None = None) -> Any:
+    """The colours of the picture that a JavaScript function finds, once it is there and loaded."""
+    page.wait_for_function(f"(id) => ({find})(id)?.naturalWidth", arg=node_id)
+    return page.evaluate(f"(id) => ({COLOURS})(({find})(id))", node_id)
 
 
 def oblong(**changes: Any) -> Graph:
@@ -46,7 +53,7 @@ def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend
     frontend.load_api(graph)
     frontend.frame(ids["one"])
     run = frontend.queue()
-    during = page.evaluate(BEFORE)
+    during = colours(page, BEFORE)
     page.wait_for_function("() => document.querySelector('.sis-live-chart path[data-term]')", timeout=60_000)
     page.locator(".sis-live-previews button").first.focus()
     zoom = page.locator(".sis-live-zoom").first
@@ -61,7 +68,7 @@ def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend
     frontend.load_api(graph)
     assert frontend.run().kind == "success"
     frontend.frame(ids["one"])
-    corner, middle = page.evaluate(AFTERWARDS, ids["one"])
+    corner, middle = colours(page, AFTERWARDS, ids["one"])
     snap(frontend, "afterwards")
     assert max(corner[:3]) - min(corner[:3]) < 12 and max(corner[:3]) < 100  # grey and dark outside
     assert max(middle[:3]) - min(middle[:3]) > 60  # in colour inside

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ..helpers.frontend import Frontend
+from ..helpers.graphs import node, picture, save, sources, stage1
 from ..helpers.page_graphs import numbered
-from ..nodes.test_graphs import node, picture, save, sources, stage1
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

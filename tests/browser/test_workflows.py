@@ -17,7 +17,7 @@ from lab.hosting.client import Client
 from lab.workflow_files.ui_workflow import NOTE, has_control, is_widget, specs
 
 from ..helpers.frontend import Box, Frontend
-from ..workflows.test_shipped import RUNS, prepare
+from ..helpers.shipped_runs import RUNS, prepare
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from single_image_studio.support.errors import InputError
 
 
 def test_defaults_are_the_papers():
-    first, second = Stage1Settings("face"), Stage2Settings()
+    first, second = Stage1Settings(class_word="face"), Stage2Settings()
     assert (first.steps, first.batch_size, first.learning_rate, first.background_weight) == (50, 16, 1e-4, 1.0)
     assert (first.encoder, first.resolution) == ("vit_b32", 512)
     assert (second.steps, second.batch_size, second.learning_rate) == (100, 4, 5e-5)
@@ -76,19 +76,25 @@ def test_stage2_names_the_input_to_change(name: str, value: object):
 
 def test_limits_that_are_allowed():
     Stage1Settings(
-        "face", steps=1, batch_size=1, seed=2**64 - 1, background_weight=0, learning_rate=1e-12, resolution=64
+        class_word="face",
+        steps=1,
+        batch_size=1,
+        seed=2**64 - 1,
+        background_weight=0,
+        learning_rate=1e-12,
+        resolution=64,
     )
     Stage2Settings(semantic_weight=0, rank=1, train_text_encoder=False, class_text_encoder="frozen")
 
 
 def test_class_word_is_tidied_and_may_be_several_words():
-    assert Stage1Settings("  teddy\n bear ").class_word == "teddy bear"
+    assert Stage1Settings(class_word="  teddy\n bear ").class_word == "teddy bear"
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        Stage1Settings("face", seed=2**64 - 1, learning_rate=1, encoder="cnn", resolution=128),
+        Stage1Settings(class_word="face", seed=2**64 - 1, learning_rate=1, encoder="cnn", resolution=128),
         Stage2Settings(rank=8, train_text_encoder=False, class_text_encoder="frozen", semantic_weight=0),
     ],
 )

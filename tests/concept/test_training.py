@@ -1,8 +1,7 @@
-"""The two training stages on a small linear denoiser whose results can be worked out, without a host."""
+"""The two training stages on a small linear model whose results can be worked out, without a host."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
@@ -14,14 +13,15 @@ from torch import Tensor, nn
 from single_image_studio.concept.encoders import build_encoder
 from single_image_studio.concept.lora import LoraSet
 from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
-from single_image_studio.concept.training import StepReport, latent_mask, train_stage1, train_stage2
+from single_image_studio.concept.training import Subject, Trained, latent_mask, train_stage1, train_stage2
 from single_image_studio.diffusion.process import scaled_linear_alpha_bar
+from single_image_studio.diffusion.report import StepReport, Steps, result_of
 from single_image_studio.support.errors import InputError
 
 WIDTH = 6
 
 
-class LinearDenoiser:
+class LinearModel:
     """x0 = the context's mean through a linear layer, spread over the picture, plus a little of the noisy latents."""
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
@@ -39,6 +39,7 @@ class LinearDenoiser:
         self.dtype = dtype
         self.calls: list[int] = []
         self.fail_over: int | None = None
+        self.out_of_memory = (MemoryError,)
 
     @property
     def compute_dtype(self) -> torch.dtype:
@@ -61,6 +62,9 @@ class LinearDenoiser:
     def micro_batch(self, batch: int) -> int:
         return batch
 
+    def free_memory(self, error: BaseException) -> None:
+        assert isinstance(error, MemoryError)
+
 
 def mask() -> Tensor:
     m = torch.zeros(1, 32, 32)
@@ -69,11 +73,7 @@ def mask() -> Tensor:
 
 
 def stage1(
-    denoiser: LinearDenoiser,
-    steps: int = 30,
-    reports: list[StepReport] | None = None,
-    start: float = 3.0,
-    **changes: Any,
+    model: LinearModel, steps: int = 30, reports: list[StepReport] | None = None, start: float = 3.0, **changes: Any
 ):  # type: ignore[no-untyped-def]
     settings = Stage1Settings(
         **{
@@ -87,29 +87,34 @@ def stage1(
         }
     )
     encoder = build_encoder("none", WIDTH, settings.seed, torch.full((1, WIDTH), start))
-    keep = reports if reports is not None else []
-    return train_stage1(
-        denoiser,
-        encoder,
-        torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9)),
-        mask(),
-        settings,
-        keep.append,
-    )
+    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9))
+    return followed(train_stage1(model, encoder, Subject(pixels, mask()), settings), reports)
 
 
-def stage2(denoiser: LinearDenoiser, start: Tensor, steps: int = 20, **changes: Any):  # type: ignore[no-untyped-def]
+def followed(algorithm: Steps[Trained], reports: list[StepReport] | None) -> Trained:
+    """The algorithm's result, its reports kept."""
+    while True:
+        try:
+            report = next(algorithm)
+        except StopIteration as end:
+            return end.value
+        if reports is not None:
+            reports.append(report)
+
+
+def stage2(model: LinearModel, start: Tensor, steps: int = 20, **changes: Any):  # type: ignore[no-untyped-def]
     settings = Stage2Settings(**{"steps": steps, "batch_size": 4, "learning_rate": 0.005, "seed": 3, **changes})
     encoder = build_encoder("none", WIDTH, 0, start)
     lora = LoraSet(
-        {"unet": denoiser.unet, "text": denoiser.text}, settings.rank, torch.Generator().manual_seed(settings.seed)
+        {"unet": model.unet, "text": model.text}, settings.rank, torch.Generator().manual_seed(settings.seed)
     )
-    return train_stage2(denoiser, encoder, lora, torch.rand(1, 3, 32, 32), mask(), settings, lambda _: None), lora
+    subject = Subject(torch.rand(1, 3, 32, 32), mask())
+    return result_of(train_stage2(model, encoder, lora, subject, settings)), lora
 
 
 def test_stage1_learns_and_reports_every_step() -> None:
     reports: list[StepReport] = []
-    result = stage1(LinearDenoiser(), reports=reports)
+    result = stage1(LinearModel(), reports=reports)
     assert [r.step for r in reports] == list(range(1, 31))
     assert set(result.losses) == {"loss", "foreground", "background"}
     assert all(len(v) == 30 for v in result.losses.values())
@@ -119,13 +124,13 @@ def test_stage1_learns_and_reports_every_step() -> None:
 
 
 def test_same_seed_same_bits_other_seed_other_bits() -> None:
-    one, two, other = stage1(LinearDenoiser()), stage1(LinearDenoiser()), stage1(LinearDenoiser(), seed=4)
+    one, two, other = stage1(LinearModel()), stage1(LinearModel()), stage1(LinearModel(), seed=4)
     assert torch.equal(one.embedding, two.embedding) and one.losses == two.losses
     assert not torch.equal(one.embedding, other.embedding)
 
 
 def test_the_global_generator_is_neither_read_nor_moved() -> None:
-    first, second = LinearDenoiser(), LinearDenoiser()  # torch's own initialisation draws from it
+    first, second = LinearModel(), LinearModel()  # torch's own initialisation draws from it
     torch.manual_seed(1)
     before = torch.get_rng_state()
     one = stage1(first)
@@ -136,17 +141,17 @@ def test_the_global_generator_is_neither_read_nor_moved() -> None:
 
 def test_first_step_is_the_papers_equations() -> None:
     """One step's losses and update, written out again from the equations."""
-    denoiser = LinearDenoiser()
-    result = stage1(denoiser, steps=1, start=0.0, background_weight=0.5)
+    model = LinearModel()
+    result = stage1(model, steps=1, start=0.0, background_weight=0.5)
     generator = torch.Generator().manual_seed(3)
-    x0 = denoiser.draw_latents(4, generator)
+    x0 = model.draw_latents(4, generator)
     noise = torch.randn(x0.shape, generator=generator)
     t = torch.randint(0, 1000, (4,), generator=generator)
-    a = denoiser.alpha_bar[t].view(-1, 1, 1, 1)
+    a = model.alpha_bar[t].view(-1, 1, 1, 1)
     latents = a.sqrt() * x0 + (1 - a).sqrt() * noise
     embedding = torch.zeros(1, WIDTH, requires_grad=True)
-    star = denoiser.predict_x0(latents, t, denoiser.encode(embedding))
-    frozen = denoiser.predict_x0(latents, t, denoiser.encode(None)).detach()
+    star = model.predict_x0(latents, t, model.encode(embedding))
+    frozen = model.predict_x0(latents, t, model.encode(None)).detach()
     m = torch.zeros(1, 1, 4, 4)
     m[:, :, :2] = 1
     fg, bg = (m * (star - x0) ** 2).mean(), ((1 - m) * (star - frozen) ** 2).mean()
@@ -162,8 +167,8 @@ def test_first_step_is_the_papers_equations() -> None:
 
 
 def test_micro_batches_change_nothing() -> None:
-    whole = stage1(LinearDenoiser())
-    short = LinearDenoiser()
+    whole = stage1(LinearModel())
+    short = LinearModel()
     short.fail_over = 1
     split = stage1(short)
     assert max(short.calls[-8:]) == 1
@@ -172,108 +177,100 @@ def test_micro_batches_change_nothing() -> None:
 
 
 def test_checkpointing_comes_on_when_one_sample_is_too_much() -> None:
-    short = LinearDenoiser()
+    short = LinearModel()
     short.fail_over = 0
-    assert torch.allclose(stage1(short).embedding, stage1(LinearDenoiser()).embedding, atol=1e-4)
+    assert torch.allclose(stage1(short).embedding, stage1(LinearModel()).embedding, atol=1e-4)
     assert short.checkpointing
 
 
 def test_out_of_memory_for_good_says_what_to_change() -> None:
-    short = LinearDenoiser()
+    short = LinearModel()
     short.fail_over = 0
     with pytest.raises(InputError, match="resolution"):
         stage1(short, gradient_checkpointing="off")
 
 
 def test_a_loss_that_is_not_a_number_stops_with_a_sentence() -> None:
-    denoiser = LinearDenoiser()
-    denoiser.picture[0, 0, 0, 0] = math.nan
+    model = LinearModel()
+    model.picture[0, 0, 0, 0] = math.nan
     with pytest.raises(InputError, match=r"became nan at step 1: lower `learning_rate`"):
-        stage1(denoiser)
+        stage1(model)
 
 
 def test_half_precision_overflow_is_skipped_then_stopped() -> None:
-    denoiser = LinearDenoiser(torch.float16)
-    denoiser.picture *= 1e30  # finite in float32, not when squared
+    model = LinearModel(torch.float16)
+    model.picture *= 1e30  # finite in float32, not when squared
     with pytest.raises(InputError, match="precision"):
-        stage1(denoiser, steps=100)
+        stage1(model, steps=100)
 
 
 def test_what_is_kept_is_the_embedding_after_the_last_update() -> None:
-    result = stage1(LinearDenoiser())
+    result = stage1(LinearModel())
     rebuilt = build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH))
     rebuilt.load_state_dict(result.encoder_state)
     assert torch.equal(rebuilt(torch.zeros(1, 3, 8, 8)).detach(), result.embedding)
 
 
 def test_without_background_weight_the_class_is_never_predicted() -> None:
-    denoiser = LinearDenoiser()
-    result = stage1(denoiser, steps=5, background_weight=0.0)
+    model = LinearModel()
+    result = stage1(model, steps=5, background_weight=0.0)
     assert set(result.losses) == {"loss", "foreground"}
-    assert len(denoiser.calls) == 5
+    assert len(model.calls) == 5
 
 
 def test_stage2_trains_both_and_freezes_the_model() -> None:
-    denoiser = LinearDenoiser()
-    before = denoiser.unet.weight.clone(), denoiser.text.weight.clone()
-    start = stage1(denoiser).embedding
-    result, lora = stage2(denoiser, start)
+    model = LinearModel()
+    before = model.unet.weight.clone(), model.text.weight.clone()
+    start = stage1(model).embedding
+    result, lora = stage2(model, start)
     assert set(result.losses) == {"loss", "foreground", "background", "semantic"}
     assert result.losses["semantic"][0] == pytest.approx(0, abs=1e-12)  # the LoRA starts as nothing
     assert result.losses["semantic"][-1] > 0
     assert sum(result.losses["loss"][-5:]) < sum(result.losses["loss"][:5])
     assert not torch.equal(result.embedding, start)
     assert all(layer.up.abs().sum() > 0 for layer in lora.layers.values())
-    assert torch.equal(denoiser.unet.weight, before[0]) and torch.equal(denoiser.text.weight, before[1])
-    assert not denoiser.unet._forward_hooks and not denoiser.text._forward_hooks
+    assert torch.equal(model.unet.weight, before[0]) and torch.equal(model.text.weight, before[1])
+    assert not model.unet._forward_hooks and not model.text._forward_hooks
 
 
 def test_stage2_same_seed_same_bits() -> None:
     start = torch.ones(1, WIDTH)
-    one, two = stage2(LinearDenoiser(), start)[0], stage2(LinearDenoiser(), start)[0]
+    one, two = stage2(LinearModel(), start)[0], stage2(LinearModel(), start)[0]
     assert all(torch.equal(v, two.lora[k]) for k, v in one.lora.items())
-    other = stage2(LinearDenoiser(), start, seed=8)[0]
+    other = stage2(LinearModel(), start, seed=8)[0]
     assert not torch.equal(one.lora["unet.lora_down.weight"], other.lora["unet.lora_down.weight"])
 
 
 def test_semantic_loss_holds_the_class_still() -> None:
     def drift(eta: float) -> float:
-        denoiser = LinearDenoiser()
+        model = LinearModel()
         # with the tuned text encoder's target, the paper's, the text encoder itself is free to drift
-        _, lora = stage2(denoiser, torch.ones(1, WIDTH), steps=60, semantic_weight=eta, class_text_encoder="frozen")
+        _, lora = stage2(model, torch.ones(1, WIDTH), steps=60, semantic_weight=eta, class_text_encoder="frozen")
         with torch.no_grad():
-            plain = denoiser.unet(denoiser.encode(None).mean(1))
+            plain = model.unet(model.encode(None).mean(1))
             with lora.attached():
-                return float(F.mse_loss(denoiser.unet(denoiser.encode(None).mean(1)), plain))
+                return float(F.mse_loss(model.unet(model.encode(None).mean(1)), plain))
 
     assert drift(10.0) < 0.5 * drift(0.0)
 
 
 def test_frozen_text_encoder_for_the_class_target() -> None:
     start = torch.ones(1, WIDTH)
-    tuned, frozen = (stage2(LinearDenoiser(), start, class_text_encoder=c)[0] for c in ("tuned", "frozen"))
+    tuned, frozen = (stage2(LinearModel(), start, class_text_encoder=c)[0] for c in ("tuned", "frozen"))
     assert tuned.losses["semantic"][0] == pytest.approx(frozen.losses["semantic"][0])
     assert tuned.losses["semantic"][-1] != pytest.approx(frozen.losses["semantic"][-1])
 
 
 def test_cancelling_leaves_no_hooks() -> None:
-    denoiser = LinearDenoiser()
-
-    def cancel(_: StepReport) -> None:
-        raise KeyboardInterrupt
-
-    lora = LoraSet({"unet": denoiser.unet}, 2, torch.Generator())
-    with pytest.raises(KeyboardInterrupt):
-        train_stage2(
-            denoiser,
-            build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH)),
-            lora,
-            torch.rand(1, 3, 32, 32),
-            mask(),
-            dataclasses.replace(Stage2Settings(), steps=3),
-            cancel,
-        )
-    assert not denoiser.unet._forward_hooks
+    model = LinearModel()
+    lora = LoraSet({"unet": model.unet}, 2, torch.Generator())
+    encoder = build_encoder("none", WIDTH, 0, torch.zeros(1, WIDTH))
+    subject = Subject(torch.rand(1, 3, 32, 32), mask())
+    steps = train_stage2(model, encoder, lora, subject, Stage2Settings(steps=3))
+    next(steps)
+    assert model.unet._forward_hooks
+    steps.close()
+    assert not model.unet._forward_hooks
 
 
 def test_latent_mask_keeps_soft_values() -> None:

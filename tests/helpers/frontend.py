@@ -114,6 +114,10 @@ FRAME = """([ids, margin]) => {
   canvas.setDirty(true, true);
 }"""
 
+FRAMES = """async () => {
+  for (let frame = 0; frame < 5; frame++) await new Promise(requestAnimationFrame);
+}"""
+
 
 class Refused(Exception):
     """The host's validation refused the graph; the message is its answer."""
@@ -251,11 +255,8 @@ class Frontend:
         self.load(json.loads(self.page.evaluate(COLUMNS)))
 
     def settle(self) -> None:
-        """Waits until two frames are drawn: the Vue renderer mounts nodes a frame late."""
-        self.page.evaluate(
-            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done,"
-            " 50))))"
-        )
+        """Waits until a few frames are drawn: the Vue renderer mounts nodes a frame or two late."""
+        self.page.evaluate(FRAMES)
 
     def workflow(self) -> dict[str, Any]:
         """The graph as Save would write it."""

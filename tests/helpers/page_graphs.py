@@ -1,10 +1,18 @@
-"""What this folder's tests share: graphs in the page's form, and a measure of legibility."""
+"""Graphs in the page's form, nodes put on it, and a measure of legibility."""
 
 from __future__ import annotations
 
 from typing import Any
 
-Graph = dict[str, dict[str, Any]]
+from .frontend import Frontend
+from .graphs import Graph
+
+PLACE = """([type, x, y]) => {
+  const node = LiteGraph.createNode(type);
+  node.pos = [x, y];
+  window.app.canvas.graph.add(node);
+  return String(node.id);
+}"""
 
 
 def numbered(graph: Graph) -> tuple[Graph, dict[str, str]]:
@@ -22,6 +30,14 @@ def numbered(graph: Graph) -> tuple[Graph, dict[str, str]]:
         for old, entry in graph.items()
     }
     return made, ids
+
+
+def place(page: Frontend, node: str, at: tuple[int, int] = (200, 150)) -> str:
+    """Puts a new node on the canvas, as the library does."""
+    name: str = page.page.evaluate(PLACE, [node, *at])
+    page.settle()
+    page.frame()
+    return name
 
 
 # Texts below `where` with less contrast than 4.5 to 1 (WCAG 2.2 AA) against the nearest opaque ground, as sentences.

@@ -41,7 +41,7 @@ def make_concept(**changes: object) -> Concept:
         mask=eight_bits(1, 40, 64, seed=1),
         stage=2,
         settings={
-            "stage1": Stage1Settings("teddy bear", seed=2**64 - 1).to_dict(),
+            "stage1": Stage1Settings(class_word="teddy bear", seed=2**64 - 1).to_dict(),
             "stage2": Stage2Settings().to_dict(),
         },
         losses={"stage1": {"loss": [0.1, 1 / 3], "foreground": [1e-9, 2.0]}, "stage2": {"semantic": [0.25]}},

@@ -10,15 +10,23 @@ from torch import Tensor
 
 from single_image_studio.support.errors import InputError
 
-from .test_gradients import some_lora
+from ..helpers.lora import some_lora
+
+
+def applied(
+    model: Any, clip: Any, name: str, row: Tensor, lora: dict[str, Tensor], *strengths: float
+) -> tuple[Any, Any]:
+    from single_image_studio.host.apply import with_lora
+    from single_image_studio.host.text import with_concept
+
+    model, clip = with_lora(model, clip, lora, *strengths)
+    return model, with_concept(clip, name, row)
 
 
 def test_same_pixels_as_the_stock_nodes(demo_model, host, stock_picture) -> None:
     import folder_paths
     import nodes
     from safetensors.torch import save_file
-
-    from single_image_studio.host.apply import apply_concept
 
     model, clip, vae = demo_model
     row, lora = torch.randn(1, 96, generator=torch.Generator().manual_seed(8)), some_lora(model, clip)
@@ -28,7 +36,7 @@ def test_same_pixels_as_the_stock_nodes(demo_model, host, stock_picture) -> None
         save_file(tensors, folder / "stock.safetensors")
     clip.tokenizer.clip_l.embedding_directory = folder_paths.get_folder_paths("embeddings")
     with torch.inference_mode():
-        ours = apply_concept(model, clip, "mine", row, lora, 0.8, 0.6)
+        ours = applied(model, clip, "mine", row, lora, 0.8, 0.6)
         stock = nodes.LoraLoader().load_lora(model, clip, "stock.safetensors", 0.8, 0.6)
     picture = stock_picture(*ours, vae, "a <mine> heart on a green background")
     assert torch.equal(picture, stock_picture(*stock, vae, "a embedding:stock heart on a green background"))
@@ -36,20 +44,16 @@ def test_same_pixels_as_the_stock_nodes(demo_model, host, stock_picture) -> None
 
 
 def test_strength_zero_is_the_plain_model(demo_model, stock_picture) -> None:
-    from single_image_studio.host.apply import apply_concept
-
     model, clip, vae = demo_model
-    ours = apply_concept(model, clip, "mine", torch.zeros(1, 96), some_lora(model, clip), 0.0, 0.0)
+    ours = applied(model, clip, "mine", torch.zeros(1, 96), some_lora(model, clip), 0.0, 0.0)
     assert torch.equal(stock_picture(*ours, vae), stock_picture(model, clip, vae))
 
 
 def test_concepts_chain(demo_model, stock_picture) -> None:
     """Two concepts one after the other are both known, and each one's LoRA acts."""
-    from single_image_studio.host.apply import apply_concept
-
     model, clip, vae = demo_model
-    one = apply_concept(model, clip, "one", torch.ones(1, 96), some_lora(model, clip), 1.0, 1.0)
-    both = apply_concept(*one, "two", -torch.ones(1, 96), some_lora(model, clip, 0.1), 1.0, 1.0)
+    one = applied(model, clip, "one", torch.ones(1, 96), some_lora(model, clip), 1.0, 1.0)
+    both = applied(*one, "two", -torch.ones(1, 96), some_lora(model, clip, 0.1), 1.0, 1.0)
     tokens = [t for t, _ in both[1].tokenize("<one> heart and a <two> star")["l"][0] if torch.is_tensor(t)]
     assert [float(t[0]) for t in tokens] == [1.0, -1.0]
     pictures = [stock_picture(*wires, vae) for wires in ((model, clip), one, both)]
@@ -205,29 +209,32 @@ def test_a_live_lora_is_the_merged_one(demo_model) -> None:
     import comfy.sd
 
     from single_image_studio.concept.lora import LoraSet
-    from single_image_studio.host.denoiser import open_denoiser
+    from single_image_studio.host.concept_model import with_concept_model
+    from single_image_studio.host.vae import Posterior
     from single_image_studio.host.weights import attention_projections
 
     model, clip, _ = demo_model
-    weights = some_lora(model, clip)
+    weights, picture = some_lora(model, clip), Posterior(torch.zeros(1, 4, 16, 16), None)
     latents, t, row = torch.randn(2, 4, 16, 16), torch.tensor([100, 800]), torch.ones(1, 96)
 
-    def predict(denoiser: Any) -> Tensor:
-        with torch.no_grad():
-            return denoiser.predict_x0(latents, t, denoiser.encode(row))
+    @torch.no_grad()
+    def predict(opened: Any) -> Tensor:
+        return opened.predict_x0(latents, t, opened.encode(row))
+
+    def live_and_frozen(opened: Any) -> tuple[Tensor, Tensor]:
+        frozen = predict(opened)
+        lora = LoraSet(attention_projections(opened.unet.patcher, opened.clip), 4, torch.Generator())
+        lora.load_kohya(weights)
+        with lora.place().attached():
+            live = predict(opened)
+            with lora.off():
+                assert torch.equal(predict(opened), frozen)
+        return live, frozen
 
     with torch.inference_mode():
         merged = comfy.sd.load_lora_for_models(model, clip, weights, 1.0, 1.0)
-        with open_denoiser(*merged, None, "heart", "fp32") as denoiser:
-            expected = predict(denoiser)
-        with open_denoiser(model, clip, None, "heart", "fp32") as denoiser:
-            frozen = predict(denoiser)
-            lora = LoraSet(attention_projections(denoiser.patcher, denoiser.clip), 4, torch.Generator())
-            lora.load_kohya(weights)
-            with lora.place().attached():
-                live = predict(denoiser)
-                with lora.off():
-                    assert torch.equal(predict(denoiser), frozen)
+        expected = with_concept_model(*merged, picture, "heart", "fp32", predict)
+        live, frozen = with_concept_model(model, clip, picture, "heart", "fp32", live_and_frozen)
     assert not torch.allclose(live, frozen, atol=1e-2)
     # the text encoder's merged weights are rounded to float16
     assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)

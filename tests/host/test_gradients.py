@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -11,25 +12,38 @@ from torch import Tensor
 
 from single_image_studio.support.errors import InputError
 
+from ..helpers.lora import some_lora
 
-def open_(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any):  # type: ignore[no-untyped-def]
-    from single_image_studio.host.denoiser import open_denoiser
+T = TypeVar("T")
+
+
+def on_model(
+    models: tuple[Any, Any, Any], image: Tensor, work: Callable[[Any], T], class_word: str = "heart", **options: Any
+) -> T:
+    """`work` with the opened (MODEL, CLIP, VAE), inside inference mode as the executor has it."""
+    from single_image_studio.host.concept_model import with_concept_model
     from single_image_studio.host.vae import posterior
 
-    return open_denoiser(model, clip, posterior(vae, image), "heart", **options)
+    model, clip, vae = models
+    with torch.inference_mode():
+        precision = options.get("precision", "auto")
+        return with_concept_model(model, clip, posterior(vae, image), class_word, precision, work)
 
 
 def backward_once(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any) -> Tensor:
-    """A gradient through UNet and text encoder at an embedding of ones, inside inference mode as the executor has
-    it."""
-    with torch.inference_mode(), open_(model, clip, vae, image, **options) as denoiser:
+    """A gradient through UNet and text encoder at an embedding of ones."""
+
+    def backward(opened: Any) -> Tensor:
+        opened.checkpointing = options.get("checkpointing", False)
         embedding = torch.full((1, 96), 0.1, requires_grad=True)
-        x0 = denoiser.draw_latents(2, torch.Generator().manual_seed(0))
+        x0 = opened.draw_latents(2, torch.Generator().manual_seed(0))
         noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
-        pred = denoiser.predict_x0(0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), denoiser.encode(embedding))
+        pred = opened.predict_x0(0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), opened.encode(embedding))
         pred.square().mean().backward()
         assert embedding.grad is not None
         return embedding.grad.clone()
+
+    return on_model((model, clip, vae), image, backward, **options)
 
 
 def test_gradients_flow_inside_inference_mode(demo_model, concept_picture) -> None:
@@ -39,12 +53,13 @@ def test_gradients_flow_inside_inference_mode(demo_model, concept_picture) -> No
 
 def test_gradient_is_right(demo_model, concept_picture) -> None:
     """Against a finite difference of the same prediction."""
-    with torch.inference_mode(), open_(*demo_model, concept_picture[0], precision="fp32") as denoiser:
+
+    def compare(opened: Any) -> tuple[float, float]:
         x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
         t = torch.tensor([500])
 
         def value(embedding: Tensor) -> Tensor:
-            return denoiser.predict_x0(x, t, denoiser.encode(embedding)).square().sum()
+            return opened.predict_x0(x, t, opened.encode(embedding)).square().sum()
 
         start = torch.full((1, 96), 0.1)
         direction = 0.1 * torch.randn(1, 96, generator=torch.Generator().manual_seed(2))
@@ -53,7 +68,10 @@ def test_gradient_is_right(demo_model, concept_picture) -> None:
         with torch.no_grad():
             h = 1e-2
             difference = (value(start + h * direction) - value(start - h * direction)) / (2 * h)
-        assert (leaf.grad * direction).sum().item() == pytest.approx(difference.item(), rel=0.02)
+        return (leaf.grad * direction).sum().item(), difference.item()
+
+    gradient, difference = on_model(demo_model, concept_picture[0], compare, precision="fp32")
+    assert gradient == pytest.approx(difference, rel=0.02)
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16", "fp16"])
@@ -85,18 +103,6 @@ def test_stock_nodes_before_and_a_lora_on_the_model(demo_model, concept_picture,
     assert torch.equal(stock_picture(model, clip, vae), plain)
 
 
-def some_lora(model: Any, clip: Any, size: float = 0.3) -> dict[str, Tensor]:
-    from single_image_studio.concept.lora import LoraSet
-    from single_image_studio.host.weights import attention_projections
-
-    with torch.inference_mode(False):
-        lora = LoraSet(attention_projections(model, clip), 4, torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            for layer in lora.layers.values():
-                layer.up.copy_(size * torch.randn(layer.up.shape, generator=torch.Generator().manual_seed(1)))
-        return lora.kohya()
-
-
 class Boom(Exception):
     pass
 
@@ -108,10 +114,14 @@ def test_an_error_leaves_nothing_behind(demo_model, concept_picture, stock_pictu
     model, clip, vae = demo_model
     before = stock_picture(model, clip, vae)
     training = getattr(comfy.model_management, "in_training", None)
-    with contextlib.suppress(error), torch.inference_mode(), open_(model, clip, vae, concept_picture[0]) as denoiser:
-        denoiser.checkpointing = True
-        denoiser.encode(torch.ones(1, 96, requires_grad=True))
+
+    def fail(opened: Any) -> None:
+        opened.checkpointing = True
+        opened.encode(torch.ones(1, 96, requires_grad=True))
         raise error
+
+    with contextlib.suppress(error):
+        on_model((model, clip, vae), concept_picture[0], fail)
     assert getattr(comfy.model_management, "in_training", None) == training
     unet = model.model.diffusion_model
     assert not any("forward" in m.__dict__ for m in unet.modules())
@@ -126,14 +136,11 @@ def test_the_hosts_own_cancel_reaches_a_step(demo_model, concept_picture, stock_
     import comfy.model_management as mm
 
     before = stock_picture(*demo_model)
-    with (
-        pytest.raises(mm.InterruptProcessingException),
-        torch.inference_mode(),
-        open_(*demo_model, concept_picture[0]) as denoiser,
-    ):
-        denoiser.checkpointing = True
+
+    def cancelled(opened: Any) -> None:
+        opened.checkpointing = True
         embedding = torch.ones(1, 96, requires_grad=True)
-        pred = denoiser.predict_x0(torch.randn(1, 4, 16, 16), torch.tensor([500]), denoiser.encode(embedding))
+        pred = opened.predict_x0(torch.randn(1, 4, 16, 16), torch.tensor([500]), opened.encode(embedding))
         mm.interrupt_current_processing(True)
         try:
             pred.sum().backward()
@@ -142,49 +149,42 @@ def test_the_hosts_own_cancel_reaches_a_step(demo_model, concept_picture, stock_
             throw_if_cancelled()
         finally:
             mm.interrupt_current_processing(False)
+
+    with pytest.raises(mm.InterruptProcessingException):
+        on_model(demo_model, concept_picture[0], cancelled)
     assert torch.equal(stock_picture(*demo_model), before)
 
 
 def test_checkpointing_gives_the_same_gradient(demo_model, concept_picture) -> None:
     plain = backward_once(*demo_model, concept_picture[0])
-    with torch.inference_mode(), open_(*demo_model, concept_picture[0]) as denoiser:
-        denoiser.checkpointing = True
-        embedding = torch.full((1, 96), 0.1, requires_grad=True)
-        x0 = denoiser.draw_latents(2, torch.Generator().manual_seed(0))
-        noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
-        denoiser.predict_x0(
-            0.5 * x0 + 0.5 * noise, torch.tensor([200, 700]), denoiser.encode(embedding)
-        ).square().mean().backward()
-        assert embedding.grad is not None
-        assert torch.allclose(embedding.grad, plain, rtol=1e-4, atol=1e-7)
+    checkpointed = backward_once(*demo_model, concept_picture[0], checkpointing=True)
+    assert torch.allclose(checkpointed, plain, rtol=1e-4, atol=1e-7)
 
 
-def test_predictions_are_the_hosts_own(demo_model) -> None:
+def test_predictions_are_the_hosts_own(demo_model, concept_picture) -> None:
     """eps and x0 against the bare UNet called as the papers write it."""
-    from single_image_studio.diffusion.process import x0_from_eps
-    from single_image_studio.host.denoiser import open_denoiser
+    from single_image_studio.diffusion.process import eps_from_x0, x0_from_eps
 
-    model, clip, _ = demo_model
-    with torch.inference_mode(), open_denoiser(model, clip, None, "heart", "fp32") as denoiser, torch.no_grad():
+    @torch.no_grad()
+    def compare(opened: Any) -> None:
         latents, t = torch.randn(3, 4, 16, 16), torch.tensor([1, 400, 999])
-        context = denoiser.encode(None)
-        eps = denoiser.predict_eps(latents, t, context)
-        direct = denoiser.base.diffusion_model(latents, t.float(), context=context.expand(3, -1, -1))
+        context = opened.encode(None)
+        x0 = opened.predict_x0(latents, t, context)
+        eps = eps_from_x0(latents, x0, opened.alpha_bar[t])
+        direct = opened.unet.base.diffusion_model(latents, t.float(), context=context.expand(3, -1, -1))
         assert torch.allclose(eps, direct, rtol=1e-3, atol=2e-3)
-        x0 = denoiser.predict_x0(latents, t, context)
-        assert torch.allclose(x0, x0_from_eps(latents, direct, denoiser.alpha_bar[t]), rtol=1e-3, atol=2e-3)
+        assert torch.allclose(x0, x0_from_eps(latents, direct, opened.alpha_bar[t]), rtol=1e-3, atol=2e-3)
+
+    on_model(demo_model, concept_picture[0], compare, precision="fp32")
 
 
-def test_encoding_the_class_is_the_stock_encoding(demo_model) -> None:
+def test_encoding_the_class_is_the_stock_encoding(demo_model, concept_picture) -> None:
     import nodes
 
-    from single_image_studio.host.denoiser import open_denoiser
-
-    model, clip, _ = demo_model
     with torch.inference_mode():
-        stock = nodes.CLIPTextEncode().encode(clip, "golden heart star")[0][0][0]
-        with open_denoiser(model, clip, None, "golden heart star") as denoiser, torch.no_grad():
-            assert torch.equal(denoiser.encode(None), stock)
+        stock = nodes.CLIPTextEncode().encode(demo_model[1], "golden heart star")[0][0][0]
+    encoded = on_model(demo_model, concept_picture[0], lambda opened: opened.encode(None).detach(), "golden heart star")
+    assert torch.equal(encoded, stock)
 
 
 @pytest.mark.parametrize(

@@ -99,13 +99,19 @@ def test_training_encodes_as_prompts_do(clips, embedding, demo_model) -> None:
     """What is trained as "* heart" is what CLIPTextEncode gives for "<foo> heart"."""
     import nodes
 
-    from single_image_studio.host.denoiser import open_denoiser
+    from single_image_studio.host.concept_model import with_concept_model
+    from single_image_studio.host.vae import Posterior
 
     _, ours = clips
+    model, clip, _ = demo_model
+    picture = Posterior(torch.zeros(1, 4, 16, 16), None)
     with torch.inference_mode():
         prompt = nodes.CLIPTextEncode().encode(ours, "<foo> heart")[0][0][0]
-        with open_denoiser(demo_model[0], demo_model[1], None, "heart") as denoiser, torch.no_grad():
-            assert torch.equal(denoiser.encode(embedding.clone()), prompt)
+
+        def work(opened: Any) -> torch.Tensor:
+            return opened.encode(embedding.clone()).detach()
+
+        assert torch.equal(with_concept_model(model, clip, picture, "heart", "auto", work), prompt)
 
 
 def test_rare_words_do_not_clash_with_the_prompt(clips, embedding) -> None:

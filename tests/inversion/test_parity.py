@@ -28,14 +28,21 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 def in_host(model: Any, latents: Tensor, conds: dict[str, Any], algorithm: Any, gradients: bool = False) -> Any:
     """Runs an algorithm as a node would: in inference mode, through the host's conditioning machinery, in fp32."""
-    from single_image_studio.host.prompts import run
+    from single_image_studio.host.session import UnetSession
 
     positive = {k: v for k, v in conds.items() if k != "uncond"}
     negative = {k: v for k, v in conds.items() if k == "uncond"}
+    session = UnetSession(
+        model=model,
+        shape=latents.shape,
+        timesteps=DDIMSchedule().timesteps,
+        positive=positive,
+        negative=negative,
+        gradients=gradients,
+        precision="fp32",
+    )
     with torch.inference_mode():
-        return run(
-            model, positive, negative, latents, DDIMSchedule().timesteps, algorithm, "fp32", with_gradients=gradients
-        )
+        return session.run(lambda unet: algorithm(unet, unet.prompts))
 
 
 @pytest.fixture

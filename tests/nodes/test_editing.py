@@ -5,91 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lab.hosting.client import Client, RunFailed, describe_failure
+from lab.hosting.client import Client
 from single_image_studio.inversion.methods import METHODS
 
+from ..helpers.editing_graphs import STEPS, edit, grid, imagic, inversion, report_of, shown, sources
+from ..helpers.graphs import Graph, node
+from ..helpers.runs import failure
+from ..helpers.waiting import cancel_at
+
 pytestmark = pytest.mark.server
-Graph = dict[str, dict[str, Any]]
-STEPS = 10
-
-
-def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    return {"class_type": class_type, "inputs": inputs}
-
-
-def sources(target: str = "a heart at the left") -> Graph:
-    def text(words: str) -> dict[str, Any]:
-        return node("CLIPTextEncode", clip=["ckpt", 1], text=words)
-
-    return {
-        "ckpt": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
-        "image": node("LoadImage", image="heart.png"),
-        "latent": node("VAEEncode", pixels=["image", 0], vae=["ckpt", 2]),
-        "source": text("a heart"),
-        "target": text(target),
-        "empty": text(""),
-    }
-
-
-def imagic(**changes: Any) -> dict[str, Any]:
-    inputs = {
-        "model": ["ckpt", 0],
-        "target": ["target", 0],
-        "latent": ["latent", 0],
-        "steps": 3,
-        "learning_rate": 0.001,
-        "batch_size": 1,
-        "seed": 0,
-        "precision": "auto",
-    }
-    return node("SIS_ImagicTextOptimize", **(inputs | changes))
-
-
-def inversion(**changes: Any) -> dict[str, Any]:
-    inputs = {
-        "model": ["ckpt", 0],
-        "latent": ["latent", 0],
-        "source": ["source", 0],
-        "uncond": ["empty", 0],
-        "method": "negative_prompt",
-        "steps": STEPS,
-        "cfg": 5.0,
-        "inner_steps": 2,
-        "learning_rate": 0.01,
-        "tolerance": 1e-5,
-        "precision": "fp32",
-    }
-    return node("SIS_NullTextInvert", **(inputs | changes))
-
-
-def edit(**changes: Any) -> dict[str, Any]:
-    inputs = {
-        "model": ["ckpt", 0],
-        "inversion": ["inv", 0],
-        "source": ["source", 0],
-        "target": ["target", 0],
-        "alpha": 0.5,
-        "source_ratio": 0.2,
-    }
-    return node("SIS_TimestepAwareKSampler", **(inputs | changes))
-
-
-def shown(latent: list[Any]) -> Graph:
-    return {
-        "decoded": node("VAEDecode", samples=latent, vae=["ckpt", 2]),
-        "out": node("SaveImage", images=["decoded", 0], filename_prefix="edited"),
-    }
-
-
-def report_of(node_id: str = "inv") -> Graph:
-    return {"report": node("PreviewAny", source=[node_id, 3])}
 
 
 def pixels(server: Client, entry: dict[str, Any], key: str = "out") -> np.ndarray:
@@ -117,12 +47,6 @@ def stock(server: Client) -> np.ndarray:
         **shown(["ks", 0]),
     }
     return pixels(server, server.run(graph))
-
-
-def failure(server: Client, graph: Graph) -> str:
-    with pytest.raises(RunFailed) as error:
-        server.run(graph)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -277,39 +201,29 @@ def test_a_grid_of_a_batch_of_oblong_pictures(server: Client) -> None:
     assert "alpha 0.2, source ratio 0.2" in json.dumps(entry["outputs"]["labels"])
 
 
-def grid(**changes: Any) -> dict[str, Any]:
-    inputs = {
-        "model": ["ckpt", 0],
-        "vae": ["ckpt", 2],
-        "inversion": ["inv", 0],
-        "source": ["source", 0],
-        "target": ["target", 0],
-        "alphas": "0.2, 0.8",
-        "source_ratios": "0.2",
-    }
-    return node("SIS_EditGrid", **(inputs | changes))
-
-
 @pytest.mark.parametrize(
-    "slow",
+    ("slow", "step", "changes"),
     [
-        {"inv": inversion(method="null_text", steps=500, inner_steps=50, tolerance=0.0)},
-        {"opt": imagic(steps=9000), "edit": edit(optimized=["opt", 0])},
-        {
-            "grid": grid(alphas=" ".join(str(i / 100) for i in range(100))),
-            "images": node("PreviewImage", images=["grid", 0]),
-        },
+        ("inv", 22, {"inv": inversion(method="null_text", steps=20, inner_steps=50, tolerance=0.0)}),  # optimising
+        ("opt", 3, {"opt": imagic(steps=9000), "edit": edit(optimized=["opt", 0])}),
+        (
+            "grid",
+            3,
+            {
+                "grid": grid(alphas=" ".join(str(i / 100) for i in range(100))),
+                "images": node("PreviewImage", images=["grid", 0]),
+            },
+        ),
     ],
     ids=["inversion", "text", "grid"],
 )
-def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(server: Client, slow: Graph) -> None:
+def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(
+    server: Client, slow: str, step: int, changes: Graph
+) -> None:
     before = stock(server)
-    started = server.post({**sources(), "inv": inversion(), "edit": edit(), **shown(["edit", 0]), **slow})
-    time.sleep(4)
-    server.interrupt()
-    began = time.monotonic()
-    entry = server.wait(started, 60)
-    assert "interrupted" in str(describe_failure(entry)) and time.monotonic() - began < 30
+    graph = {**sources(), "inv": inversion(), "edit": edit(), **shown(["edit", 0]), **changes}
+    run = cancel_at(server, graph, slow, step)
+    assert run.after - run.before < 50
     assert np.array_equal(stock(server), before)
 
 

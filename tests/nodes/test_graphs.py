@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pathlib
-import time
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from lab.hosting.client import Client, PromptRejected, RunFailed, describe_failure
+from lab.hosting.client import Client, RunFailed, describe_failure
+
+from ..helpers.graphs import applied, loaded, node, picture, save, sources, stage1, stage2, trained
+from ..helpers.runs import failure, pixels
+from ..helpers.waiting import cancel_at, wait_to_the_last_event
 
 pytestmark = pytest.mark.server
 SCHEMAS = pathlib.Path(__file__).parent / "schemas.json"
@@ -33,96 +34,6 @@ IDS = (
     "SIS_MaskFromPrompt",
     "SIS_EditingPrompts",
 )
-Graph = dict[str, dict[str, Any]]
-
-
-def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    return {"class_type": class_type, "inputs": inputs}
-
-
-def sources() -> Graph:
-    return {
-        "ckpt": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
-        "image": node("LoadImage", image="heart.png"),
-        "mask": node("LoadImageMask", image="heart_mask.png", channel="red"),
-    }
-
-
-def stage1(**changes: Any) -> dict[str, Any]:
-    inputs = {
-        "model": ["ckpt", 0],
-        "clip": ["ckpt", 1],
-        "vae": ["ckpt", 2],
-        "image": ["image", 0],
-        "mask": ["mask", 0],
-        "class_word": "heart",
-        "steps": 2,
-        "batch_size": 2,
-        "learning_rate": 0.005,
-        "background_weight": 1.0,
-        "encoder": "none",
-        "seed": 1,
-        "precision": "auto",
-        "gradient_checkpointing": "auto",
-        "preview_every": 0,
-    }
-    return node("SIS_TrainStage1", **(inputs | changes))
-
-
-def stage2(**changes: Any) -> dict[str, Any]:
-    inputs = {
-        "model": ["ckpt", 0],
-        "clip": ["ckpt", 1],
-        "vae": ["ckpt", 2],
-        "concept": ["one", 0],
-        "steps": 2,
-        "batch_size": 2,
-        "learning_rate": 0.01,
-        "background_weight": 1.0,
-        "semantic_weight": 1.0,
-        "rank": 4,
-        "train_text_encoder": True,
-        "seed": 1,
-        "precision": "auto",
-        "gradient_checkpointing": "auto",
-        "preview_every": 0,
-    }
-    return node("SIS_TrainStage2", **(inputs | changes))
-
-
-def trained(**changes: Any) -> Graph:
-    return {**sources(), "one": stage1(**changes), "two": stage2()}
-
-
-def save(name: str, **changes: Any) -> dict[str, Any]:
-    return node("SIS_SaveConcept", **({"concept": ["two", 0], "name": name, "export_for_other_tools": True} | changes))
-
-
-def picture(prefix: str, model: list[Any], clip: list[Any], text: str) -> Graph:
-    return {
-        f"{prefix}_pos": node("CLIPTextEncode", clip=clip, text=text),
-        f"{prefix}_neg": node("CLIPTextEncode", clip=clip, text=""),
-        f"{prefix}_empty": node("EmptyLatentImage", width=128, height=128, batch_size=1),
-        f"{prefix}_ks": node(
-            "KSampler",
-            model=model,
-            seed=5,
-            steps=4,
-            cfg=5.0,
-            sampler_name="euler",
-            scheduler="normal",
-            positive=[f"{prefix}_pos", 0],
-            negative=[f"{prefix}_neg", 0],
-            latent_image=[f"{prefix}_empty", 0],
-            denoise=1.0,
-        ),
-        f"{prefix}_vae": node("VAEDecode", samples=[f"{prefix}_ks", 0], vae=["ckpt", 2]),
-        f"{prefix}": node("SaveImage", images=[f"{prefix}_vae", 0], filename_prefix=prefix),
-    }
-
-
-def pixels(server: Client, entry: dict[str, Any], key: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(server.view(entry["outputs"][key]["images"][0]))))
 
 
 def stock(server: Client) -> np.ndarray:
@@ -171,23 +82,8 @@ def test_learn_save_load_and_use_in_one_graph(server: Client) -> None:
     graph = {
         **trained(),
         "save": save("graph_test"),
-        "load": node(
-            "SIS_LoadConcept",
-            model=["ckpt", 0],
-            clip=["ckpt", 1],
-            concept_name=["save", 1],
-            strength_model=1.0,
-            strength_clip=1.0,
-        ),
-        "apply": node(
-            "SIS_ApplyConcept",
-            model=["ckpt", 0],
-            clip=["ckpt", 1],
-            concept=["two", 0],
-            name="graph_test",
-            strength_model=1.0,
-            strength_clip=1.0,
-        ),
+        "load": loaded(["save", 1]),
+        "apply": applied(["two", 0], "graph_test"),
         "lora": node(
             "LoraLoader",
             model=["ckpt", 0],
@@ -207,16 +103,16 @@ def test_learn_save_load_and_use_in_one_graph(server: Client) -> None:
     file = server.base / "models" / "single_image_studio" / "concepts" / "graph_test.safetensors"
     assert file.is_file() and file.stat().st_size < 2_000_000
     assert "<graph_test> heart" in json.dumps(entry["outputs"]["phrase"])
-    loaded, applied, plain = (pixels(server, entry, key) for key in ("loaded", "applied", "class"))
-    assert np.array_equal(loaded, applied)
-    assert not np.array_equal(loaded, plain)
+    by_name, by_wire, plain = (pixels(server, entry, key) for key in ("loaded", "applied", "class"))
+    assert np.array_equal(by_name, by_wire)
+    assert not np.array_equal(by_name, plain)
     # the same through the stock nodes, from the exported files
     exported = {
         **sources(),
         "lora": export,
         **picture("exported", ["lora", 0], ["lora", 1], "(embedding:graph_test heart:1.2) on a green background"),
     }
-    assert np.array_equal(pixels(server, server.run(exported), "exported"), loaded)
+    assert np.array_equal(pixels(server, server.run(exported), "exported"), by_name)
     assert np.array_equal(stock(server), before)
 
 
@@ -235,14 +131,7 @@ def test_saving_again_never_overwrites(server: Client) -> None:
 
 def test_a_loaded_concept_goes_on_to_stage_two(server: Client) -> None:
     server.run({**trained(encoder="cnn", seed=21), "save": save("go_on", include_picture=True)})
-    load = node(
-        "SIS_LoadConcept",
-        model=["ckpt", 0],
-        clip=["ckpt", 1],
-        concept_name="go_on",
-        strength_model=1.0,
-        strength_clip=1.0,
-    )
+    load = loaded("go_on")
     graph = {**sources(), "load": load, "two": stage2(concept=["load", 3]), "save": save("gone_on")}
     server.run(graph)
     server.run({**trained(seed=22), "save": save("bare", include_picture=False)})
@@ -253,24 +142,8 @@ def test_a_loaded_concept_goes_on_to_stage_two(server: Client) -> None:
 
 def test_two_concepts_in_one_prompt(server: Client) -> None:
     graph = {**trained(seed=31), "three": stage1(image=["image", 0], seed=32, steps=1)}
-    graph["a"] = node(
-        "SIS_ApplyConcept",
-        model=["ckpt", 0],
-        clip=["ckpt", 1],
-        concept=["two", 0],
-        name="a",
-        strength_model=1.0,
-        strength_clip=1.0,
-    )
-    graph["b"] = node(
-        "SIS_ApplyConcept",
-        model=["a", 0],
-        clip=["a", 1],
-        concept=["three", 0],
-        name="b",
-        strength_model=1.0,
-        strength_clip=1.0,
-    )
+    graph["a"] = applied(["two", 0], "a")
+    graph["b"] = applied(["three", 0], "b", model=["a", 0], clip=["a", 1])
     entry = server.run(
         {
             **graph,
@@ -293,10 +166,9 @@ def test_loss_plots_in_the_stock_node(server: Client) -> None:
 def test_previews_are_shown_while_it_trains(server: Client) -> None:
     graph = {**trained(steps=4, preview_every=1, seed=41), "save": save("previews")}
     prompt_id = server.post(graph)
-    assert describe_failure(server.wait(prompt_id)) is None
-    time.sleep(0.5)
+    assert describe_failure(wait_to_the_last_event(server, prompt_id)) is None
     assert any(event["type"] == "preview" for event in server.events)
-    progress = [e["data"] for e in server.events_of(prompt_id, "progress")]
+    progress = [event["data"] for event in server.events_of(prompt_id, "progress")]
     assert any(p["value"] == 4 and p["max"] == 4 for p in progress)
 
 
@@ -306,31 +178,12 @@ def test_cancel_takes_effect_within_a_step_and_leaves_nothing(server: Client) ->
         ("one", {**sources(), "one": stage1(steps=5000, seed=51)}),
         ("two", {**sources(), "one": stage1(steps=1, seed=52), "two": stage2(steps=5000)}),
     ):
-        graph["save"] = save("never", concept=[name, 0])
-        prompt_id = server.post(graph)
-        end = time.monotonic() + 120
-        while not any(
-            e["data"]["value"] > 2 and e["data"]["max"] == 5000 for e in server.events_of(prompt_id, "progress")
-        ):
-            assert time.monotonic() < end, "training did not start"
-            time.sleep(0.05)
-        last = max(e["data"]["value"] for e in server.events_of(prompt_id, "progress"))
-        server.interrupt()
-        entry = server.wait(prompt_id, 60)
-        assert "interrupted" in (describe_failure(entry) or "")
-        time.sleep(0.3)
-        after = max(e["data"]["value"] for e in server.events_of(prompt_id, "progress"))
+        run = cancel_at(server, {**graph, "save": save("never", concept=[name, 0])}, name, step=3)
         # the host throttles its messages; what counts is that it stopped thousands of steps early
-        assert after - last < 50
+        assert run.after - run.before < 50
     assert server.base is not None
     assert not (server.base / "models" / "single_image_studio" / "concepts" / "never.safetensors").exists()
     assert np.array_equal(stock(server), before)
-
-
-def failure(server: Client, graph: Graph) -> str:
-    with pytest.raises((RunFailed, PromptRejected)) as caught:
-        server.run(graph)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -388,18 +241,7 @@ def test_bad_concept_files(server: Client) -> None:
     (folder / "pickle.safetensors").write_bytes(b"\x80\x04cposix\nsystem\n(S'touch %s'\ntR." % str(trap).encode())
     (folder / "torn.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     for name, words in (("pickle", "pickle"), ("torn", "torn"), ("missing", "missing")):
-        graph = {
-            **sources(),
-            "load": node(
-                "SIS_LoadConcept",
-                model=["ckpt", 0],
-                clip=["ckpt", 1],
-                concept_name=name,
-                strength_model=1.0,
-                strength_clip=1.0,
-            ),
-            "show": node("PreviewAny", source=["load", 2]),
-        }
+        graph = {**sources(), "load": loaded(name), "show": node("PreviewAny", source=["load", 2])}
         assert words in failure(server, graph)
     assert not trap.exists()
     for name in ("pickle", "torn"):

@@ -9,7 +9,7 @@ import pytest
 
 from lab.hosting.client import Client, RunFailed
 
-from .test_graphs import node
+from ..helpers.graphs import node
 
 pytestmark = pytest.mark.server
 

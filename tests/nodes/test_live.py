@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 
 from lab.hosting.client import Client, Event, describe_failure
 
-from .test_graphs import node, sources, stage1, stage2
+from ..helpers.graphs import node, sources, stage1, stage2
+from ..helpers.waiting import wait_to_the_last_event, wait_until
 
 pytestmark = pytest.mark.server
 EVENT = "single_image_studio.live"
@@ -32,10 +32,9 @@ def told(server: Client, prompt_id: str, node_id: str) -> list[dict[str, Any]]:
 
 def told_to_its_end(server: Client, prompt_id: str, node_id: str) -> list[dict[str, Any]]:
     """`told` of a run that is over: the last event may arrive a moment after the host's history has the run."""
-    end = time.monotonic() + 10
-    while not (found := told(server, prompt_id, node_id)) or found[-1]["state"] == "running":
-        assert time.monotonic() < end, "the end was not told"
-        time.sleep(0.02)
+    wait_to_the_last_event(server, prompt_id)
+    found = told(server, prompt_id, node_id)
+    assert found and found[-1]["state"] != "running", "the end was not told"
     return found
 
 
@@ -105,10 +104,7 @@ def test_watching_changes_no_bit(server: Client) -> None:
 
 def test_a_cancelled_run_says_so_within_a_step(server: Client) -> None:
     prompt_id = server.post(learning(seed=35, steps=5000))
-    end = time.monotonic() + 60
-    while not any(event["x"] for event in told(server, prompt_id, "one")):
-        assert time.monotonic() < end, "no step was told"
-        time.sleep(0.02)
+    wait_until(server, lambda: any(event["x"] for event in told(server, prompt_id, "one")), "no step was told")
     server.interrupt()
     server.wait(prompt_id)
     events = told_to_its_end(server, prompt_id, "one")

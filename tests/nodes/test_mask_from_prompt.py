@@ -7,7 +7,6 @@ import io
 import json
 import pathlib
 import pickle
-import time
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,15 @@ import torch
 from PIL import Image
 
 from lab import ROOT
-from lab.hosting.client import Client, PromptRejected, RunFailed, describe_failure
+from lab.hosting.client import Client
 from lab.measuring import masking_weights
 
+from ..helpers.graphs import Graph, node
+from ..helpers.runs import failure
+from ..helpers.waiting import cancel_at
+
 pytestmark = pytest.mark.server
-Graph = dict[str, dict[str, Any]]
 DEMO = ROOT / "lab" / "weights"
-
-
-def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    return {"class_type": class_type, "inputs": inputs}
 
 
 @pytest.fixture
@@ -71,12 +69,6 @@ def pictures(server: Client, entry: dict[str, Any], key: str) -> list[np.ndarray
 
 def report(entry: dict[str, Any]) -> dict[str, Any]:
     return json.loads(entry["outputs"]["json"]["text"][0])
-
-
-def failure(server: Client, prompt: Graph) -> str:
-    with pytest.raises((RunFailed, PromptRejected)) as caught:
-        server.run(prompt)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -212,13 +204,7 @@ def test_bad_files_are_told_and_run_nothing(small: Client) -> None:
 def test_cancel_stops_it_and_the_next_run_works(small: Client) -> None:
     prompt = graph(image=["many", 0])
     prompt["many"] = node("RepeatImageBatch", image=["image", 0], amount=400)
-    prompt_id = small.post(prompt)
-    end = time.monotonic() + 60
-    while not small.events_of(prompt_id, "progress"):
-        assert time.monotonic() < end, "it did not start"
-        time.sleep(0.05)
-    small.interrupt()
-    assert "interrupted" in (describe_failure(small.wait(prompt_id, 60)) or "")
+    cancel_at(small, prompt, "found")
     assert pictures(small, small.run(graph(grow=7)), "mask")
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ..host.test_prompts import controlnet, encode, with_options
+from ..helpers.conditionings import controlnet, encode, with_options
 
 STEPS = 20
 CHOSEN = {"alpha": 0.4, "source_ratio": 0.25}

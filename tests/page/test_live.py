@@ -46,7 +46,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def run_of(live: Any, kind: str = "stage1", node: str | None = "4", workflow: str | None = "workflow-a") -> Any:
-    return live.LiveRun(kind, live.Place(node, workflow, "prompt-1"))
+    return live.LiveRun(kind, live.NodeAddress(node, workflow, "prompt-1"))
 
 
 def test_events_bring_every_step_once_and_five_a_second_at_most(

@@ -17,7 +17,7 @@ from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import read_info
 from single_image_studio.page import provenance
 
-from ..nodes.test_graphs import Graph, node, picture, save, sources, stage1
+from ..helpers.graphs import Graph, node, picture, save, sources, stage1
 
 FACTS = {"name": "me", "hash": "0123"}
 

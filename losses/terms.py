@@ -1,4 +1,4 @@
-"""SingleInsert's losses, on predicted clean latents.
+"""SingleInsert's losses, on predicted clean latents, and the one table of all curves that a run may show.
 
 All are the mean over the *whole* tensor, not over the mask's area, as in the method's published numbers: a small
 subject so weighs less than a large one, and gamma = eta = 1 balance the terms.
@@ -7,6 +7,8 @@ Source: "SingleInsert: Inserting New Concepts from a Single Image into Text-to-I
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -51,3 +53,47 @@ def semantic_loss(x0_class_tuned: Tensor, x0_class_frozen: Tensor) -> Tensor:
     """
     _check(x0_class_tuned, x0_class_frozen)
     return (x0_class_tuned - x0_class_frozen).square().mean()
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """One curve.
+
+    words: what people read, by language; the log takes English. ink, dash: the page's, CSS and SVG, told apart by both.
+    weight: the setting that weighs it in the total; None: 1, or no part of a total.
+    """
+
+    name: str
+    words: dict[str, str]
+    ink: str
+    dash: str = ""
+    weight: str | None = None
+
+
+def _table(*terms: LossTerm) -> dict[str, LossTerm]:
+    return {term.name: term for term in terms}
+
+
+LOSS_TERMS = _table(
+    LossTerm("loss", {"en": "total", "zh": "总计", "ja": "合計"}, "--sis-loss"),
+    LossTerm("foreground", {"en": "subject", "zh": "主体", "ja": "被写体"}, "--sis-one", "7 2"),
+    LossTerm(
+        "background", {"en": "background", "zh": "背景", "ja": "背景"}, "--sis-two", "2 2", weight="background_weight"
+    ),
+    LossTerm(
+        "semantic",
+        {"en": "class word", "zh": "类别词", "ja": "クラス語"},
+        "--sis-three",
+        "9 2 2 2",
+        weight="semantic_weight",
+    ),
+    LossTerm(
+        "misfit",
+        {"en": "how well the prompt fits", "zh": "提示词与图片的差距", "ja": "プロンプトと画像のずれ"},
+        "--sis-one",
+    ),
+    LossTerm(
+        "distance", {"en": "distance from the picture", "zh": "与原图的距离", "ja": "元画像との距離"}, "--sis-two"
+    ),
+)
+"""By name. `page.live` sends words, ink and dash to the page with a run."""

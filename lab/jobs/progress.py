@@ -6,8 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from ..hosting.client import Event, Prompt
 from ..workflow_files.workflow import title
-from .client import Event, Prompt
 
 WIDTH = 24
 QUIET_SECONDS = 15  # between two lines about the same node when the output is a file

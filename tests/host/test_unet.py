@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -10,15 +12,10 @@ from torch import Tensor
 
 from single_image_studio.support.errors import InputError
 
+from ..helpers.conditionings import Conditioning, controlnet, encode, with_options
+
+T = TypeVar("T")
 TIMESTEPS = [981, 501, 1]
-Conditioning = list[Any]
-
-
-def encode(clip: Any, text: str) -> Conditioning:
-    import nodes
-
-    with torch.inference_mode():
-        return nodes.CLIPTextEncode().encode(clip, text)[0]
 
 
 def latents(height: int = 16, width: int = 16, pictures: int = 1) -> Tensor:
@@ -29,14 +26,20 @@ def predict(
     model: Any, positive: dict[str, Conditioning], negative: dict[str, Conditioning], z: Tensor, timestep: int = 501
 ) -> dict[str, Tensor]:
     """One prediction for each named conditioning, in the executor's inference mode."""
-    from single_image_studio.host.prompts import run
 
-    def algorithm(predictor: Any, prompts: dict[str, Any]) -> dict[str, Tensor]:
+    def work(unet: Any) -> dict[str, Tensor]:
         t = torch.full((len(z),), timestep)
-        return dict(zip(prompts, predictor.predict_eps(z, t, list(prompts.values())), strict=True))
+        return dict(zip(unet.prompts, unet.predict_eps(z, t, list(unet.prompts.values())), strict=True))
+
+    return in_session(work, model=model, positive=positive, negative=negative, shape=z.shape, precision="fp32")
+
+
+def in_session(work: Callable[[Any], T], **wires: Any) -> T:
+    """`work` with the opened UNet, inside inference mode as the executor has it."""
+    from single_image_studio.host.session import UnetSession
 
     with torch.inference_mode():
-        return run(model, positive, negative, z, TIMESTEPS, algorithm, "fp32")
+        return UnetSession(**{"shape": latents().shape, "timesteps": TIMESTEPS, **wires}).run(work)
 
 
 def stock_eps(model: Any, positive: Conditioning, negative: Conditioning, z: Tensor, timestep: int = 501) -> Tensor:
@@ -61,31 +64,6 @@ def stock_eps(model: Any, positive: Conditioning, negative: Conditioning, z: Ten
         )
         x0 = format_.process_in(out)
     return (x - x0) / sigma
-
-
-def with_options(conditioning: Conditioning, **options: Any) -> Conditioning:
-    return [[embedding, {**old, **options}] for embedding, old in conditioning]
-
-
-def controlnet(model: Any, seed: int = 0) -> Any:
-    """A random ControlNet of the demo model's size, with a hint."""
-    import comfy.cldm.cldm
-    import comfy.controlnet
-    import comfy.ops
-
-    torch.manual_seed(seed)
-    not_its = ("out_channels", "disable_unet_model_creation", "transformer_depth_output", "dtype", "device")
-    config = {k: v for k, v in model.model.model_config.unet_config.items() if k not in not_its}
-    with torch.inference_mode():
-        net = comfy.cldm.cldm.ControlNet(
-            **config, hint_channels=3, operations=comfy.ops.disable_weight_init, dtype=torch.float32, device="cpu"
-        )
-        for parameter in net.parameters():
-            parameter.normal_(std=0.05)
-        control = comfy.controlnet.ControlNet(net)
-        return control.set_cond_hint(
-            torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(seed)), 1.0, (0.0, 1.0)
-        )
 
 
 @pytest.fixture
@@ -123,28 +101,19 @@ def test_what_hangs_on_a_conditioning_acts_as_in_the_stock_sampler(demo_model, e
 
 @pytest.mark.parametrize("kind", ["mask", "area", "control"])
 def test_gradients_reach_the_embedding_through_it(demo_model, extras, kind: str) -> None:
-    from single_image_studio.host.prompts import run
-
     model, clip, _ = demo_model
     z = latents()
 
-    def algorithm(predictor: Any, prompts: dict[str, Any]) -> Tensor:
-        leaf = prompts["uncond"].context.clone().requires_grad_()
+    def work(unet: Any) -> Tensor:
+        leaf = unet.prompts["uncond"].context.clone().requires_grad_()
         with torch.enable_grad():
-            (eps,) = predictor.predict_eps(z, torch.tensor([501]), [prompts["uncond"].with_context(leaf)])
+            (eps,) = unet.predict_eps(z, torch.tensor([501]), [unet.prompts["uncond"].with_context(leaf)])
             eps.square().mean().backward()
         return leaf.grad
 
-    with torch.inference_mode():
-        grad = run(
-            model,
-            {"source": encode(clip, "a heart")},
-            {"uncond": with_options(encode(clip, ""), **extras[kind])},
-            z,
-            TIMESTEPS,
-            algorithm,
-            with_gradients=True,
-        )
+    positive = {"source": encode(clip, "a heart")}
+    negative = {"uncond": with_options(encode(clip, ""), **extras[kind])}
+    grad = in_session(work, model=model, positive=positive, negative=negative, gradients=True)
     assert torch.isfinite(grad).all() and grad.abs().sum() > 0
 
 
@@ -164,57 +133,35 @@ def test_several_prompts_in_one_pass_are_as_alone(demo_model) -> None:
 def test_nothing_is_left_behind(
     demo_model, extras, stock_picture, error: type[BaseException] | None, with_gradients: bool
 ) -> None:
-    from single_image_studio.host.prompts import run
-
     model, clip, vae = demo_model
     before = stock_picture(model, clip, vae)
 
-    def algorithm(predictor: Any, prompts: dict[str, Any]) -> None:
-        predictor.checkpointing = True
-        predictor.predict_eps(latents(), torch.tensor([501]), list(prompts.values()))
+    def work(unet: Any) -> None:
+        unet.checkpointing = True
+        unet.predict_eps(latents(), torch.tensor([501]), list(unet.prompts.values()))
         if error is not None:
             raise error
 
-    positive = with_options(encode(clip, "a heart"), **extras["control"])
-    with torch.inference_mode():
-        if error is None:
-            run(
-                model,
-                {"source": positive},
-                {"uncond": encode(clip, "")},
-                latents(),
-                TIMESTEPS,
-                algorithm,
-                with_gradients=with_gradients,
-            )
-        else:
-            with pytest.raises(error):
-                run(
-                    model,
-                    {"source": positive},
-                    {"uncond": encode(clip, "")},
-                    latents(),
-                    TIMESTEPS,
-                    algorithm,
-                    with_gradients=with_gradients,
-                )
+    positive = {"source": with_options(encode(clip, "a heart"), **extras["control"])}
+    negative = {"uncond": encode(clip, "")}
+    with torch.inference_mode(), pytest.raises(error) if error else contextlib.nullcontext():
+        in_session(work, model=model, positive=positive, negative=negative, gradients=with_gradients)
         assert torch.is_inference_mode_enabled()
     assert torch.equal(stock_picture(model, clip, vae), before)
 
 
 def test_ranges_decide_by_the_timestep_of_each_sample(demo_model) -> None:
     """The host reads a batch's range off its first timestep; here each sample has its own."""
-    from single_image_studio.host.prompts import run, within
+    from single_image_studio.host.conditioning import within
 
     model, clip, _ = demo_model
     early, late = within(encode(clip, "a heart"), 0.0, 0.5), within(encode(clip, "a blue star"), 0.5, 1.0)
     z = latents(pictures=2)
 
-    def algorithm(predictor: Any, prompts: dict[str, Any]) -> Tensor:
-        return predictor.predict_eps(z, torch.tensor([900, 100]), [prompts["source"]])[0]
+    def work(unet: Any) -> Tensor:
+        return unet.predict_eps(z, torch.tensor([900, 100]), [unet.prompts["source"]])[0]
 
-    with torch.inference_mode():
-        mixed = run(model, {"source": [*early, *late]}, {}, z, TIMESTEPS, algorithm, "fp32")
+    mixed = in_session(work, model=model, positive={"source": [*early, *late]}, shape=z.shape, precision="fp32")
     torch.testing.assert_close(
         mixed[:1], predict(model, {"s": encode(clip, "a heart")}, {}, z[:1], 900)["s"], rtol=1e-3, atol=1e-4
     )
@@ -224,7 +171,7 @@ def test_ranges_decide_by_the_timestep_of_each_sample(demo_model) -> None:
 
 
 def test_within_keeps_ranges_that_are_there(demo_model) -> None:
-    from single_image_studio.host.prompts import within
+    from single_image_studio.host.conditioning import within
 
     conditioning = with_options(encode(demo_model[1], "a heart"), start_percent=0.2, end_percent=0.6)
     (entry,) = within(conditioning, 0.4, 1.0)
@@ -233,7 +180,7 @@ def test_within_keeps_ranges_that_are_there(demo_model) -> None:
 
 
 def test_a_batch_is_taken_apart(demo_model) -> None:
-    from single_image_studio.host.prompts import picture_of
+    from single_image_studio.host.conditioning import picture_of
 
     control = controlnet(demo_model[0])
     control.cond_hint_original = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 8, 8)
@@ -254,7 +201,7 @@ def test_a_batch_is_taken_apart(demo_model) -> None:
 
 
 def test_prompts_of_different_length_are_aligned(demo_model) -> None:
-    from single_image_studio.host.prompts import aligned
+    from single_image_studio.host.conditioning import aligned
 
     short, long = encode(demo_model[1], "a heart"), encode(demo_model[1], "a blue star " * 40)
     repeated, context = aligned(short, long, "source")

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab import ROOT
 from lab.drawing import help_pictures, sheets
 from lab.drawing.help_pictures import Effort, Studio
 
-WEIGHTS = pathlib.Path(__file__).resolve().parents[2] / "lab" / "weights" / "sis_demo_sd15.safetensors"
+WEIGHTS = ROOT / "lab" / "weights" / "sis_demo_sd15.safetensors"
 TINY = Effort(sampling_steps=2, inversion_steps=5, inner_steps=1, text_steps=2, training=0.02)
 CELL = 128 + sheets.GAP
 

@@ -1,0 +1,168 @@
+"""The training loop that both stages share: optimiser, gradient scaling, micro-batches, guards."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..diffusion.process import add_noise
+from ..diffusion.report import StepReport, Steps
+from ..support.errors import InputError
+from .model import ConceptModel
+from .settings import StageSettings
+
+log = logging.getLogger("single_image_studio")
+OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
+LossHistory = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A step's random part, drawn for the whole batch before it is split, so that micro-batches change nothing.
+
+    x0, latents: (B, 4, h, w), the picture's latents and the same with noise. timesteps: (B,) int64.
+    """
+
+    x0: Tensor
+    latents: Tensor
+    timesteps: Tensor
+
+    def split(self, size: int) -> Iterator[Batch]:
+        for start in range(0, len(self.x0), size):
+            part = slice(start, start + size)
+            yield Batch(self.x0[part], self.latents[part], self.timesteps[part])
+
+
+class Stage(Protocol):
+    """What is learned, and from which losses.
+
+    parameters: all that the optimiser changes. weights: of each loss term in the total.
+    x0_pred: the newest clean latents predicted for the concept, to show.
+    """
+
+    parameters: list[nn.Parameter]
+    weights: dict[str, float]
+    x0_pred: Tensor | None
+
+    def encode(self) -> dict[str, Tensor]:
+        """The prompts' encodings, once a step, with gradients where they are learned."""
+        ...
+
+    def losses(self, batch: Batch, prompts: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+        """Mean losses by term, in groups that share a graph; each group runs backward before the next is computed."""
+        ...
+
+
+class Trainer:
+    """Trains a stage on a model."""
+
+    def __init__(self, model: ConceptModel, stage: Stage, settings: StageSettings) -> None:
+        self.model, self.stage, self.settings = model, stage, settings
+        rate = settings.learning_rate
+        self.optimizer = torch.optim.AdamW(stage.parameters, lr=rate, betas=(0.9, 0.999), weight_decay=1e-2, eps=1e-8)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.scaler = torch.amp.GradScaler(model.device.type, enabled=model.compute_dtype == torch.float16)
+        model.checkpointing = settings.gradient_checkpointing == "on"
+        self.size = model.micro_batch(settings.batch_size)
+        if self.size == 1 < settings.batch_size and settings.gradient_checkpointing == "auto":
+            model.checkpointing = True
+            self.size = model.micro_batch(settings.batch_size)
+        self.history: LossHistory = {}
+        self._overflows = 0
+
+    def steps(self) -> Steps[LossHistory]:
+        """All updates. Returns every loss term's history, one number a step.
+
+        Raises: InputError when a loss is not a number, or when memory is short even for a single sample.
+        """
+        for done in range(1, self.settings.steps + 1):
+            losses = self.step()
+            yield StepReport("learning", done, self.settings.steps, losses=losses, latents=self.stage.x0_pred)
+        return self.history
+
+    def step(self) -> dict[str, float]:
+        """One update. Returns the losses, each term's own and "loss", their weighted sum. Raises as `steps`."""
+        batch = self.draw()
+        while True:
+            try:
+                losses = self._accumulate(batch)
+                break
+            except self.model.out_of_memory as error:
+                short = error
+            self._shrink(short)
+        self._update(losses)
+        return losses
+
+    def draw(self) -> Batch:
+        """One timestep a sample, uniform over 0…999; the latents are drawn anew from the VAE's posterior."""
+        model, count = self.model, self.settings.batch_size
+        x0 = model.draw_latents(count, self.generator)
+        noise = torch.randn(x0.shape, generator=self.generator).to(x0.device)
+        timesteps = torch.randint(0, len(model.alpha_bar), (count,), generator=self.generator).to(x0.device)
+        return Batch(x0, add_noise(x0, noise, model.alpha_bar[timesteps]), timesteps)
+
+    def _accumulate(self, batch: Batch) -> dict[str, float]:
+        self.optimizer.zero_grad(set_to_none=True)
+        prompts = self.stage.encode()
+        # Each micro-batch ends its graph at a copy of the encoded prompt; the prompt's own graph, with the image
+        # encoder in it, then runs backward once.
+        leaves = {name: prompt.detach().requires_grad_(prompt.requires_grad) for name, prompt in prompts.items()}
+        losses: dict[str, float] = {}
+        for part in batch.split(self.size):
+            for group in self.stage.losses(part, leaves):
+                self._backward(group, len(part.x0) / len(batch.x0), losses)
+        pairs = [(prompt, grad) for name, prompt in prompts.items() if (grad := leaves[name].grad) is not None]
+        if pairs:
+            torch.autograd.backward([prompt for prompt, _ in pairs], [grad for _, grad in pairs])
+        return losses
+
+    def _backward(self, group: Mapping[str, Tensor], share: float, losses: dict[str, float]) -> None:
+        """Adds a group's gradients, and its numbers to `losses`. share: of the batch that it was computed on."""
+        weights = self.stage.weights
+        for name, loss in group.items():
+            losses[name] = losses.get(name, 0.0) + share * float(loss.detach())
+            losses["loss"] = losses.get("loss", 0.0) + share * weights[name] * float(loss.detach())
+        total = share * torch.stack([weights[name] * loss for name, loss in group.items()]).sum()
+        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+
+    def _shrink(self, error: BaseException) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        error.__traceback__ = None  # its frames hold the activations
+        self.model.free_memory(error)
+        if self.size > 1:
+            self.size = (self.size + 1) // 2
+            log.warning(
+                "Out of memory: going on with micro-batches of %d (slower; the same up to rounding).", self.size
+            )
+        elif self.settings.gradient_checkpointing == "auto" and not self.model.checkpointing:
+            self.model.checkpointing = True
+            log.warning("Out of memory: going on with gradient checkpointing.")
+        else:
+            raise InputError(
+                "out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to"
+                " auto, or close other programs."
+            ) from None
+
+    def _update(self, losses: Mapping[str, float]) -> None:
+        if not math.isfinite(losses["loss"]) and not self.scaler.is_enabled():
+            raise self._diverged("loss", losses["loss"])
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.stage.parameters, 1.0)
+        self._overflows = 0 if torch.isfinite(norm) else self._overflows + 1
+        if self._overflows > (OVERFLOWS_ALLOWED if self.scaler.is_enabled() else 0):
+            raise self._diverged("gradients", float(norm))
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        for name, value in losses.items():
+            self.history.setdefault(name, []).append(value)
+
+    def _diverged(self, name: str, value: float) -> InputError:
+        step = len(self.history.get("loss", [])) + 1
+        advice = "" if self.model.compute_dtype == torch.float32 else ", or set `precision` to fp32"
+        return InputError(f"the {name} became {value} at step {step}: lower `learning_rate`{advice}.")

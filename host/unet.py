@@ -1,0 +1,172 @@
+"""The loaded UNet: predictions under prompts, with all that hangs on MODEL and the conditionings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any, TypeVar
+
+import comfy.conds
+import comfy.model_management
+import comfy.sampler_helpers
+import comfy.samplers
+import torch
+from torch import Tensor
+
+from ..diffusion.process import eps_from_x0
+from .hooks import Keyframes, has_keyframes
+from .memory import OUT_OF_MEMORY, free_memory_after
+from .progress import throw_if_cancelled
+from .scale import alpha_bar_of, sigmas_of, x_of
+
+T = TypeVar("T")
+Entry = dict[str, Any]
+log = logging.getLogger("single_image_studio")
+_CROSS = "c_crossattn"
+
+
+@dataclass(frozen=True)
+class HostPrompt:
+    """A conditioning's embeddings, and a way to predict with others in their place.
+
+    context: (1 or B, n, width): the embeddings of all its entries, one after the other along the tokens.
+    side: positive or negative; patches that treat these differently (image prompts) go by it.
+    """
+
+    name: str
+    context: Tensor
+    side: str = "positive"
+
+    def with_context(self, context: Tensor) -> HostPrompt:
+        return replace(self, context=context)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Where a prompt's entries stand: in which of the host's two lists, from which on, and how many tokens each has."""
+
+    side: str
+    first: int
+    lengths: list[int]
+
+
+class Unet:
+    """The loaded UNet, with all that hangs on MODEL and the conditionings. Made by `UnetSession.run`.
+
+    prompts: by the names that the session was given. clip: the session's, ready for gradients, or None.
+    alpha_bar: (1000,) float32 on the device. evaluations: so far, one a prompt and picture.
+    checkpointing: recompute blocks in backward; may be switched at any time.
+    """
+
+    out_of_memory = OUT_OF_MEMORY
+
+    def __init__(self, guider: Any, model_options: dict[str, Any], places: Mapping[str, Entries], clip: Any) -> None:
+        self.base = guider.inner_model
+        self.device: torch.device = guider.model_patcher.load_device
+        self.patcher, self.clip = guider.model_patcher, clip
+        self.sigmas = sigmas_of(self.base.model_sampling, self.device)
+        self.alpha_bar = alpha_bar_of(self.sigmas)
+        self.prompts: dict[str, HostPrompt] = {}
+        self.evaluations = 0
+        self.checkpointing = False
+        self._model_options, self._places = model_options, places
+        self._sides: dict[str, list[Entry]] = dict(guider.conds)
+        self._keyframes = Keyframes(self.patcher)
+        self._ranged = any(_changes_with_time(entry) for side in self._sides.values() for entry in side)
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """What the UNet computes in, whatever its weights are stored in."""
+        return self.base.manual_cast_dtype or self.base.get_dtype()  # type: ignore[no-any-return]
+
+    def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[HostPrompt]) -> list[Tensor]:
+        """The noise that the model sees under each prompt; see `inversion.model.EpsModel`."""
+        alpha_bar = self.alpha_bar[timesteps]
+        return [eps_from_x0(latents, x0, alpha_bar) for x0 in self.predict_x0(latents, timesteps, prompts)]
+
+    def predict_x0(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[HostPrompt]) -> list[Tensor]:
+        """The clean latents that the model sees in noisy ones, under each prompt: (B, 4, h, w) float32 each.
+
+        latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest. All prompts go through the UNet in one
+        pass where memory allows; gradients flow where grad is on.
+        Raises: the host's InterruptProcessingException when the user has pressed cancel.
+        """
+        throw_if_cancelled()
+        # the host reads a batch's ranges off its first timestep
+        if self._ranged and len(timesteps) > 1 and len(timesteps.unique()) > 1:
+            singles = zip(latents.split(1), timesteps.split(1), strict=True)
+            predictions = [self.predict_x0(*single, prompts) for single in singles]
+            return [torch.cat(list(x0s)) for x0s in zip(*predictions, strict=True)]
+        sigma = self.sigmas[timesteps]
+        self.evaluations += len(prompts) * len(latents)
+        x0s: list[Tensor | None] = [None] * len(prompts)
+        for places in _one_of_each_side(prompts):
+            entries = [None if i is None else self._entries(prompts[i], sigma) for i in places]
+            predicted = self._calculate(entries, x_of(latents, sigma), sigma)
+            for i, x0 in zip(places, predicted, strict=True):
+                if i is not None:
+                    x0s[i] = x0.float()
+        return [x0 for x0 in x0s if x0 is not None]
+
+    def make_room(self, error: BaseException) -> bool:
+        """After running out of memory in a backward: from now on recomputes blocks instead of keeping them.
+
+        Returns False when that has been done already.
+        """
+        if self.checkpointing:
+            return False
+        log.info("Memory is short: going on with gradient checkpointing.")
+        free_memory_after(error)
+        self.checkpointing = True
+        return True
+
+    def _calculate(self, entries: list[list[Entry] | None], x: Tensor, sigma: Tensor) -> list[Tensor]:
+        other = self._model_options.get("sampler_calc_cond_batch_function")
+        if other is not None:
+            options = self._model_options
+            batch = {"conds": entries, "input": x, "sigma": sigma, "model": self.base, "model_options": options}
+            return other(batch)  # type: ignore[no-any-return]
+        return comfy.samplers.calc_cond_batch(self.base, entries, x, sigma, self._model_options)
+
+    def _entries(self, prompt: HostPrompt, sigma: Tensor) -> list[Entry]:
+        """A prompt's processed conditioning for a prediction at one noise level."""
+        entries = self._with_context(prompt.name, prompt.context)
+        level = float(sigma[0])
+        return [{**e, "hooks": self._keyframes.at(e["hooks"], level)} if has_keyframes(e) else e for e in entries]
+
+    def _with_context(self, name: str, context: Tensor) -> list[Entry]:
+        """A processed conditioning with other embeddings.
+
+        The host may have appended entries (an area needs its opposite on the other side); those share the embedding
+        *object* of the entry that they were made from, by which they are known here.
+        """
+        place = self._places[name]
+        entries = self._sides[place.side]
+        own = entries[place.first : place.first + len(place.lengths)]
+        parts = context.to(self.device).split(place.lengths, dim=1)
+        new = {
+            id(entry["model_conds"][_CROSS]): comfy.conds.CONDCrossAttn(part)
+            for entry, part in zip(own, parts, strict=True)
+        }
+        return [
+            {**entry, "model_conds": {**entry["model_conds"], _CROSS: new[key]}}
+            for entry in entries
+            if (key := id(entry["model_conds"][_CROSS])) in new
+        ]
+
+
+def _changes_with_time(entry: Entry) -> bool:
+    return "timestep_start" in entry or "timestep_end" in entry or has_keyframes(entry)
+
+
+def _one_of_each_side(prompts: Sequence[HostPrompt]) -> list[tuple[int | None, ...]]:
+    """Which prompts go through the UNet together: (a positive's index, a negative's index or nothing at all).
+
+    The host tells patches whether they see the positive or the negative prompt by its place in the pair, so each keeps
+    its own place, also when it is predicted alone.
+    """
+    sides = [[i for i, prompt in enumerate(prompts) if prompt.side == side] for side in ("positive", "negative")]
+    pairs = list(zip_longest(*sides))
+    return [(positive,) if negative is None else (positive, negative) for positive, negative in pairs]

@@ -1,0 +1,64 @@
+"""A concept goes onto MODEL and CLIP, into a file, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..concept.data import Concept
+from ..concept.file import check_width, load_concept
+from ..concept.saving import Folders, save_everywhere
+from ..host import checks, folders
+from ..host.apply import with_lora
+from ..host.text import with_concept
+from ..host.weights import warn_of_another_checkpoint
+
+log = logging.getLogger("single_image_studio")
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How strongly a concept's LoRA acts on the UNet and on the text encoder; 1 as it was trained."""
+
+    model: float = 1.0
+    clip: float = 1.0
+
+
+def use_concept(
+    model: Any, clip: Any, concept: Concept, name: str, strengths: Strengths | None = None
+) -> tuple[Any, Any, str]:
+    """Clones of MODEL and CLIP that know the concept as `<name>`, and the phrase to write in prompts.
+
+    Raises: InputError when MODEL and CLIP are not Stable Diffusion 1.x's, or of another width than the concept.
+    """
+    checks.require_sd1(model)
+    checks.require_sd1_clip(clip, model)
+    check_width(concept, checks.text_width(clip))
+    warn_of_another_checkpoint(model, concept.base_model, f"the concept {name}", "the likeness may be weaker")
+    # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
+    nickname = re.sub(r"_\d+$", "", name)
+    strengths = strengths or Strengths()
+    model, clip = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
+    return model, with_concept(clip, name, concept.embedding, nickname), concept.phrase(name)
+
+
+def saved_concept(concept_name: str) -> Concept:
+    """A concept from the pack's folders, with its file's name.
+
+    Raises: InputError when there is no such file, or when it cannot be read.
+    """
+    concept = load_concept(folders.CONCEPTS.file(concept_name))
+    return dataclasses.replace(concept, name=concept_name.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def save_concept(concept: Concept, name: str, *, export: bool, include_picture: bool) -> Concept:
+    """Saves a concept in the pack's folders, and with `export` for other tools too. Returns it with the name it got.
+
+    Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written.
+    """
+    saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export, include_picture)
+    log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(saved.name))
+    return dataclasses.replace(concept, name=saved.name)

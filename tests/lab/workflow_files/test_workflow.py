@@ -1,0 +1,72 @@
+"""API workflows: reading them, and other values in them."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from lab import DevError
+from lab.jobs import edit, learn
+from lab.workflow_files import workflow
+
+
+def test_overrides_go_by_title_and_leave_the_original() -> None:
+    original = workflow.load(learn.WORKFLOW)
+    before = json.dumps(original)
+    changed = workflow.with_overrides(
+        original, {"Sampler *": {"steps": 3}, "Sampler 2": {"steps": 4}, "Picture": {"image": "a.png"}}
+    )
+    steps = [changed[i]["inputs"]["steps"] for i in workflow.nodes_of(changed, "KSampler")]
+    assert steps == [3, 4, 3, 3, 3, 3, 3, 3]
+    assert json.dumps(original) == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"Nobody": {"steps": 1}}, "no node titled 'Nobody'"),
+        ({"Stage I": {"stepz": 1}}, "'Stage I' has no value 'stepz'"),
+        ({"Stage I": {"model": 1}}, "'Stage I' has no value 'model'"),
+    ],
+)
+def test_overrides_that_fit_nothing_are_refused(overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(DevError, match=message):
+        workflow.with_overrides(workflow.load(learn.WORKFLOW), overrides)
+
+
+def test_broken_workflows_are_named(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.json").write_text('{"nodes": []}')
+    with pytest.raises(DevError, match=r"Export \(API\)"):
+        workflow.load(tmp_path / "a.json")
+    with pytest.raises(DevError, match="cannot be read"):
+        workflow.load(tmp_path / "missing.json")
+
+
+def shipped_and_demo() -> list[Any]:
+    shipped = workflow.load(learn.WORKFLOW)
+    return [
+        pytest.param(shipped, id="shipped"),
+        pytest.param(workflow.with_overrides(shipped, learn.settings().overrides), id="demo"),
+    ]
+
+
+@pytest.mark.parametrize("prompt", shipped_and_demo())
+def test_name_and_class_word_agree_in_all_prompts(prompt: dict[str, Any]) -> None:
+    values = {workflow.title(node): node["inputs"] for node in prompt.values()}
+    phrase = f"<{values['Save Concept']['name']}> {values['Stage I']['class_word']}"
+    texts = [workflow.prompt_behind(prompt, node_id) for node_id in workflow.nodes_of(prompt, "SaveImage")]
+    assert len(texts) == len(set(texts)) == 8
+    assert sum(phrase in text for text in texts) == 7
+    assert "<" not in next(text for text in texts if phrase not in text)
+
+
+@pytest.mark.parametrize("path", [learn.WORKFLOW, edit.WORKFLOW], ids=lambda p: p.stem)
+def test_every_link_of_the_shipped_workflows_leads_somewhere(path: pathlib.Path) -> None:
+    prompt = workflow.load(path)
+    links = [value for node in prompt.values() for value in node["inputs"].values() if isinstance(value, list)]
+    assert links
+    assert all(source in prompt for source, _ in links)
+    assert len({workflow.title(node) for node in prompt.values()}) == len(prompt)

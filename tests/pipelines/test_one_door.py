@@ -1,0 +1,157 @@
+"""Training and editing reach the UNet through one door: what hangs on MODEL acts on both, as it acts on sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+Run = Callable[[Any, Any, Any], None]
+
+
+def stage1(model: Any, clip: Any, vae: Any) -> Any:
+    from single_image_studio.concept.settings import Stage1Settings
+    from single_image_studio.pipelines.learn_concept import Checkpoint, learn_concept
+    from single_image_studio.pipelines.reporter import Reporter
+
+    mask = torch.zeros(1, 64, 64)
+    mask[:, 16:48, 16:48] = 1
+    picture = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(0))
+    settings = Stage1Settings(class_word="heart", steps=1, batch_size=1, encoder="none", learning_rate=1e-2)
+    return learn_concept(Checkpoint(model, clip, vae), picture, mask, settings, Reporter())
+
+
+def stage2(model: Any, clip: Any, vae: Any) -> Any:
+    from single_image_studio.concept.settings import Stage2Settings
+    from single_image_studio.pipelines.learn_concept import Checkpoint, tune_concept
+    from single_image_studio.pipelines.reporter import Reporter
+
+    settings = Stage2Settings(steps=1, batch_size=1, learning_rate=1e-3)
+    plain = model.clone()
+    plain.model_options = {key: value for key, value in plain.model_options.items() if key != "model_function_wrapper"}
+    concept = stage1(plain, clip, vae)
+    return tune_concept(Checkpoint(model, clip, vae), concept, settings, Reporter())
+
+
+def prompt(clip: Any, text: str) -> Any:
+    import nodes
+
+    return nodes.CLIPTextEncode().encode(clip, text)[0]
+
+
+def text_optimisation(model: Any, clip: Any, vae: Any) -> Any:
+    from single_image_studio.inversion.text_optimization import TextOptimizationSettings
+    from single_image_studio.pipelines.optimize_prompt import optimize_prompt
+    from single_image_studio.pipelines.reporter import Reporter
+
+    latent, settings = {"samples": torch.randn(1, 4, 8, 8)}, TextOptimizationSettings(steps=1)
+    return optimize_prompt(model, prompt(clip, "a star"), latent, settings, Reporter())
+
+
+def inversion(method: str) -> Run:
+    def run(model: Any, clip: Any, vae: Any) -> Any:
+        from single_image_studio.diffusion.ddim import DDIMSchedule
+        from single_image_studio.inversion.methods import InversionSettings
+        from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
+        from single_image_studio.pipelines.reporter import Reporter
+
+        settings = InversionSettings(method=method, schedule=DDIMSchedule(steps=2))
+        prompts = SourcePrompts(source=prompt(clip, "a heart"), uncond=prompt(clip, ""))
+        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, prompts, settings, Reporter())
+
+    return run
+
+
+RUNS = {
+    "stage1": stage1,
+    "stage2": stage2,
+    "text optimisation": text_optimisation,
+    **{method: inversion(method) for method in ("null_text", "negative_prompt", "direct", "ddim")},
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_every_pipeline_calls_what_wraps_the_model(demo_model: Any, run: Run) -> None:
+    """A `model_function_wrapper`, which the host's samplers apply and the bare model does not."""
+    model, clip, vae = demo_model
+    calls = 0
+
+    def count(apply_model: Callable[..., Tensor], call: dict[str, Any]) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return apply_model(call["input"], call["timestep"], **call["c"])
+
+    wrapped = model.clone()
+    wrapped.set_model_unet_function_wrapper(count)
+    with torch.inference_mode():
+        run(wrapped, clip, vae)
+    assert calls > 0
+
+
+@pytest.mark.parametrize("kind", ["attention output", "block", "attention replacement"])
+def test_patches_of_the_model_act_on_training(demo_model: Any, kind: str) -> None:
+    """Each kind of patch changes what Stage I learns; the same seed without it gives the same bits twice."""
+    model, clip, vae = demo_model
+    patched = model.clone()
+    if kind == "attention output":
+        patched.set_model_attn2_output_patch(lambda hidden, _: hidden * 1.5)
+    elif kind == "block":
+        patched.set_model_input_block_patch(lambda hidden, _: hidden * 1.5)
+    else:
+        from comfy.ldm.modules.attention import optimized_attention
+
+        def halved(query: Tensor, context: Tensor, value: Tensor, options: dict[str, Any]) -> Tensor:
+            return optimized_attention(query, context, value, options["n_heads"]) * 0.5
+
+        patched.set_model_attn2_replace(halved, "middle", 0)
+    with torch.inference_mode():
+        plain, again, other = (stage1(wire, clip, vae).embedding for wire in (model, model, patched))
+    assert torch.equal(plain, again)
+    assert not torch.equal(plain, other)
+
+
+def freeu(backbone: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """An output block patch as FreeU V2's: the first half of the channels grows with their mean."""
+
+    def patch(hidden: Tensor, skip: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        return backbone(hidden, 1 + 0.3 * hidden.mean(1, keepdim=True)), skip
+
+    return patch
+
+
+def in_place(hidden: Tensor, factor: Tensor) -> Tensor:
+    half = hidden.shape[1] // 2
+    hidden[:, :half] = hidden[:, :half] * factor
+    return hidden
+
+
+def out_of_place(hidden: Tensor, factor: Tensor) -> Tensor:
+    half = hidden.shape[1] // 2
+    return torch.cat([hidden[:, :half] * factor, hidden[:, half:]], 1)
+
+
+def test_a_patch_that_writes_in_place_trains_as_one_that_does_not(demo_model: Any) -> None:
+    model, clip, vae = demo_model
+    embeddings = []
+    for backbone in (in_place, out_of_place):
+        patched = model.clone()
+        patched.set_model_output_block_patch(freeu(backbone))
+        with torch.inference_mode():
+            embeddings.append(stage1(patched, clip, vae).embedding)
+    assert torch.equal(*embeddings)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_every_pipeline_runs_under_freeu(demo_model: Any, stock_picture: Any, run: Run) -> None:
+    from comfy_extras.nodes_freelunch import FreeU_V2
+
+    model, clip, vae = demo_model
+    before = stock_picture(model, clip, vae)
+    with torch.inference_mode():
+        output = FreeU_V2.execute(model, 1.3, 1.4, 0.9, 0.2) if hasattr(FreeU_V2, "execute") else None
+        patched = output.result[0] if output is not None else FreeU_V2().patch(model, 1.3, 1.4, 0.9, 0.2)[0]
+        run(patched, clip, vae)
+    assert torch.equal(stock_picture(model, clip, vae), before)
