@@ -13,7 +13,8 @@ from ..host.checks import require_vae
 from ..host.latents import decode
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, cells_of
-from ..pictures.grid import contact_sheet, grid_picture
+from ..pictures.contact_sheet import contact_sheet
+from ..pictures.grid import grid_picture
 from ..support.errors import InputError
 from .edit_picture import EditConditioning, sample_cells
 from .reporter import Reporter

@@ -11,7 +11,6 @@ import importlib.util
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,24 +18,23 @@ import torch
 from torch import Tensor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+pytest.register_assert_rewrite("tests.helpers")
 
 
-def _load_package(name: str, folder: pathlib.Path) -> ModuleType:
-    """Makes `folder` importable as the package `name`, wherever it lies and whatever it is called."""
-    if name not in sys.modules:
+def _load_lab() -> None:
+    """Makes the lab importable as `lab`, wherever it lies."""
+    if "lab" not in sys.modules:
+        folder = ROOT / "lab"
         spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            "lab", folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
         assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+        sys.modules["lab"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["lab"])
 
 
 sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != ROOT]
-for _name, _folder in (("single_image_studio", ROOT), ("lab", ROOT / "lab")):
-    _load_package(_name, _folder)
+_load_lab()
 
 from lab.hosting import in_process  # noqa: E402
 from lab.hosting.base_folder import CHECKPOINT, furnish  # noqa: E402
@@ -44,8 +42,20 @@ from lab.hosting.client import Client  # noqa: E402
 from lab.hosting.environment import Host  # noqa: E402
 from lab.hosting.server import serving  # noqa: E402
 
+in_process.import_pack()
+
 WEIGHTS = ROOT / "lab" / "weights" / CHECKPOINT
 Models = tuple[Any, Any, Any]
+# What a test asks for, itself or by its fixtures, says what it needs: its marks, and so its tier, follow from that.
+NEEDS = {"host": "host", "real_host": "server", "session_server": "server", "browser": "browser"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in NEEDS:
+                item.add_marker(NEEDS[fixture])
 
 
 def _parse_host_arguments(base: pathlib.Path) -> None:
@@ -125,7 +135,7 @@ def server(session_server: Client) -> Client:
 
     `server.run(prompt)` posts an API workflow, waits and returns its history entry; `post`, `wait`, `interrupt`,
     `object_info`, `upload`, `view`, `events_of`, `log` and `base` (its folder: output/, models/ …) are in
-    lab.hosting.client. `events` starts empty in every test. Mark such tests with `@pytest.mark.server`.
+    lab.hosting.client. `events` starts empty in every test.
     """
     session_server.events.clear()
     return session_server

@@ -1,1 +1,1 @@
-"""Pictures for the documents: contact sheets, curves, help pictures, thumbnails, the graph."""
+"""Pictures for the documents: help pictures, thumbnails, the graph."""

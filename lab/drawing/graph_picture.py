@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from .. import ROOT, DevError
+from ..figures import jpeg
 from ..hosting import browser
-from ..hosting.client import Client, HostError
-from ..hosting.environment import choose_host
+from ..hosting.client import Client
+from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
-from ..hosting.server import serving, stop_on_signals, temporary_base
 from ..jobs import edit, learn
 from ..workflow_files import workflow
 
@@ -44,7 +44,8 @@ OPEN = """async ([workflow, values, drawn]) => {
     const mask = LiteGraph.createNode("LoadImageMask");
     [mask.title, mask.pos] = ["Mask", [...finder.pos]];
     graph.add(mask);
-    for (const [name, value] of Object.entries(drawn)) mask.widgets.find((widget) => widget.name === name).value = value;
+    for (const [name, value] of Object.entries(drawn))
+      mask.widgets.find((widget) => widget.name === name).value = value;
     for (const [slot, output] of finder.outputs.entries())
       for (const link of (output.links ?? []).map((id) => graph.links[id] ?? graph.links.get(id))) {
         const reader = graph.getNodeById(link.target_id);
@@ -64,7 +65,8 @@ OPEN = """async ([workflow, values, drawn]) => {
 }"""
 RUN = """async () => {
   const { app } = window, ends = ["execution_success", "execution_error", "execution_interrupted"];
-  const ended = new Promise((done) => ends.forEach((type) => app.api.addEventListener(type, (event) => done([type, event.detail?.exception_message ?? ""]))));
+  const ended = new Promise((done) => ends.forEach((type) =>
+    app.api.addEventListener(type, (event) => done([type, event.detail?.exception_message ?? ""]))));
   window.graphPicture = { ended: null };
   ended.then((end) => { window.graphPicture.ended = end; });
   await app.queuePrompt(0, 1);
@@ -72,21 +74,25 @@ RUN = """async () => {
 # The boxes of nodes and groups in the page's pixels, once the view shows all of them.
 FRAME = """([margin, bars]) => {
   const { canvas } = window.app, area = canvas.canvas.getBoundingClientRect();
-  const boxes = [...canvas.graph.nodes.map((node) => node.getBounding()), ...canvas.graph.groups.map((group) => group._bounding)];
+  const { nodes, groups } = canvas.graph;
+  const boxes = [...nodes.map((node) => node.getBounding()), ...groups.map((group) => group._bounding)];
   const left = Math.min(...boxes.map((b) => b[0])), top = Math.min(...boxes.map((b) => b[1]));
   const right = Math.max(...boxes.map((b) => b[0] + b[2])), bottom = Math.max(...boxes.map((b) => b[1] + b[3]));
-  const scale = Math.min(1, (area.width - 2 * (margin + bars)) / (right - left), (area.height - 2 * (margin + bars)) / (bottom - top));
+  const covered = 2 * (margin + bars);
+  const scale = Math.min(1, (area.width - covered) / (right - left), (area.height - covered) / (bottom - top));
   canvas.ds.scale = scale;
   canvas.ds.offset[0] = (area.width / scale - left - right) / 2;
   canvas.ds.offset[1] = (area.height / scale - top - bottom) / 2;
   canvas.setDirty(true, true);
-  const middle = [area.x + area.width / 2, area.y + area.height / 2], half = [(right - left) * scale / 2 + margin, (bottom - top) * scale / 2 + margin];
+  const middle = [area.x + area.width / 2, area.y + area.height / 2];
+  const half = [(right - left) * scale / 2 + margin, (bottom - top) * scale / 2 + margin];
   return { x: middle[0] - half[0], y: middle[1] - half[1], width: 2 * half[0], height: 2 * half[1] };
 }"""
 # Nothing but the canvas: no menus, side bars, tabs or messages.
 BARE = """
 body > :not(#vue-app) { display: none }
-.comfyui-body-top, .comfyui-body-left, .comfyui-body-right, .side-tool-bar-container, .p-toast, .graph-canvas-menu, .minimap-main-container {
+.comfyui-body-top, .comfyui-body-left, .comfyui-body-right, .side-tool-bar-container, .p-toast, .graph-canvas-menu,
+.minimap-main-container {
   visibility: hidden !important
 }"""
 
@@ -172,16 +178,10 @@ def save(picture: Image.Image, path: pathlib.Path) -> int:
     """Writes a JPEG of at most `MOST_BYTES` and `WIDTH`; returns its size."""
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
-    for quality in range(92, 30, -4):
-        data = io.BytesIO()
-        picture.save(data, "JPEG", quality=quality)
-        if data.tell() <= MOST_BYTES:
-            break
-    path.write_bytes(data.getvalue())
-    return data.tell()
+    return jpeg.write(path, jpeg.encode(picture, MOST_BYTES, range(92, 30, -4)))
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "name", nargs="?", default="learn_a_concept", choices=sorted(OVERRIDES), help="a workflow in workflows/"
@@ -190,20 +190,25 @@ def main() -> int:
     parser.add_argument(
         "--painted", action="store_true", help="take the demo's drawn mask, where the demo detector is not there"
     )
-    options = parser.parse_args()
-    stop_on_signals()
+    return parser.parse_args()
+
+
+def draw(options: argparse.Namespace) -> None:
+    """Writes the picture that is asked for.
+
+    Raises: DevError when there is no browser, or the workflow does not run.
+    """
     program = browser.find()
     if program is None:
-        print(f"error: {browser.REASON}", file=sys.stderr)
-        return 1
-    try:
-        with temporary_base() as base, serving(choose_host(None, None), base) as client:
-            size = save(photograph(client, program, options.name, options.painted), options.out)
-        say(f"{options.out}: {size // 1000} kB")
-        return 0
-    except (DevError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        raise DevError(browser.REASON)
+    with temporary_host() as client:
+        size = save(photograph(client, program, options.name, options.painted), options.out)
+    say(f"{options.out}: {size // 1000} kB")
+
+
+def main() -> int:
+    options = arguments()
+    return exit_code(lambda: draw(options))
 
 
 if __name__ == "__main__":

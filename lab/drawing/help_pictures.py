@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..figures.sheets import contact_sheet, save_jpeg
 from ..hosting.in_process import PACKAGE
 from ..measuring import editing, sampling
 from ..measuring.learning import Learner, Training, Variant, load_pack, pixels_and_mask
 from ..world import world
-from .sheets import contact_sheet, save_jpeg
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "web" / "docs" / "pictures"
 LARGEST = 60_000  # bytes: the page loads them while an artist waits
@@ -297,17 +297,17 @@ def mask(studio: Studio) -> Image.Image:
 
     for kind in ("grounding-dino", "sams"):
         folder_paths.add_model_folder_path(kind, str((studio.checkpoint.parent / kind).resolve()))
-    finding = importlib.import_module(f"{PACKAGE}.pipelines.finding")
+    pipeline = importlib.import_module(f"{PACKAGE}.pipelines.mask_from_prompt")
     image, _ = pixels_and_mask(studio.scene())
-    wanted = finding.Wanted(CONCEPT[0], "sis_demo_dino", "sis_demo_sam", 0.3, 0.25, "best", "error", 0, 0)
+    settings = pipeline.MaskSettings(prompt=CONCEPT[0], detector="sis_demo_dino", segmenter="sis_demo_sam")
     with torch.inference_mode():
-        found = finding.find(image, wanted, False, None)
-    white = found.masks[..., None].expand(-1, -1, -1, 3)
+        result = pipeline.mask_from_prompt(image, settings)
+    white = result.masks[..., None].expand(-1, -1, -1, 3)
     return sheet(
         [
             [
                 (sampling.levels(pixels)[0], name)
-                for pixels, name in ((image, "image"), (found.overlays, "overlay"), (white, "mask"))
+                for pixels, name in ((image, "image"), (result.overlays, "overlay"), (white, "mask"))
             ]
         ],
         lines=1,

@@ -14,11 +14,11 @@ from typing import Any
 
 from PIL import Image
 
-from .. import ROOT, DevError
-from ..hosting.client import Client, HostError, Prompt
-from ..hosting.environment import choose_host
+from .. import ROOT
+from ..figures import jpeg
+from ..hosting.client import Client, Prompt
+from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
-from ..hosting.server import serving, stop_on_signals, temporary_base
 from ..workflow_files import workflow
 from . import shipped, stand_ins
 
@@ -64,15 +64,11 @@ def sheet(found: list[Image.Image]) -> Image.Image:
     return made
 
 
-def jpeg(picture: Image.Image) -> bytes:
+def encode(picture: Image.Image) -> bytes:
     """The picture as a JPEG of at most `MOST_BYTES`, as good as that allows, and smaller if need be."""
-    while True:
-        for quality in range(92, 40, -6):
-            data = io.BytesIO()
-            picture.save(data, "JPEG", quality=quality)
-            if data.tell() <= MOST_BYTES:
-                return data.getvalue()
+    while len(data := jpeg.encode(picture, MOST_BYTES, range(92, 40, -6))) > MOST_BYTES:
         picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4), Image.Resampling.LANCZOS)
+    return data
 
 
 def draw(client: Client, name: str, painted: bool) -> bytes:
@@ -84,32 +80,33 @@ def draw(client: Client, name: str, painted: bool) -> bytes:
     if painted and name == "learn_a_concept":
         prompt = shipped.with_painted_mask(prompt, picture)
     with Image.open(ROOT / "lab" / "world" / "concepts" / picture) as source:
-        return jpeg(sheet(chosen(name, pictures(client, prompt), source.convert("RGB"))))
+        return encode(sheet(chosen(name, pictures(client, prompt), source.convert("RGB"))))
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "workflows")
     parser.add_argument("--only", nargs="*", choices=shipped.NAMES, default=shipped.NAMES)
     parser.add_argument(
         "--painted", action="store_true", help="take the demo's drawn masks, where the demo detector is not there"
     )
-    options = parser.parse_args()
-    stop_on_signals()
-    try:
-        with temporary_base() as base:
-            stand_ins.furnish(base)
-            with serving(choose_host(None, None), base) as client:
-                shipped.prepare(client)
-                for name in options.only:
-                    data, file = draw(client, name, options.painted), options.folder / f"{name}.jpg"
-                    if not file.is_file() or file.read_bytes() != data:
-                        file.write_bytes(data)
-                    say(f"{file}: {len(data) // 1000} kB")
-        return 0
-    except (DevError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return parser.parse_args()
+
+
+def draw_all(options: argparse.Namespace) -> None:
+    """Writes the thumbnails that are asked for and whose pictures changed."""
+    with temporary_host(stand_ins.furnish) as client:
+        shipped.prepare(client)
+        for name in options.only:
+            data, file = draw(client, name, options.painted), options.folder / f"{name}.jpg"
+            if not file.is_file() or file.read_bytes() != data:
+                file.write_bytes(data)
+            say(f"{file}: {len(data) // 1000} kB")
+
+
+def main() -> int:
+    options = arguments()
+    return exit_code(lambda: draw_all(options))
 
 
 if __name__ == "__main__":

@@ -127,9 +127,9 @@ def draw(host: Host, report: dict[str, Any], sources: list[dict[str, str]], outp
         ),
     }
     curves = {"panels": loss_curves(output / report["concept"]), "out": str(output / "loss_curves.png")}
-    for module, job in (("contact_sheet", sheet), ("curves", curves)):
+    for module, job in (("demo_sheet", sheet), ("curves", curves)):
         drawn = subprocess.run(
-            [str(host.python), "-m", f"lab.drawing.{module}"],
+            [str(host.python), "-m", f"lab.figures.{module}"],
             input=json.dumps(job),
             text=True,
             cwd=ROOT,

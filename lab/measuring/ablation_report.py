@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ..drawing import sheets
+from ..figures import sheets
 from ..world import oracle
 from .learning import VARIANTS
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..drawing.sheets import contact_sheet, save_jpeg
+from ..figures.sheets import contact_sheet, save_jpeg
 
 SHOWN = 12
 Place = tuple[float, float]  # alpha, source ratio

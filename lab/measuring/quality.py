@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..drawing import sheets
+from ..figures import sheets
 from ..world import oracle, seeing, world
 from . import sampling
 

@@ -1,18 +1,15 @@
-"""Trains the demo's detector, a small GroundingDINO that finds shapes by words: `python -m lab.training.train_detector`.
+"""Trains the demo's detector, a small GroundingDINO that finds shapes by words:
+`python -m lab.training.train_detector`.
 
 It is transformers' own `GroundingDinoForObjectDetection` with a ResNet of three stages and a BERT of two layers, all of
-it
-trained from random numbers: first the ResNet alone, on classes, colours and boxes, then all but the ResNet, on words
+it trained from random numbers: first the ResNet alone, on classes, colours and boxes, then all but the ResNet, on words
 and boxes. Writes a Hugging Face folder (`--out`) that `from_pretrained` loads.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import pathlib
 import random
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,8 +31,8 @@ from .detector import (
     targets,
     tokens,
 )
+from .loop import Run, Trainee, add_arguments, data_sets, sample_indices
 
-TRAINING_SEED, TEST_SEED = 5, 6
 THRESHOLD = 0.3  # GroundingDINO's usual score from which a box counts
 
 
@@ -98,7 +95,7 @@ def train_eyes(
     seen: list[tuple[float, float]] = []
     for step in range(steps):
         rng = random.Random(seed * 1_000_003 + step)
-        loss, right = eyes_loss(eyes, data, sorted(rng.sample(range(len(data.scenes)), batch)), rng)
+        loss, right = eyes_loss(eyes, data, sample_indices(data, batch, rng), rng)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -177,79 +174,43 @@ def is_right(score: float, box: Sequence[float], wanted: Sequence[Sequence[float
     return score >= THRESHOLD and max(box_iou(box, other) for other in wanted) > 0.5
 
 
+def learned_eyes(data: grounding.Pictures, options: argparse.Namespace) -> dict[str, Tensor]:
+    """The backbone's state, trained when it is not there yet, or when more training is asked for."""
+    file = options.folder / "detector_eyes.pt"
+    if options.more_eyes or not file.exists():
+        start = torch.load(file, weights_only=True) if options.more_eyes else None
+        seed = options.seed + options.more_eyes
+        torch.save(train_eyes(data, options.eyes_steps, options.batch, seed, start), file)
+    return torch.load(file, weights_only=True)
+
+
+def trainee(options: argparse.Namespace) -> Trainee:
+    """A new detector with its pictures, and with eyes that have learned to see."""
+    data, test = data_sets(options)
+    model, tokenizer = new_model(learned_eyes(data, options)), new_tokenizer()
+
+    def loss(step: int, rng: random.Random) -> Tensor:
+        inputs, labels = batch_of(data, sample_indices(data, options.batch, rng), rng, tokenizer)
+        return detection_loss(model, inputs, labels)
+
+    def measured(averaged: Any) -> str:
+        return "  ".join(f"{name} {share:.1%}" for name, share in measure(averaged, tokenizer, test).items())
+
+    return Trainee("detector", model, loss, lambda averaged, folder: save_folder(averaged, tokenizer, folder), measured)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=3500, help="of the whole run and its learning rate's cosine")
     parser.add_argument(
         "--eyes-steps", type=int, default=800, help="of the backbone alone, before; kept in FOLDER/detector_eyes.pt"
     )
     parser.add_argument(
         "--more-eyes", action="store_true", help="first go on with FOLDER/detector_eyes.pt, for as many steps"
     )
-    parser.add_argument("--pictures", type=int, default=12000)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--warm-up", type=int, default=200)
-    parser.add_argument("--every", type=int, default=500, help="steps between measurements on held-out pictures")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
-    parser.add_argument("--resume", action="store_true", help="go on from FOLDER/detector.pt")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/sis_demo_dino"))
-    args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    data = grounding.data_set(args.pictures, TRAINING_SEED, args.folder)
-    test = grounding.data_set(grounding.CHUNK, TEST_SEED, args.folder)
-    sight = args.folder / "detector_eyes.pt"
-    if args.more_eyes or not sight.exists():
-        start = torch.load(sight, weights_only=True) if args.more_eyes else None
-        torch.save(train_eyes(data, args.eyes_steps, args.batch, args.seed + args.more_eyes, start), sight)
-    model, tokenizer = new_model(torch.load(sight, weights_only=True)), new_tokenizer()
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
-    averaged: Any = average.module
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
-    step = 0
-    if args.resume:
-        state = torch.load(args.folder / "detector.pt", weights_only=True)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
-    began, losses = time.time(), []
-    while step < args.steps:
-        rate = args.rate * min(1.0, (step + 1) / args.warm_up) * (0.51 + 0.49 * math.cos(math.pi * step / args.steps))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        rng = random.Random(args.seed * 1_000_003 + step)
-        inputs, labels = batch_of(data, sorted(rng.sample(range(args.pictures), args.batch)), rng, tokenizer)
-        model.train()
-        loss = detection_loss(model, inputs, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update_parameters(model)
-        step += 1
-        losses.append(loss.item())
-        if step % 50 == 0:
-            print(
-                f"step {step}  loss {np.mean(losses[-50:]):.3f}  rate {rate:.2e}  {time.time() - began:.0f} s",
-                flush=True,
-            )
-        if step % args.every == 0 or step == args.steps:
-            state = {
-                "model": model.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-            }
-            torch.save(state, args.folder / "detector.pt")
-            save_folder(averaged.eval(), tokenizer, args.out)
-            print(
-                "  " + "  ".join(f"{name} {share:.1%}" for name, share in measure(averaged, tokenizer, test).items()),
-                flush=True,
-            )
-    print(f"done: {step} steps")
+    add_arguments(parser, "detector", 3500, "demo_training/sis_demo_dino")
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    Run(trainee(options), options).train()
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ shaken as a detector's are. Writes a Hugging Face folder (`--out`) that `from_pr
 from __future__ import annotations
 
 import argparse
-import math
 import pathlib
 import random
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +19,7 @@ from transformers import SamConfig, SamImageProcessor, SamModel
 
 from ..world import grounding, world
 from .detector import pixel_values
-from .train_detector import TEST_SEED, TRAINING_SEED
+from .loop import Run, Trainee, add_arguments, data_sets, sample_indices
 
 WIDTH, PATCH = 64, 8
 LOW = world.SIZE // PATCH * 4  # side of SAM's masks before they are enlarged
@@ -135,67 +133,27 @@ def save_folder(model: Any, folder: pathlib.Path) -> None:
     ).save_pretrained(folder)
 
 
+def trainee(options: argparse.Namespace) -> Trainee:
+    """A new segmenter with its pictures."""
+    data, test = data_sets(options)
+    model = new_model()
+
+    def loss(step: int, rng: random.Random) -> Tensor:
+        inputs, wanted = batch_of(data, sample_indices(data, options.batch, rng), rng)
+        return segmentation_loss(model, inputs, wanted, several=step % 2 == 1)
+
+    def measured(averaged: Any) -> str:
+        return "IoU " + "  ".join(f"{name} {iou:.3f}" for name, iou in measure(averaged, test).items())
+
+    return Trainee("segmenter", model, loss, save_folder, measured)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=4000, help="of the whole run and its learning rate's cosine")
-    parser.add_argument("--pictures", type=int, default=12000)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--warm-up", type=int, default=200)
-    parser.add_argument("--every", type=int, default=500, help="steps between measurements on held-out pictures")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("demo_training"))
-    parser.add_argument("--resume", action="store_true", help="go on from FOLDER/segmenter.pt")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("demo_training/sis_demo_sam"))
-    args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    data = grounding.data_set(args.pictures, TRAINING_SEED, args.folder)
-    test = grounding.data_set(grounding.CHUNK, TEST_SEED, args.folder)
-    model = new_model()
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
-    averaged: Any = average.module
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=1e-4, betas=(0.9, 0.98))
-    step = 0
-    if args.resume:
-        state = torch.load(args.folder / "segmenter.pt", weights_only=True)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
-    began, losses = time.time(), []
-    while step < args.steps:
-        rate = args.rate * min(1.0, (step + 1) / args.warm_up) * (0.51 + 0.49 * math.cos(math.pi * step / args.steps))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        rng = random.Random(args.seed * 1_000_003 + step)
-        inputs, wanted = batch_of(data, sorted(rng.sample(range(args.pictures), args.batch)), rng)
-        loss = segmentation_loss(model.train(), inputs, wanted, several=step % 2 == 1)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update_parameters(model)
-        step += 1
-        losses.append(loss.item())
-        if step % 50 == 0:
-            print(
-                f"step {step}  loss {np.mean(losses[-50:]):.4f}  rate {rate:.2e}  {time.time() - began:.0f} s",
-                flush=True,
-            )
-        if step % args.every == 0 or step == args.steps:
-            state = {
-                "model": model.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-            }
-            torch.save(state, args.folder / "segmenter.pt")
-            save_folder(averaged.eval(), args.out)
-            print(
-                "  IoU " + "  ".join(f"{name} {iou:.3f}" for name, iou in measure(averaged, test).items()), flush=True
-            )
-    print(f"done: {step} steps")
+    add_arguments(parser, "segmenter", 4000, "demo_training/sis_demo_sam")
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    Run(trainee(options), options).train()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Writes the shipped workflows, their API twins and the subgraph blueprints: `python -m lab.workflow_files.make_workflows`.
+"""Writes the shipped workflows, their API twins and the subgraph blueprints: `python -m
+lab.workflow_files.make_workflows`.
 
 They are described in shipped_workflows.py and blueprints.py; a test holds the files to what this writes.
 """
@@ -12,10 +13,8 @@ import sys
 from typing import Any
 
 from .. import ROOT, DevError
-from ..hosting.client import HostError
-from ..hosting.environment import choose_host
+from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
-from ..hosting.server import serving, stop_on_signals, temporary_base
 from .blueprints import BLUEPRINTS
 from .shipped_workflows import WORKFLOWS
 from .ui_subgraph import Blueprint, to_blueprint
@@ -79,16 +78,15 @@ def write(info: Info, root: pathlib.Path = ROOT) -> list[str]:
     return changed
 
 
+def remake() -> None:
+    """Writes all files with a host's own description of its nodes."""
+    with temporary_host() as client:
+        info = client.object_info()
+    say("written: " + (", ".join(write(info)) or "nothing, all files are as described"))
+
+
 def main() -> int:
-    stop_on_signals()
-    try:
-        with temporary_base() as base, serving(choose_host(None, None), base) as client:
-            info = client.object_info()
-        say("written: " + (", ".join(write(info)) or "nothing, all files are as described"))
-        return 0
-    except (DevError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_code(remake)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from lab import ROOT
-from lab.drawing import help_pictures, sheets
+from lab.drawing import help_pictures
 from lab.drawing.help_pictures import Effort, Studio
+from lab.figures import sheets
 
 WEIGHTS = ROOT / "lab" / "weights" / "sis_demo_sd15.safetensors"
 TINY = Effort(sampling_steps=2, inversion_steps=5, inner_steps=1, text_steps=2, training=0.02)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab.drawing import sheets
+from lab.figures import sheets
 from lab.measuring import quality
 from lab.world import world
 

@@ -1,0 +1,1 @@
+"""Contact sheets, curves and small JPEGs, which reports, demos and documents all show. Needs Pillow."""
