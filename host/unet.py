@@ -57,7 +57,8 @@ class Unet:
 
     prompts: by the names that the session was given. clip: the session's, ready for gradients, or None.
     alpha_bar: (1000,) float32 on the device. evaluations: so far, one a prompt and picture.
-    checkpointing: recompute blocks in backward; may be switched at any time.
+    checkpointing: recompute blocks in backward; may be switched at any time. sides_differ: whether a prompt may be
+    predicted otherwise on the negative side, as other packs' patches are on the model.
     """
 
     out_of_memory = OUT_OF_MEMORY
@@ -72,6 +73,7 @@ class Unet:
         self.evaluations = 0
         self.checkpointing = False
         self._model_options, self._places = model_options, places
+        self.sides_differ = _is_patched(model_options)
         self._sides: dict[str, list[Entry]] = dict(guider.conds)
         self._keyframes = Keyframes(self.patcher)
         self._ranged = any(_changes_with_time(entry) for side in self._sides.values() for entry in side)
@@ -155,6 +157,14 @@ class Unet:
             for entry in entries
             if (key := id(entry["model_conds"][_CROSS])) in new
         ]
+
+
+def _is_patched(model_options: Mapping[str, Any]) -> bool:
+    """Whether other code than the host's runs inside the UNet or around its call."""
+    inside = model_options.get("transformer_options", {})
+    wrappers = [kept for by_key in inside.get("wrappers", {}).values() for kept in by_key.values() if kept]
+    patches = [inside.get("patches"), inside.get("patches_replace"), model_options.get("model_function_wrapper")]
+    return bool(wrappers) or any(patches)
 
 
 def _changes_with_time(entry: Entry) -> bool:

@@ -4,7 +4,7 @@
 |---|---|---|
 | apply_model, diffusion_model, calc_cond_batch | one prediction | stays |
 | prepare_sampling | loading | stays |
-| outer_sample, sampler_sample, predict_noise | the sampler's own loop or guidance | left out, with all that came with it |
+| outer_sample, sampler_sample, predict_noise | the sampler's loop or guidance | left out, with all that came with it |
 
 The last kind assumes a sampler's falling noise: step caches (EasyCache, LazyCache) skip evaluations while noise rises,
 context windows draw noise anew. A pack adds all of its wrappers under one key, so they go together.

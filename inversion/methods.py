@@ -141,14 +141,16 @@ def invert(
 ) -> Steps[Inverted]:
     """Inverts pictures, each on its own, and reconstructs them.
 
-    latents: (B, 4, h, w), clean, VP scale.
+    latents: (B, 4, h, w), clean, VP scale. uncond: a method with `source_for_uncond` wants the source prompt here too,
+    on the unconditional side.
     Raises: InputError when predictions are not finite.
     """
     method = METHODS[settings.method]
     trajectory = yield from method.up(model, latents, source, settings.schedule)
     if not torch.isfinite(trajectory[0]).all():
         raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
-    guidance = Guidance([source if method.source_for_uncond else uncond], settings.sampling_scale)
+    same = method.source_for_uncond and not model.sides_differ  # one prediction serves both sides
+    guidance = Guidance([source if same else uncond], settings.sampling_scale)
     back = yield from method.find(model, trajectory, source, guidance, settings)
     psnr = [latent_psnr(a, b) for a, b in zip(back.latents, latents, strict=True)]
     return Inverted(trajectory[0], back, psnr)

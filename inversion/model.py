@@ -29,10 +29,14 @@ class EpsModel(Protocol):
     """A frozen noise predictor, ready to compute.
 
     alpha_bar: (1000,) float32. out_of_memory: the exceptions that mean that a computation did not fit.
+    sides_differ: whether one prompt may be predicted differently as the unconditional one (image-prompt patches).
     """
 
     @property
     def alpha_bar(self) -> Tensor: ...
+
+    @property
+    def sides_differ(self) -> bool: ...
 
     @property
     def out_of_memory(self) -> tuple[type[BaseException], ...]: ...

@@ -9,7 +9,7 @@ from comfy_api.v0_0_2 import io, ui
 from ..pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
 from ..pipelines.mask_models import DETECTORS, SEGMENTERS
 from ..pipelines.reporter import Reporter
-from .schema import CATEGORY, place, schema
+from .schema import CATEGORY, address, schema
 
 
 class MaskFromPrompt(io.ComfyNode):
@@ -159,5 +159,5 @@ class MaskFromPrompt(io.ComfyNode):
     @classmethod
     def execute(cls, image: Any, **widgets: Any) -> io.NodeOutput:
         """widgets: as MaskSettings has them."""
-        result = mask_from_prompt(image, MaskSettings(**widgets), Reporter(place=place(cls), text=True))
+        result = mask_from_prompt(image, MaskSettings(**widgets), Reporter(address=address(cls), text=True))
         return io.NodeOutput(result.masks, result.overlays, result.report, ui=ui.PreviewImage(result.overlays, cls=cls))

@@ -114,7 +114,7 @@ class LiveRun:
         self._send()
 
     def step(self, done: int, moment: Moment, values: Mapping[str, float], preview: Any = None) -> None:
-        """Takes a finished step. values: by a key of LOSS_TERMS; numbers that are not finite leave a gap. preview: a PIL
+        """Takes a finished step. values: by name in LOSS_TERMS; numbers that are not finite leave a gap. preview: a PIL
         picture."""
         now = time.monotonic()
         with self._lock:

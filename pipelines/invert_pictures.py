@@ -100,7 +100,7 @@ def _invert_one(
         shape=latents.shape,
         timesteps=settings.schedule.timesteps,
         positive={"source": prompts.source},
-        negative={"uncond": prompts.uncond},
+        negative={"uncond": prompts.source if METHODS[settings.method].source_for_uncond else prompts.uncond},
         gradients=settings.optimises,
         precision=settings.precision,
     )

@@ -31,6 +31,7 @@ class ToyModel:
     calls: list[tuple[int, int]] = field(default_factory=list)
     alpha_bar: Tensor = field(default_factory=lambda: ALPHA_BAR)
     out_of_memory: tuple[type[BaseException], ...] = ()
+    sides_differ: bool = False
 
     def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[ToyPrompt]) -> list[Tensor]:
         self.calls.append((int(timesteps[0]), len(prompts)))
