@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from single_image_studio.inversion.methods import METHODS
+
 Run = Callable[[Any, Any, Any], None]
 
 
@@ -69,7 +71,7 @@ RUNS = {
     "stage1": stage1,
     "stage2": stage2,
     "text optimisation": text_optimisation,
-    **{method: inversion(method) for method in ("null_text", "negative_prompt", "direct", "ddim")},
+    **{method: inversion(method) for method in METHODS},
 }
 
 
