@@ -1,4 +1,5 @@
-"""Keys that are pressed in the pack's own widgets stay there: the graph keeps its nodes, selected ones included."""
+"""Keys that are pressed in the pack's own widgets stay there: the graph keeps its nodes, selected ones included. The
+wheel goes on to the canvas."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ SELECT_ALL = """() => {
   const { canvas } = window.app;
   canvas.deselectAll();
   canvas.selectItems(canvas.graph.nodes);
+  document.querySelector("#graph-canvas").focus(); // newer frontends look where the focus is
 }"""
 SELECTED = "() => [...window.app.canvas.selectedItems].map((item) => String(item.id)).sort()"
 
@@ -83,7 +85,6 @@ def contents(frontend: Frontend) -> tuple[Any, ...]:
 def select_and_copy(frontend: Frontend) -> None:
     """Selects every node and puts them on the clipboard, as a person on the canvas does."""
     frontend.page.evaluate(SELECT_ALL)
-    frontend.page.evaluate("() => document.activeElement?.blur()")
     frontend.page.keyboard.press("Control+c")
 
 
@@ -139,3 +140,23 @@ def test_in_edit_grid(opened: Callable[..., Frontend]) -> None:
     cells = frontend.page.locator(".sis-table button")
     expect(cells).to_have_count(4)
     press_all(frontend, cells.first)
+
+
+@pytest.mark.parametrize(
+    ("graph", "class_type", "place"),
+    [
+        (learning(), "SIS_TrainStage1", ".sis-live-chart"),
+        (loading(), "SIS_LoadConcept", ".sis-face"),
+        (choosing(), "SIS_EditGrid", ".sis-say"),
+    ],
+)
+def test_the_wheel_zooms_over_every_view(
+    opened: Callable[..., Frontend], graph: Graph, class_type: str, place: str
+) -> None:
+    frontend = opened(graph, class_type)
+    scale = frontend.page.evaluate("() => app.canvas.ds.scale")
+    frontend.page.locator(place).hover()
+    frontend.page.mouse.wheel(0, 100)
+    frontend.page.wait_for_function("(scale) => app.canvas.ds.scale < scale * 0.95", arg=scale)
+    frontend.settle()
+    assert frontend.page.evaluate("() => app.canvas.ds.scale") > scale * 0.8  # one step, not two

@@ -21,6 +21,7 @@ export function addView(node, name, content, height, most) {
   const widget = node.addDOMWidget(name, name, content, { serialize: false, hideOnZoom: false, ...limits });
   widget.serialize = false;
   keepKeys(content);
+  passWheel(content);
   return widget;
 }
 
@@ -28,7 +29,7 @@ export function addView(node, name, content, height, most) {
  * Lets the wheel zoom the canvas that an element lies over, as it does in the classic renderer.
  * @param {HTMLElement} content
  */
-export function passWheel(content) {
+function passWheel(content) {
   content.addEventListener("wheel", (event) => {
     if (!window.LiteGraph?.vueNodesMode) app.canvas.processMouseWheel(event);
   });

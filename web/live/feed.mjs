@@ -2,7 +2,7 @@
 import { api } from "../lib/host.mjs";
 import { Histories } from "../lib/histories.mjs";
 import { NO_ID, after, nodeAt, rootGraph } from "../lib/page.mjs";
-import { addView, passWheel } from "../lib/views.mjs";
+import { addView } from "../lib/views.mjs";
 import { View } from "./view.mjs";
 
 /** @import { History } from "../lib/histories.mjs" */
@@ -35,7 +35,6 @@ export function addLiveView(node) {
   const height = () => HEIGHT;
   const widget = addView(node, "live_view", view.element, height, height);
   views.set(node, view);
-  passWheel(view.element);
   after(widget, "onRemove", () => running.delete(view));
   after(node, "onExecuted", (output) => takeResult(view, output));
 }
