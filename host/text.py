@@ -135,7 +135,7 @@ class _Row(NamedTuple):
     """One token's place in a concept."""
 
     name: str | None
-    index: int
+    number: int
     value: Any
 
 
@@ -145,7 +145,8 @@ def _swapped(chunks: list[list[tuple[Any, ...]]], swaps: Mapping[int, _Row]) -> 
     Word ids, where there are any: a concept is a word of its own, as `embedding:NAME` is for the host; other packs'
     encoders weigh by words.
     """
-    further, before = 0, (None, 0)
+    further = 0
+    before: tuple[str | None, int] = None, 0
     swapped = []
     for chunk in chunks:
         entries = []
@@ -153,7 +154,7 @@ def _swapped(chunks: list[list[tuple[Any, ...]]], swaps: Mapping[int, _Row]) -> 
             row = swaps.get(token) if isinstance(token, int) else None
             row = row or _Row(None, 1, token)
             if len(rest) == 2 and rest[1]:  # 0 is no word: start, end and padding
-                further += rest[1] == before[1] and (row.name != before[0] or row.index == 0)
+                further += rest[1] == before[1] and (row.name != before[0] or row.number == 0)
                 before = row.name, rest[1]
                 rest = [rest[0], rest[1] + further]
             entries.append((row.value, *rest))
@@ -169,7 +170,9 @@ def with_concept(clip: Any, name: str, embedding: Tensor, nicknames: Sequence[st
     clone = clip.clone()
     tokenizer = copy.copy(clip.tokenizer)
     inner = tokenizer.clip_l
-    known, others, base = {}, frozenset(), inner
+    known: dict[str, Tensor] = {}
+    others: frozenset[str] = frozenset()
+    base = inner
     if isinstance(inner, ConceptTokenizer):
         known, others, base = dict(inner.concepts), inner.nicknames, inner.inner
     if name in known and name not in others and not torch.equal(known[name], embedding):

@@ -58,7 +58,10 @@ class Backward:
         leaf.grad = None
         with torch.enable_grad():
             losses = losses_of(leaf)
-            (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
+            if losses.requires_grad:
+                (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
+        if leaf.grad is None:  # the prompt does not act here: its timestep range or area leaves it out
+            leaf.grad = torch.zeros_like(leaf)
         return losses.detach()
 
 

@@ -103,7 +103,7 @@ class TrainStage1(io.ComfyNode):
                 io.Int.Input(
                     "steps",
                     default=50,
-                    min=0,
+                    min=1,
                     max=10000,
                     tooltip=(
                         "Number of training steps. Paper: 50. `encoder` none needs more. With too many, the subject"
@@ -216,7 +216,7 @@ class TrainStage2(io.ComfyNode):
                 io.Int.Input(
                     "steps",
                     default=100,
-                    min=0,
+                    min=1,
                     max=10000,
                     tooltip=(
                         "Number of training steps. Paper: 100. With fewer, prompts can change more; with more, the"

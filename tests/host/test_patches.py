@@ -126,3 +126,40 @@ def test_a_step_cache_is_left_out_and_said(demo_model: Any, caplog: pytest.LogCa
             assert all(torch.equal(a, b) for a, b in zip(plain, under, strict=True))
             assert name in caplog.text and "`model`" in caplog.text
             assert cached.get_all_wrappers("outer_sample")  # the user's own MODEL keeps it
+
+
+def test_an_unconditional_prompt_that_acts_in_some_steps_only(demo_model: Any) -> None:
+    """In the steps that its range leaves out there is nothing to optimise; in the others it is optimised."""
+    from single_image_studio.diffusion.ddim import DDIMSchedule
+    from single_image_studio.host.conditioning import within
+    from single_image_studio.inversion.methods import InversionSettings
+    from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
+    from single_image_studio.pipelines.reporter import Reporter
+
+    model, clip, _ = demo_model
+    settings = InversionSettings(method="null_text", schedule=DDIMSchedule(steps=6))
+    with torch.inference_mode():
+        prompts = SourcePrompts(source=encode(clip, "a heart"), uncond=within(encode(clip, ""), 0.0, 0.5))
+        inversion = invert_pictures(model, {"samples": latents()}, prompts, settings, Reporter())
+    embeds, start = inversion.uncond_embeds, encode(clip, "")[0][0]
+    assert not torch.equal(embeds[0], start)
+    assert all(torch.equal(embeds[i], embeds[i - 1]) for i in (4, 5))  # at little noise it stays as it is
+
+
+@pytest.mark.parametrize("method", ["negative_prompt"])
+def test_an_unconditional_prompt_without_use_has_no_influence(demo_model: Any, method: str) -> None:
+    from single_image_studio.diffusion.ddim import DDIMSchedule
+    from single_image_studio.host.conditioning import within
+    from single_image_studio.inversion.methods import InversionSettings
+    from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
+    from single_image_studio.pipelines.reporter import Reporter
+
+    model, clip, _ = demo_model
+    settings = InversionSettings(method=method, schedule=DDIMSchedule(steps=4))
+    noises = []
+    with torch.inference_mode():
+        for uncond in (encode(clip, ""), within(encode(clip, "a blue star"), 0.2, 0.4)):
+            prompts = SourcePrompts(source=encode(clip, "a heart"), uncond=uncond)
+            inversion = invert_pictures(model, {"samples": latents()}, prompts, settings, Reporter())
+            noises.append((inversion.noise_latents, inversion.uncond_embeds))
+    assert all(torch.equal(a, b) for a, b in zip(*noises, strict=True))
