@@ -18,7 +18,7 @@ from ..host.unet import Unet
 from ..host.weights import warn_of_another_checkpoint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, EditPrompts, sample_grid, steps_needed
-from ..inversion.ranges import split_range
+from ..inversion.ranges import split_range, stock_start
 from ..inversion.sampling import Guidance, interpolate
 from ..support.errors import InputError
 from .inversion_wires import plain_uncond
@@ -121,6 +121,7 @@ def timestep_aware_conditioning(prompts: EditConditioning, cell: Cell, steps: in
     steps: the sampler's.
     """
     schedule = DDIMSchedule(steps)
+    log.info("Timestep-Aware Conditioning: ddim_uniform, steps %d, start_at_step %d.", steps, stock_start(schedule))
     target, start = prompts.sides()
     blend = with_context(target, interpolate(context_of(target), start, cell.alpha))
     first, rest = split_range(schedule, cell.source_steps(steps))

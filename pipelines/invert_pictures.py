@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import TRAIN_STEPS
+from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.quality import psnr
 from ..host import checks
 from ..host.conditioning import Conditioning, picture_of
@@ -22,6 +22,7 @@ from ..host.unet import Unet
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
+from ..inversion.ranges import stock_start
 from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
@@ -77,14 +78,8 @@ def invert_pictures(
 def _warn(settings: InversionSettings) -> None:
     if METHODS[settings.method].optimises and not settings.optimises:
         log.warning(
-            "Null-Text Invert: at `cfg` 1 the unconditional prompt has no say, so there is nothing to optimise; this is"
-            " plain DDIM inversion."
-        )
-    if TRAIN_STEPS % settings.schedule.steps:
-        log.info(
-            "Null-Text Invert: %d steps do not divide 1000; with stock samplers use ddim_uniform and start at the step"
-            " that the docs tell.",
-            settings.schedule.steps,
+            "Null-Text Invert: at `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this"
+            " is plain DDIM inversion."
         )
 
 
@@ -169,6 +164,8 @@ def report_text(report: Mapping[str, Any]) -> str:
         lines.append(f"reconstruction PSNR, pixels after the VAE: {_decibels(report['pixel_psnr'])}")
     lines += _lines_by_picture(report)
     lines.append(f"UNet evaluations: {report['unet_evaluations']}; seconds: {report['seconds']:.1f}")
+    start = stock_start(DDIMSchedule(report["steps"]))
+    lines.append(f"with ComfyUI's own sampler: ddim_uniform, steps {report['steps']}, start_at_step {start}")
     return "\n".join(f"- {line}" for line in lines)
 
 
