@@ -15,11 +15,11 @@ from lab.hosting.client import Client
 from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 
+from ..helpers.editing_graphs import edit, grid, inversion
+from ..helpers.editing_graphs import sources as editing_sources
 from ..helpers.frontend import Frontend
+from ..helpers.graphs import Graph, node, sources, stage1
 from ..helpers.page_graphs import numbered
-from ..nodes.test_editing import edit, grid, inversion
-from ..nodes.test_editing import sources as editing_sources
-from ..nodes.test_graphs import Graph, node, sources, stage1
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
