@@ -262,3 +262,25 @@ def test_a_live_lora_is_the_merged_one(demo_model) -> None:
     assert not torch.allclose(live, frozen, atol=1e-2)
     # the text encoder's merged weights are rounded to float16
     assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)
+
+
+def test_a_merge_is_another_checkpoint_and_a_lora_is_not(demo_model, caplog: pytest.LogCaptureFixture) -> None:
+    import comfy.sd
+    from comfy_extras.nodes_model_merging import ModelMergeSimple
+
+    from single_image_studio.host.weights import fingerprint, warn_of_another_checkpoint
+
+    model, clip, _ = demo_model
+    base = fingerprint(model)
+    with torch.inference_mode():
+        other = model.clone()
+        weights = {k: v for k, v in model.model_state_dict().items() if k.startswith("diffusion_model.")}
+        other.add_patches({k: (0.05 * torch.ones_like(v),) for k, v in weights.items()}, 1.0)
+        merged = ModelMergeSimple().merge(model, other, 0.5)[0]
+        styled = comfy.sd.load_lora_for_models(model, clip, some_lora(model, clip), 1.0, 1.0)[0]
+    assert fingerprint(styled) == fingerprint(model) == base != fingerprint(merged)
+    warn_of_another_checkpoint(merged, base, "`concept`", "the likeness may be weaker")
+    assert "another checkpoint" in caplog.text
+    caplog.clear()
+    warn_of_another_checkpoint(styled, base, "`concept`", "the likeness may be weaker")
+    assert not caplog.records
