@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..world import oracle, world
+from ..world import oracle, painting, random_scenes, world
 from . import ablation_report, sampling
 from .learning import VARIANTS, Learner, Training
 
@@ -37,7 +37,7 @@ APART = 150.0  # `world.distance` between a background and what should be told f
 
 def concept_scene(seed: int, index: int) -> world.Scene:
     """The concept of this number; classes take turns."""
-    return world.sample_concept(random.Random(seed * 1_000 + index), world.CLASSES[index % len(world.CLASSES)])
+    return random_scenes.sample_concept(random.Random(seed * 1_000 + index), world.CLASSES[index % len(world.CLASSES)])
 
 
 def free_background(scenes: list[world.Scene], first: str) -> str:
@@ -114,7 +114,7 @@ class Ablation:
             training[key] = {"loss": loss, "seconds": round(seconds, 2)}
             drawn[key] = self._draw([learned[key]], "{0}", background, cls)
         self._full[index] = {key: learned[key] for key in PAIRED}
-        self._keep(f"concept_{index:03}", {"source": world.render(scene)[0], **drawn})
+        self._keep(f"concept_{index:03}", {"source": painting.render(scene)[0], **drawn})
         rates = {
             key: {"alone": measure(both[0], scene, None), "asked": measure(both[1], scene, background)}
             for key, both in drawn.items()

@@ -24,7 +24,7 @@ import torch
 
 from ..figures import sheets
 from ..hosting import in_process
-from ..world import grounding, seeing, world
+from ..world import grounding, painting, seeing, world
 from .quality import wilson
 
 SEED = 77  # training's pictures have seed 5, those that it measures itself by seed 6
@@ -122,7 +122,7 @@ def judge(question: Question, answer: Answer) -> Verdict:
 
 
 def _whole_masks(scene: world.Scene) -> np.ndarray:
-    return grounding.visible(world.render(scene)[1])
+    return grounding.visible(painting.render(scene)[1])
 
 
 def ask(some: Sequence[Question], folder: pathlib.Path = FOLDER) -> list[Answer]:

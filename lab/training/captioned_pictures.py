@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..world import world
+from ..world import named_scenes, painting, random_scenes, world
 from .autoencoder import LinearEncoder
 from .namer import LOOK, MOST_NAMES, NAME_TOKEN
 from .networks import token_ids
@@ -24,8 +24,8 @@ CHUNK = 500  # pictures that one seed draws
 def _render_many(job: tuple[int, int, bool]) -> tuple[np.ndarray, list[str]]:
     seed, count, simple = job
     rng = random.Random(seed)
-    scenes = [world.sample_scene(rng, simple) for _ in range(count)]
-    return np.stack([world.render(scene)[0] for scene in scenes]), [scene.caption for scene in scenes]
+    scenes = [random_scenes.sample_scene(rng, simple) for _ in range(count)]
+    return np.stack([painting.render(scene)[0] for scene in scenes]), [scene.caption for scene in scenes]
 
 
 def data_set(count: int, seed: int, folder: pathlib.Path, simple: bool = False) -> tuple[np.ndarray, list[str]]:
@@ -50,11 +50,11 @@ def data_set(count: int, seed: int, folder: pathlib.Path, simple: bool = False) 
 def _render_named(job: tuple[int, int]) -> tuple[np.ndarray, list[str], np.ndarray]:
     seed, count = job
     rng = random.Random(seed)
-    pairs = [world.sample_named_scene(rng) for _ in range(count)]
+    pairs = [named_scenes.sample_named_scene(rng) for _ in range(count)]
     looks = np.zeros((count, MOST_NAMES, LOOK), np.float32)
     for row, (_, named) in zip(looks, pairs):
         row[: len(named)] = named
-    return np.stack([world.render(scene)[0] for scene, _ in pairs]), [scene.caption for scene, _ in pairs], looks
+    return np.stack([painting.render(scene)[0] for scene, _ in pairs]), [scene.caption for scene, _ in pairs], looks
 
 
 def named_set(count: int, seed: int) -> Iterator[tuple[np.ndarray, list[str], Tensor]]:

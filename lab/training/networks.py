@@ -79,7 +79,7 @@ def token_ids(captions: list[str]) -> Tensor:
 
 
 def encode_text(text: nn.Module, ids: Tensor, names: Tensor | None = None) -> Tensor:
-    """Encodes captions, (B, 77) token ids, to (B, 77, width). names: word vectors for the captions' `world.NAME`
+    """Encodes captions, (B, 77) token ids, to (B, 77, width). names: word vectors for the captions' `named_scenes.NAME`
     tokens, in order."""
     unique, back = torch.unique(ids, dim=0, return_inverse=True) if names is None else (ids, slice(None))
     embeds = nn.functional.embedding(unique, text.transformer.get_input_embeddings().weight)

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from ..hosting import in_process
-from ..world import world
+from ..world import painting, random_scenes
 from .autoencoder import LinearEncoder, start_decoder, state_of
 from .loop import update, warmed_cosine
 
 
 def pictures(count: int, seed: int) -> Tensor:
     rng = random.Random(seed)
-    stack = np.stack([world.render(world.sample_scene(rng))[0] for _ in range(count)])
+    stack = np.stack([painting.render(random_scenes.sample_scene(rng))[0] for _ in range(count)])
     return torch.from_numpy(stack).permute(0, 3, 1, 2).contiguous()
 
 

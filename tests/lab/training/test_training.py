@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lab.training import autoencoder, checkpoint_file, namer, networks, train_model
-from lab.world import world
+from lab.world import named_scenes, random_scenes, world
 
 
 def test_the_folded_encoder_is_the_linear_one(host) -> None:
@@ -62,12 +62,12 @@ def test_a_named_scene_shows_what_its_looks_say() -> None:
     rng = random.Random(5)
     counts = set()
     for _ in range(200):
-        scene, looks = world.sample_named_scene(rng)
+        scene, looks = named_scenes.sample_named_scene(rng)
         words = scene.caption.split()
         counts.add(len(looks))
-        assert words.count(world.NAME) == len(looks) and not set(words) & set(world.PATTERNS)
-        named = [obj for obj, after in zip(scene.objects, _words_before_classes(words)) if after == world.NAME]
-        assert [world.look_of(obj) for obj in named] == list(looks)
+        assert words.count(named_scenes.NAME) == len(looks) and not set(words) & set(world.PATTERNS)
+        named = [obj for obj, after in zip(scene.objects, _words_before_classes(words)) if after == named_scenes.NAME]
+        assert [named_scenes.look_of(obj) for obj in named] == list(looks)
         assert all(
             world.distance(obj.color, obj.second) > 150 and world.distance(obj.color, scene.background) > 150
             for obj in named
@@ -80,10 +80,10 @@ def _words_before_classes(words: list[str]) -> list[str]:
 
 
 def test_a_look_tells_every_appearance_apart() -> None:
-    scene = world.sample_concept(random.Random(1), "star")
+    scene = random_scenes.sample_concept(random.Random(1), "star")
     obj = replace(scene.objects[0], pattern="striped", pattern_angle=0.0)
     looks = {
-        world.look_of(replace(obj, **change))
+        named_scenes.look_of(replace(obj, **change))
         for change in (
             {},
             {"color": obj.second, "second": obj.color},
@@ -93,7 +93,9 @@ def test_a_look_tells_every_appearance_apart() -> None:
     }
     assert len(looks) == 4 and {len(look) for look in looks} == {namer.LOOK}
     spot = replace(obj, pattern="spotted")
-    assert world.look_of(spot) == world.look_of(replace(spot, pattern_angle=math.pi / 2)), "a spot has no angle"
+    assert named_scenes.look_of(spot) == named_scenes.look_of(replace(spot, pattern_angle=math.pi / 2)), (
+        "a spot has no angle"
+    )
 
 
 def test_names_take_their_places_in_order(host) -> None:
