@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .sheet import Group
 from .shipped_workflows import DINO, SAM, prompt
 from .ui_subgraph import Blueprint
-from .ui_workflow import Group
 
 
 def learn_a_concept(sheet: Blueprint) -> None:

@@ -16,9 +16,11 @@ from .. import ROOT, DevError
 from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
 from .blueprints import BLUEPRINTS
+from .object_info import Info
+from .sheet import Sheet
 from .shipped_workflows import WORKFLOWS
 from .ui_subgraph import Blueprint, to_blueprint
-from .ui_workflow import Info, Sheet, to_api, to_ui
+from .ui_workflow import to_api, to_ui
 
 
 def versions() -> tuple[str, str]:

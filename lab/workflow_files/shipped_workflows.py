@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .ui_workflow import Group, Model, Node, Output, Sheet
+from .sheet import Group, Model, Node, Output, Sheet
 
 HUB = "https://huggingface.co"
 SD15 = Model(
