@@ -2,9 +2,8 @@
 
 For each of a number of concepts that words can't describe, trains Stage I and II with the losses switched on one by
 one, draws pictures with the class word's prior, with each variant, and with two concepts in one prompt, and judges them
-with
-`lab.world.oracle`. Every finished concept is a line of `--results`, so that a run can be stopped and gone on with; its
-pictures are kept in a folder of the same name.
+with `lab.world.oracle`. Every finished concept is a line of `--results`, so that a run can be stopped and gone on with;
+its pictures are kept in a folder of the same name.
 At the end, or alone with `--report`, writes the tables (`--out`) and a contact sheet beside them (`.jpg`).
 """
 

@@ -1,7 +1,8 @@
 """How well the demo's detector and segmenter find what a prompt names: `python -m lab.measuring.detection`.
 
 Asks held-out pictures of the world through the very code that Mask from Prompt runs, judges what comes back by the
-world's own masks and by `lab.world.seeing`, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
+world's own masks and by `lab.world.seeing`, and writes a dated report (`--out`) with a contact sheet beside it
+(`.jpg`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How well the demo model draws what captions tell: `python -m lab.measuring.quality`.
 
-Draws one picture for each of a number of captions that training never saw, judges them with `lab.world.oracle`, measures
-the autoencoder, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
+Draws one picture for each of a number of captions that training never saw, judges them with `lab.world.oracle`,
+measures the autoencoder, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
 """
 
 from __future__ import annotations

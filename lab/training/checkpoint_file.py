@@ -34,8 +34,10 @@ def checkpoint(
 
 
 def load_parts(weights: dict[str, Tensor], unet: nn.Module, text: nn.Module) -> None:
-    """Fills UNet and text encoder from a checkpoint's tensors. Token rows that it left at zero keep their
-    initialisation."""
+    """Fills UNet and text encoder from a checkpoint's tensors.
+
+    Token rows that it left at zero keep their initialisation.
+    """
     for prefix, module in (("model.diffusion_model.", unet), ("cond_stage_model.transformer.", text.transformer)):
         state = {k.removeprefix(prefix): v.float() for k, v in weights.items() if k.startswith(prefix)}
         for key in state:

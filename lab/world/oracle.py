@@ -75,8 +75,9 @@ def background_near(picture: np.ndarray, color: world.RGB) -> bool:
 def place_of(seen: Seen) -> str | None:
     """Where the world would say that an object is, or None for near the middle.
 
-    `random_scenes.sample_object` puts the centre of a placed object at most 1.1·radius + 8 from its border, and of others at least
-    64 - max(4, 0.4·(60 - radius)); the threshold lies half-way. Large objects fill the picture and have no place.
+    `random_scenes.sample_object` puts the centre of a placed object at most 1.1·radius + 8 from its border, and of
+    others at least 64 - max(4, 0.4·(60 - radius)); the threshold lies half-way. Large objects fill the picture and have
+    no place.
     """
     if size_of(seen) == "large":
         return None
