@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..pictures.eight_bits import from_levels, to_levels
 from ..support.errors import InputError
 
 THUMBNAIL_SIZE = 96
@@ -34,9 +35,9 @@ def pack_pixels(name: str, pixels: Tensor) -> dict[str, Tensor]:
     Returns {NAME_png: (bytes,) uint8} when every value is some k/255, as in a picture that was loaded from 8 bits;
     otherwise {NAME: the tensor itself}.
     """
-    values = pixels[0].detach().cpu().numpy()
-    levels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    if not np.array_equal(levels.astype(np.float32) / 255, values):
+    values = pixels[0].detach().cpu()
+    levels = to_levels(values)
+    if not np.array_equal(from_levels(levels), values):
         return {name: pixels.detach().cpu()}
     buffer = io.BytesIO()
     Image.fromarray(levels).save(buffer, "PNG")
@@ -50,8 +51,7 @@ def unpack_pixels(name: str, tensors: dict[str, Tensor]) -> Tensor | None:
     """
     if f"{name}_png" not in tensors:
         return tensors.get(name)
-    levels = _decode_png(name, tensors[f"{name}_png"])
-    return torch.from_numpy(levels.astype(np.float32) / 255).unsqueeze(0)
+    return from_levels(_decode_png(name, tensors[f"{name}_png"])).unsqueeze(0)
 
 
 def make_thumbnail(picture: Tensor | None, mask: Tensor | None) -> Tensor | None:
@@ -65,15 +65,10 @@ def make_thumbnail(picture: Tensor | None, mask: Tensor | None) -> Tensor | None
     height, width = (mask if picture is None else picture).shape[1:3]  # type: ignore[union-attr]
     rgba = np.full((height, width, 4), SILHOUETTE, dtype=np.uint8)
     if picture is not None:
-        rgba[..., :3] = _levels(picture)
+        rgba[..., :3] = to_levels(picture[0])
     if mask is not None:
-        rgba[..., 3] = _levels(mask)
+        rgba[..., 3] = to_levels(mask[0])
     return torch.from_numpy(_fit(Image.fromarray(rgba)))
-
-
-def _levels(pixels: Tensor) -> np.ndarray:
-    levels: np.ndarray = np.rint(np.clip(pixels[0].detach().cpu().numpy(), 0, 1) * 255)
-    return levels.astype(np.uint8)
 
 
 def _fit(image: Image.Image) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..support.errors import InputError
+from ..support.checks import whole
 from .process import add_noise, x0_from_eps
 
 TRAIN_STEPS = 1000
@@ -51,10 +51,8 @@ class DDIMSchedule:
     offset: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or not 1 <= self.steps < TRAIN_STEPS:
-            raise InputError(f"`steps` is {self.steps}; it must be from 1 to {TRAIN_STEPS - 1}: change `steps`.")
-        if self.offset not in (0, 1):
-            raise InputError(f"`steps_offset` is {self.offset}; it must be 0 or 1: change `steps_offset`.")
+        whole("steps", self.steps, 1, TRAIN_STEPS - 1)
+        whole("steps_offset", self.offset, 0, 1)
 
     @property
     def spacing(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from torch import Tensor
@@ -39,3 +39,15 @@ def result_of(algorithm: Steps[T]) -> T:
             next(algorithm)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+
+
+def counted(algorithm: Steps[T], steps: int) -> Steps[T]:
+    """An algorithm of several parts, its reports counted through from 1 to `steps` instead of anew in each part."""
+    done = 0
+    while True:
+        try:
+            report = next(algorithm)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        done += 1
+        yield replace(report, step=done, steps=steps)

@@ -12,7 +12,10 @@ from ..diffusion.ddim import TRAIN_STEPS
 from ..support.errors import InputError
 
 
-def _what_it_is(base: Any) -> str:
+def _other_layers(base: Any) -> str:
+    """What a model is whose widths and layers are not SD 1.x's; "" for one whose are."""
+    if not isinstance(base, comfy.model_base.BaseModel):
+        return f"a {type(base).__name__}"
     if isinstance(base, comfy.model_base.SDXL) or getattr(base, "adm_channels", False):
         return "an SDXL-like model"
     config = base.model_config.unet_config
@@ -20,12 +23,15 @@ def _what_it_is(base: Any) -> str:
         return f"a {type(base).__name__} model"
     if config.get("use_linear_in_transformer") or config.get("context_dim") == 1024:
         return "an SD 2.x model"
+    return "a video model" if config.get("use_temporal_attention") else ""
+
+
+def _other_prediction(base: Any) -> str:
+    """What a model is that has SD 1.x's layers but predicts something else, or from something else."""
     if base.model_type != comfy.model_base.ModelType.EPS:
         return f"a {base.model_type.name.lower().replace('_', '-')} model"
-    if config.get("in_channels", 4) != 4:
+    if base.model_config.unet_config.get("in_channels", 4) != 4:
         return "an inpainting or other model with extra input channels"
-    if config.get("use_temporal_attention"):
-        return "a video model"
     return ""
 
 
@@ -39,11 +45,27 @@ def _predicts_eps(model: Any) -> bool:
 
 
 def require_sd1(model: Any) -> None:
-    """Raises: InputError unless the MODEL is an epsilon-predicting Stable Diffusion 1.x UNet."""
-    base = getattr(model, "model", None)
-    kind = _what_it_is(base) if isinstance(base, comfy.model_base.BaseModel) else f"a {type(base).__name__}"
+    """For learning and editing.
+
+    Raises: InputError unless the MODEL is an epsilon-predicting Stable Diffusion 1.x UNet.
+    """
+    require_sd1_layers(model)
+    kind = _other_prediction(model.model)
     if not kind and not _predicts_eps(model):
         kind = f"patched to another kind of prediction ({type(model.get_model_object('model_sampling')).__name__})"
+    _refuse(kind)
+
+
+def require_sd1_layers(model: Any) -> None:
+    """For using a concept, which needs SD 1.x's widths and layers and nothing else: LCM, v-prediction and inpainting
+    models will do.
+
+    Raises: InputError unless the MODEL has them.
+    """
+    _refuse(_other_layers(getattr(model, "model", None)))
+
+
+def _refuse(kind: str) -> None:
     if kind:
         raise InputError(
             f"`model` is {kind}, and this works on Stable Diffusion 1.x: load an SD 1.4 or 1.5 checkpoint, or any"

@@ -13,7 +13,8 @@ from ..diffusion.ddim import DDIMSchedule
 from . import text
 from .checks import text_width
 from .memory import OUT_OF_MEMORY, free_memory_after
-from .unet import Unet, UnetSession
+from .session import UnetSession
+from .unet import Unet
 from .vae import Posterior
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Gradients inside a host that runs its nodes in inference mode.
 
 The host loads weights under `torch.inference_mode()`, and autograd refuses such tensors ("Inference tensors cannot be
-saved for backward"). `thaw` swaps each for a clone of the same bits; the contexts here switch inference mode off and let
+saved for backward"). `thaw` swaps each for a clone of the same bits; the contexts here switch inference mode off, let
 gradients through what the host writes in place, and put everything back at the end, also after an exception or a
 cancel.
 """

@@ -17,7 +17,7 @@ def free_memory_after(error: BaseException) -> None:
 
 
 class PeakMemory:
-    """The most memory that the work has used: on the GPU what torch allocated, on the CPU the process's resident set."""
+    """The most memory that the work has used: on a GPU what torch allocated, on the CPU the process's resident set."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 import folder_paths
 
+from ..masking import catalogue
+
 ENDINGS = {".pth", ".pt", ".safetensors"}
 DEEPEST = 2  # folders below a registered one that are looked into for a config.json
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A kind of model folder, which other packs may have registered too. kind: the host's name of it, and the default
-    folder's."""
+    """One of the host's model folders, which other packs may have registered too. kind: the host's name of it, and the
+    default folder's."""
 
     kind: str
 
@@ -29,37 +31,35 @@ class ModelFolder:
     def folders(self) -> list[pathlib.Path]:
         return [pathlib.Path(p) for p in folder_paths.get_folder_paths(self.kind)]
 
-    def found(self) -> dict[str, pathlib.Path]:
-        """What is there: name to path. A folder with a config.json is one model; the files in it are not listed on
-        their own."""
+    def models(self) -> dict[str, pathlib.Path]:
+        """Every model that is there, by its name. A folder with a config.json is one model; the files in it are not
+        listed on their own."""
         models: dict[str, pathlib.Path] = {}
         for root in self.folders():
             for name, path in _model_folders(root):
                 models.setdefault(name, path)
         inside = tuple(f"{name}/" for name in models)
         for name in folder_paths.get_filename_list(self.kind):
-            path = folder_paths.get_full_path(self.kind, name)
-            if (
-                path is not None
-                and os.path.splitext(name)[1] in ENDINGS
-                and not name.replace("\\", "/").startswith(inside)
-            ):
-                models.setdefault(name, pathlib.Path(path))
+            listed = folder_paths.get_full_path(self.kind, name)
+            if listed is None or os.path.splitext(name)[1] not in ENDINGS:
+                continue
+            if not name.replace("\\", "/").startswith(inside):
+                models.setdefault(name, pathlib.Path(listed))
         return models
 
 
 def _model_folders(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
-    out = []
+    """(name, path) of the folders below a root that hold a config.json."""
+    folders = []
     for folder, below, files in os.walk(root, followlinks=True):
         path = pathlib.Path(folder)
-        name = path.relative_to(root).as_posix()
         if "config.json" in files and path != root:
-            out.append((name, path))
+            folders.append((path.relative_to(root).as_posix(), path))
             below.clear()
         elif len(path.relative_to(root).parts) >= DEEPEST:
             below.clear()
         below[:] = sorted(b for b in below if not b.startswith("."))
-    return out
+    return folders
 
 
 def stamp(path: pathlib.Path) -> str:
@@ -68,9 +68,9 @@ def stamp(path: pathlib.Path) -> str:
     return "|".join(f"{p.name}-{p.stat().st_mtime_ns}-{p.stat().st_size}" for p in files)
 
 
-DETECTORS, SEGMENTERS = ModelFolder("grounding-dino"), ModelFolder("sams")
+DETECTOR_FOLDER, SEGMENTER_FOLDER = ModelFolder(catalogue.DETECTOR_FOLDER), ModelFolder(catalogue.SEGMENTER_FOLDER)
 
 
 def register() -> None:
-    for folder in (DETECTORS, SEGMENTERS):
+    for folder in (DETECTOR_FOLDER, SEGMENTER_FOLDER):
         folder.register()

@@ -1,5 +1,5 @@
-"""Puts networks that are not the host's own under its memory manager: it makes room for them, and takes them off
-again."""
+"""Puts networks that are not the host's own under its memory manager, which makes room for them on its device and
+takes them off again."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class _Holder(nn.Module):
         self.net = net
 
 
-class Placed:
-    """A network that the host places. Build it on the CPU, `load` it before each use, drop every reference to free
-    it."""
+class ManagedNetwork:
+    """A network that the host places. Build it on the CPU, `load` it before each use, and drop every reference to
+    free it."""
 
     def __init__(self, net: nn.Module) -> None:
         manager = comfy.model_management
@@ -54,8 +54,8 @@ def half_precision() -> torch.dtype | None:
     return torch.bfloat16 if manager.should_use_bf16(device) else None
 
 
-def freed() -> None:
-    """Gives back what nobody refers to any more."""
+def release_memory() -> None:
+    """Gives back the memory of everything that nobody refers to any more."""
     gc.collect()
     comfy.model_management.soft_empty_cache()
 
@@ -66,7 +66,7 @@ def cancellable(net: nn.Module) -> Iterator[None]:
 
     Raises (inside): the host's InterruptProcessingException.
     """
-    layers = [layer for modules in net.modules() if isinstance(modules, nn.ModuleList) for layer in modules]
+    layers = [layer for module in net.modules() if isinstance(module, nn.ModuleList) for layer in module]
     hooks = [layer.register_forward_pre_hook(lambda *_: throw_if_cancelled()) for layer in layers]
     try:
         yield

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import logging
-import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from .mentions import Mention, with_known_names
 
 Token = tuple[Any, float]
 log = logging.getLogger("single_image_studio")
-_NAME = re.compile(r"<([\w.-]+)>")
 
 
 def class_tokens(clip: Any, class_word: str) -> list[Token]:
@@ -72,12 +72,13 @@ class ConceptTokenizer:
     then that token gives way to the embedding, exactly as the host does for `embedding:NAME`.
     """
 
-    def __init__(self, inner: Any, concepts: dict[str, Tensor]) -> None:
+    def __init__(self, inner: Any, concepts: dict[str, Tensor], nicknames: frozenset[str] = frozenset()) -> None:
         self.inner = inner
         self.concepts = concepts
+        self.nicknames = nicknames
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("inner", "concepts"):  # not there yet while copy or pickle rebuilds the object
+        if name in ("inner", "concepts", "nicknames"):  # not there yet while copy or pickle rebuilds the object
             raise AttributeError(name)
         return getattr(self.inner, name)
 
@@ -85,27 +86,27 @@ class ConceptTokenizer:
         self, text: str, return_word_ids: bool = False, **kwargs: Any
     ) -> list[list[tuple[Any, ...]]]:
         """As the host's: chunks of (token id or embedding, weight[, word id])."""
+        text, mentions = with_known_names(text, self.concepts)
+        self._warn(mentions)
         named = [name for name in self.concepts if f"<{name}>" in text]
-        for unknown in sorted(set(_NAME.findall(text)) - set(self.concepts)):
-            log.warning(
-                "The prompt writes <%s>, and no such concept is loaded here; there are %s.",
-                unknown,
-                ", ".join(f"<{n}>" for n in self.concepts),
-            )
         if not named:
             return self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)  # type: ignore[no-any-return]
         words = self._rare_words(text, len(named) * max(len(self.concepts[n]) for n in named))
-        swaps: dict[int, Tensor] = {}
+        swaps: dict[int, _Row] = {}
         for name in named:
             rows = self.concepts[name]
             chosen = [words.pop() for _ in range(len(rows))]
-            swaps.update({token: row for (_, token), row in zip(chosen, rows)})
+            swaps.update({token: _Row(name, i, rows[i]) for i, (_, token) in enumerate(chosen)})
             text = text.replace(f"<{name}>", " " + " ".join(word for word, _ in chosen) + " ")
-        chunks = self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)
-        return [
-            [(swaps.get(entry[0], entry[0]) if isinstance(entry[0], int) else entry[0], *entry[1:]) for entry in chunk]
-            for chunk in chunks
-        ]
+        return _swapped(self.inner.tokenize_with_weights(text, return_word_ids, **kwargs), swaps)
+
+    def _warn(self, mentions: Sequence[Mention]) -> None:
+        there = ", ".join(f"<{name}>" for name in self.concepts)
+        for unknown in sorted({m.written for m in mentions if m.concept is None and m.certain}):
+            log.warning("The prompt writes <%s>, and no such concept is loaded here; there are %s.", unknown, there)
+        for other in sorted({m.written for m in mentions if m.concept not in (None, m.written)}):
+            name = next(m.concept for m in mentions if m.written == other)
+            log.info("The prompt writes <%s>; taken for <%s>.", other, name)
 
     def _rare_words(self, text: str, count: int) -> list[tuple[str, int]]:
         """Words of one token each that the prompt does not hold."""
@@ -130,19 +131,54 @@ class ConceptTokenizer:
         )
 
 
-def with_concept(clip: Any, name: str, embedding: Tensor, nickname: str | None = None) -> Any:
+class _Row(NamedTuple):
+    """One token's place in a concept."""
+
+    name: str | None
+    number: int
+    value: Any
+
+
+def _swapped(chunks: list[list[tuple[Any, ...]]], swaps: Mapping[int, _Row]) -> list[list[tuple[Any, ...]]]:
+    """The tokens with the concepts' rows in place.
+
+    Word ids, where there are any: a concept is a word of its own, as `embedding:NAME` is for the host; other packs'
+    encoders weigh by words.
+    """
+    further = 0
+    before: tuple[str | None, int] = None, 0
+    swapped = []
+    for chunk in chunks:
+        entries = []
+        for token, *rest in chunk:
+            row = swaps.get(token) if isinstance(token, int) else None
+            row = row or _Row(None, 1, token)
+            if len(rest) == 2 and rest[1]:  # 0 is no word: start, end and padding
+                further += rest[1] == before[1] and (row.name != before[0] or row.number == 0)
+                before = row.name, rest[1]
+                rest = [rest[0], rest[1] + further]
+            entries.append((row.value, *rest))
+        swapped.append(entries)
+    return swapped
+
+
+def with_concept(clip: Any, name: str, embedding: Tensor, nicknames: Sequence[str] = ()) -> Any:
     """A clone of the CLIP whose prompts know `<name>`; concepts that it knew before stay known.
 
-    embedding: (n, width) float32. nickname: a second name, unless another concept has it.
+    embedding: (n, width) float32. nicknames: further names, unless another concept has them.
     """
     clone = clip.clone()
     tokenizer = copy.copy(clip.tokenizer)
     inner = tokenizer.clip_l
-    known = dict(inner.concepts) if isinstance(inner, ConceptTokenizer) else {}
-    base = inner.inner if isinstance(inner, ConceptTokenizer) else inner
+    known: dict[str, Tensor] = {}
+    others: frozenset[str] = frozenset()
+    base = inner
+    if isinstance(inner, ConceptTokenizer):
+        known, others, base = dict(inner.concepts), inner.nicknames, inner.inner
+    if name in known and name not in others and not torch.equal(known[name], embedding):
+        log.warning("Two concepts are called <%s> here, and the one that was loaded later is used: rename one.", name)
     known[name] = embedding.clone()
-    if nickname:
-        known.setdefault(nickname, known[name])
-    tokenizer.clip_l = ConceptTokenizer(base, known)
+    added = {nickname for nickname in nicknames if nickname and known.setdefault(nickname, known[name]) is known[name]}
+    tokenizer.clip_l = ConceptTokenizer(base, known, (others | added) - {name})
     clone.tokenizer = tokenizer
     return clone

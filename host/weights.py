@@ -50,8 +50,11 @@ def attention_projections(model: Any, clip: Any | None) -> dict[str, nn.Module]:
 
 
 def fingerprint(model: Any) -> str:
-    """Tells base checkpoints apart: the first 16 hex digits of a SHA-256 over some of the UNet's unpatched weights, as
-    float16."""
+    """Tells checkpoints apart: the first 16 hex digits of a SHA-256 over some of the UNet's weights, as float16.
+
+    The weights are those that will be sampled with: a merge over the same base is another checkpoint. LoRAs are left
+    aside, on whatever layers they are.
+    """
     state = dict(model.model.diffusion_model.named_parameters())
     digest = hashlib.sha256()
     for key in _FINGERPRINT_KEYS:
@@ -62,8 +65,17 @@ def fingerprint(model: Any) -> str:
         if kept is not None:  # a patch is on: the original lies here
             weight = getattr(kept, "weight", kept)
         with torch.inference_mode(False), torch.no_grad():
-            digest.update(weight.detach().clone().to("cpu", torch.float16).numpy().tobytes())
+            merged = _merged(model, f"diffusion_model.{key}", weight.detach().clone())
+            digest.update(merged.to("cpu", torch.float16).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _merged(model: Any, key: str, weight: torch.Tensor) -> torch.Tensor:
+    """A weight with the patches on it that are whole weights, as the host's merge nodes add them."""
+    patches = [patch for patch in model.patches.get(key, ()) if isinstance(patch[1], list)]
+    if not patches:
+        return weight
+    return comfy.lora.calculate_weight(patches, weight.float(), key)  # type: ignore[no-any-return]
 
 
 def warn_of_another_checkpoint(model: Any, base_model: str, thing: str, consequence: str) -> None:

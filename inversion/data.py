@@ -10,8 +10,7 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..support.errors import InputError
-
-METHODS = ("null_text", "negative_prompt", "direct", "ddim")
+from .methods import METHODS
 
 
 @dataclass(frozen=True)

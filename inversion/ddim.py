@@ -5,37 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import DDIMSchedule, ddim_step
-from .prompts import OnStep, PredictEps, Prompt, nothing
-
-
-def at(timestep: int, latents: Tensor) -> Tensor:
-    """One timestep for every picture: (B,) int64."""
-    return torch.full((len(latents),), timestep, dtype=torch.int64, device=latents.device)
+from ..diffusion.ddim import DDIMSchedule
+from ..diffusion.report import StepReport, Steps
+from .model import EpsModel, Prompt
 
 
 @torch.no_grad()
-def ddim_invert(
-    predict_eps: PredictEps,
-    latents: Tensor,
-    prompt: Prompt,
-    schedule: DDIMSchedule,
-    alpha_bar: Tensor,
-    on_step: OnStep = nothing,
-) -> Tensor:
+def ddim_invert(model: EpsModel, latents: Tensor, prompt: Prompt, schedule: DDIMSchedule) -> Steps[Tensor]:
     """Walks the DDIM ODE up to noise, conditional branch only.
 
-    latents: (B, 4, h, w), clean, VP scale. alpha_bar: (1000,).
+    latents: (B, 4, h, w), clean, VP scale.
     eps is read at the latents of the *lower* noise level with the *higher* level's timestep, as the public code of
     null-text inversion and diffusers' DDIMInverseScheduler do; the paper's equation writes the lower one.
     Returns the trajectory, (steps + 1, B, 4, h, w), noisiest first, so that entry i is where sampling's step i starts.
     Source: Mokady et al. 2022, arXiv:2211.09794, section 3.
     """
-    timesteps, levels = schedule.timesteps, schedule.levels(alpha_bar)
     trajectory = [latents]
-    for done, i in enumerate(reversed(range(schedule.steps)), start=1):
-        (eps,) = predict_eps(latents, at(timesteps[i], latents), [prompt])
-        latents = ddim_step(latents, eps, levels[i + 1], levels[i])
+    for done, step in enumerate(schedule.up(model.alpha_bar), start=1):
+        (eps,) = model.predict_eps(latents, step.timesteps(latents), [prompt])
+        latents = step.move(latents, eps)
         trajectory.append(latents)
-        on_step(done, latents)
+        yield StepReport("inverting", done, schedule.steps, latents=latents)
     return torch.stack(trajectory[::-1])

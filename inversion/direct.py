@@ -5,37 +5,31 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import DDIMSchedule, ddim_step
+from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.guidance import guide
-from .ddim import at
-from .prompts import OnStep, PredictEps, Prompt, nothing
+from ..diffusion.report import StepReport, Steps
+from .model import EpsModel, Prompt
+from .reconstruction import Reconstruction
+from .sampling import Guidance
 
 
 @torch.no_grad()
-def direct_offsets(
-    predict_eps: PredictEps,
-    trajectory: Tensor,
-    cond: Prompt,
-    uncond: Prompt,
-    schedule: DDIMSchedule,
-    alpha_bar: Tensor,
-    guidance_scale: float,
-    on_step: OnStep = nothing,
-) -> Tensor:
-    """The distance between each pivot and where guided sampling from the one before it lands: (steps, B, 4, h, w).
+def direct(
+    model: EpsModel, trajectory: Tensor, cond: Prompt, guidance: Guidance, schedule: DDIMSchedule
+) -> Steps[Reconstruction]:
+    """Measures the distance between each pivot and where guided sampling from the one before it lands: the offsets.
 
+    trajectory: (steps + 1, B, 4, h, w) from `ddim_invert`: its entries are the pivots. guidance: with one prompt.
     With the source prompt, sampling plus these offsets retraces the trajectory exactly. The paper adds them to a source
     branch beside the edited one; here one branch is sampled, which they hold to the picture.
     Source: Ju et al. 2023, arXiv:2310.01506, algorithm 1.
     """
-    levels = schedule.levels(alpha_bar)
+    (uncond,) = guidance.uncond
     offsets = []
-    for i, timestep in enumerate(schedule.timesteps):
-        latents = trajectory[i]
-        eps_cond, eps_uncond = predict_eps(latents, at(timestep, latents), [cond, uncond])
-        offsets.append(
-            trajectory[i + 1]
-            - ddim_step(latents, guide(eps_cond, eps_uncond, guidance_scale), levels[i], levels[i + 1])
-        )
-        on_step(i + 1, trajectory[i + 1])
-    return torch.stack(offsets)
+    for step, latents, pivot in zip(schedule.down(model.alpha_bar), trajectory, trajectory[1:], strict=False):
+        eps_cond, eps_uncond = model.predict_eps(latents, step.timesteps(latents), [cond, uncond])
+        offsets.append(pivot - step.move(latents, guide(eps_cond, eps_uncond, guidance.scale)))
+        yield StepReport("measuring", step.index + 1, schedule.steps, latents=pivot)
+    # by definition the offsets lead to the trajectory itself
+    errors = [[0.0] * schedule.steps for _ in trajectory[-1]]
+    return Reconstruction(trajectory[-1], errors, uncond.context[None], torch.stack(offsets))

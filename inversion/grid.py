@@ -1,23 +1,38 @@
-"""Many edits of one inversion, sharing the steps that they have in common."""
+"""Timestep-aware edits of one inversion: the source prompt in the first steps, the edited one in the rest. Many of them
+share the steps that they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
-from .prompts import OnStep, PredictEps, Prompt, nothing
-from .sampling import Guidance, interpolate, sample, source_steps
+from ..diffusion.report import Steps, counted
+from ..support.checks import finite, share
+from .model import EpsModel, Prompt
+from .sampling import Guidance, interpolate, sample
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One edit: how far towards the target, and for how much of sampling the source prompt holds."""
+    """One edit: how far towards the target, and for how much of sampling the source prompt holds.
+
+    Raises: InputError when alpha is not a finite number, or source_ratio not in [0, 1].
+    """
 
     alpha: float
     source_ratio: float
+
+    def __post_init__(self) -> None:
+        finite("alpha", self.alpha)
+        share("source_ratio", self.source_ratio)
+
+    def source_steps(self, steps: int) -> int:
+        """How many of the first steps the source prompt takes, rounded to whole steps."""
+        return math.floor(self.source_ratio * steps + 0.5 + 1e-9)  # 0.29 of 50 is 14.4999… in binary
 
 
 def cells_of(alphas: Sequence[float], source_ratios: Sequence[float]) -> list[Cell]:
@@ -25,59 +40,82 @@ def cells_of(alphas: Sequence[float], source_ratios: Sequence[float]) -> list[Ce
     return [Cell(alpha, ratio) for ratio in source_ratios for alpha in alphas]
 
 
+@dataclass(frozen=True)
+class _Route:
+    """What tells two edits apart: the steps with the source prompt, and alpha, which has no say if these are all."""
+
+    source_steps: int
+    alpha: float | None
+
+
+def _routes(cells: Sequence[Cell], steps: int) -> list[_Route]:
+    """Each cell's, in order."""
+    counts = [cell.source_steps(steps) for cell in cells]
+    return [_Route(n, None if n == steps else cell.alpha) for n, cell in zip(counts, cells, strict=True)]
+
+
 def steps_needed(cells: Sequence[Cell], steps: int) -> int:
     """Sampling steps for all cells together."""
-    injected = {cell: source_steps(steps, cell.source_ratio) for cell in cells}
-    different = {(None if injected[cell] == steps else cell.alpha, injected[cell]) for cell in cells}
-    return max(injected.values(), default=0) + sum(steps - count for _, count in different)
+    routes = set(_routes(cells, steps))
+    return max((route.source_steps for route in routes), default=0) + sum(steps - r.source_steps for r in routes)
+
+
+@dataclass(frozen=True)
+class EditPrompts:
+    """source: what the picture was inverted with. target: what it shall become. optimized: where alpha 0 is."""
+
+    source: Prompt
+    target: Prompt
+    optimized: Prompt
+
+    def edited(self, alpha: float | None) -> Prompt:
+        """The blend of an alpha; None where the source prompt takes all steps."""
+        if alpha is None:
+            return self.source
+        return self.target.with_context(interpolate(self.target.context, self.optimized.context, alpha))
 
 
 def sample_grid(
-    predict_eps: PredictEps,
+    model: EpsModel,
     noise_latents: Tensor,
-    source: Prompt,
-    target: Prompt,
-    optimized: Prompt,
+    prompts: EditPrompts,
     cells: Sequence[Cell],
     guidance: Guidance,
     schedule: DDIMSchedule,
-    alpha_bar: Tensor,
-    on_step: OnStep = nothing,
-) -> list[Tensor]:
-    """The clean latents of every cell, (B, 4, h, w) each, in order.
+) -> Steps[list[Tensor]]:
+    """The clean latents of every cell, (B, 4, h, w) each, in order; the reports count up to `steps_needed`.
 
     The source prompt's steps are walked once, as far as the largest ratio; every cell leaves them where its ratio says.
-    Cells that come to the same are sampled once. on_step counts up to `steps_needed`.
+    Cells that come to the same are sampled once.
     """
-    done = 0
+    walk = _walk_routes(model, noise_latents, prompts, _routes(cells, schedule.steps), guidance, schedule)
+    return counted(walk, steps_needed(cells, schedule.steps))
 
-    def count(_step: int, latents: Tensor) -> None:
-        nonlocal done
-        done += 1
-        on_step(done, latents)
 
-    injected = [source_steps(schedule.steps, cell.source_ratio) for cell in cells]
-    begun: dict[int, Tensor] = {}
-    latents, here = noise_latents, 0
-    for stop in sorted(set(injected)):
-        latents = sample(predict_eps, latents, lambda _: source, guidance, schedule, alpha_bar, here, stop, count)
-        begun[stop], here = latents, stop
-    finished: dict[tuple[float | None, int], Tensor] = {}
-    out = []
-    for cell, first in zip(cells, injected, strict=True):
-        key = (None if first == schedule.steps else cell.alpha, first)
-        if key not in finished:
-            edited = target.with_context(interpolate(target.context, optimized.context, cell.alpha))
-            finished[key] = sample(
-                predict_eps,
-                begun[first],
-                lambda _, edited=edited: edited,
-                guidance,
-                schedule,
-                alpha_bar,
-                first,
-                None,
-                count,
-            )  # type: ignore[misc]
-        out.append(finished[key])
-    return out
+def _walk_routes(
+    model: EpsModel,
+    noise_latents: Tensor,
+    prompts: EditPrompts,
+    routes: Sequence[_Route],
+    guidance: Guidance,
+    schedule: DDIMSchedule,
+) -> Steps[list[Tensor]]:
+    stops = {route.source_steps for route in routes}
+    begun = yield from _walk_source(model, noise_latents, prompts.source, stops, guidance, schedule)
+    edited: dict[_Route, Tensor] = {}
+    for route in dict.fromkeys(routes):
+        steps = schedule.down(model.alpha_bar, route.source_steps)
+        conds = [prompts.edited(route.alpha)]
+        edited[route] = yield from sample(model, begun[route.source_steps], conds, guidance, steps)
+    return [edited[route] for route in routes]
+
+
+def _walk_source(
+    model: EpsModel, latents: Tensor, source: Prompt, stops: Iterable[int], guidance: Guidance, schedule: DDIMSchedule
+) -> Steps[dict[int, Tensor]]:
+    """The latents after each number of steps in `stops` with the source prompt alone."""
+    reached, first = {}, 0
+    for stop in sorted(stops):
+        latents = yield from sample(model, latents, [source], guidance, schedule.down(model.alpha_bar, first, stop))
+        reached[stop], first = latents, stop
+    return reached

@@ -1,4 +1,7 @@
-"""The four inversions, side by side: what each computes, and what it tells about itself."""
+"""The inversion methods, side by side in one table: what each computes, costs and is called.
+
+To add one, write its algorithm in a module of its own and give it an entry in `METHODS`.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,22 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.quality import latent_psnr
+from ..diffusion.report import Steps
+from ..support.checks import PRECISIONS, choice, number
 from ..support.errors import InputError
-from .data import METHODS
 from .ddim import ddim_invert
-from .direct import direct_offsets
+from .direct import direct
+from .model import EpsModel, Prompt
 from .null_text import NullTextSettings, null_text
-from .prompts import PredictEps, Prompt
-from .sampling import Guidance, sample
-from .stepping import Room, per_picture
+from .reconstruction import Reconstruction, reconstruct
+from .sampling import Guidance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InversionSettings:
     """guidance_scale: of the sampling that is to follow. null_text: only read by that method.
 
+    precision: what the model computes in; read by who runs it.
     Raises: InputError when a value does not fit.
     """
 
@@ -31,154 +36,121 @@ class InversionSettings:
     schedule: DDIMSchedule = DDIMSchedule()
     guidance_scale: float = 7.5
     null_text: NullTextSettings = NullTextSettings()
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(f"`method` is {self.method!r}; it must be one of {', '.join(METHODS)}: change `method`.")
-        if not 0 <= self.guidance_scale < float("inf"):
-            raise InputError(f"`cfg` is {self.guidance_scale}; it must be 0 or more: change `cfg`.")
+        choice("method", self.method, tuple(METHODS))
+        number("cfg", self.guidance_scale)
+        choice("precision", self.precision, PRECISIONS)
 
     @property
     def sampling_scale(self) -> float:
-        """Plain DDIM inversion has no guidance, so its sampling has none either."""
-        return 1.0 if self.method == "ddim" else self.guidance_scale
+        """The guidance scale to sample with: 1 after a method whose way back has no guidance."""
+        return self.guidance_scale if METHODS[self.method].guided else 1.0
 
     @property
     def optimises(self) -> bool:
         """At a guidance scale of 1 the unconditional prediction has no say, so there is nothing to optimise."""
-        return self.method == "null_text" and self.guidance_scale != 1
+        return METHODS[self.method].optimises and self.guidance_scale != 1
+
+    @property
+    def cost(self) -> int:
+        """What the costs of all steps of `invert` add up to."""
+        return self.schedule.steps * METHODS[self.method].step_cost(self)
+
+
+WayUp = Callable[[EpsModel, Tensor, Prompt, DDIMSchedule], Steps[Tensor]]
+"""(model, latents, source, schedule): the way up, with the arguments and the trajectory of `ddim_invert`."""
+
+Find = Callable[[EpsModel, Tensor, Prompt, Guidance, InversionSettings], Steps[Reconstruction]]
+"""(model, trajectory, source, guidance, settings): the way back, and what guides it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One inversion method.
+
+    note: what to know of it, for the tooltip. up, find: its way up and its way back.
+    step_cost: what a step counts, up and back together; an evaluation of the model counts 1.
+    guided: sampled with guidance; if not, at a scale of 1. optimises: its way back needs gradients.
+    source_for_uncond: the source prompt takes the unconditional one's place.
+    exact: sampling with the source prompt gives the picture back by construction.
+    """
+
+    note: str
+    find: Find
+    up: WayUp = ddim_invert
+    step_cost: Callable[[InversionSettings], int] = lambda settings: 2
+    guided: bool = True
+    optimises: bool = False
+    source_for_uncond: bool = False
+    exact: bool = False
+
+
+def _optimised(
+    model: EpsModel, trajectory: Tensor, source: Prompt, guidance: Guidance, settings: InversionSettings
+) -> Steps[Reconstruction]:
+    if not settings.optimises:
+        return reconstruct(model, trajectory, source, guidance, settings.schedule)
+    return null_text(model, trajectory, source, guidance, settings.schedule, settings.null_text)
+
+
+def _measured(
+    model: EpsModel, trajectory: Tensor, source: Prompt, guidance: Guidance, settings: InversionSettings
+) -> Steps[Reconstruction]:
+    return direct(model, trajectory, source, guidance, settings.schedule)
+
+
+def _as_it_is(
+    model: EpsModel, trajectory: Tensor, source: Prompt, guidance: Guidance, settings: InversionSettings
+) -> Steps[Reconstruction]:
+    return reconstruct(model, trajectory, source, guidance, settings.schedule)
+
+
+METHODS = {
+    "null_text": Method(
+        note="the paper's method, slow and close",
+        find=_optimised,
+        step_cost=lambda settings: 1 + (settings.null_text.cost if settings.optimises else 1),
+        optimises=True,
+    ),
+    # Source: Miyake et al. 2023, arXiv:2305.16807.
+    "negative_prompt": Method(note="30 times faster", find=_as_it_is, source_for_uncond=True),
+    "direct": Method(note="exact and fast", find=_measured, exact=True),
+    "ddim": Method(note="plain DDIM inversion (cfg 1)", find=_as_it_is, guided=False),
+}
+"""By their names on the node and in files; a tooltip tells them in this order."""
+
+
+def method_notes() -> str:
+    """Every method's name and note, for a tooltip."""
+    return " ".join(f"{name}: {method.note}." for name, method in METHODS.items())
 
 
 @dataclass(frozen=True)
 class Inverted:
-    """noise_latents, reconstruction: (B, 4, h, w). uncond_embeds: (steps, B, n, width), or (1, 1 or B, n, width).
-
-    errors: each picture's mean squared distance of the reconstruction from the trajectory after each step.
-    inner_steps: each picture's null-text updates at each step; empty lists without any. psnr: each picture's, of
-        latents.
-    """
+    """noise_latents: (B, 4, h, w). psnr: each picture's, of the reconstructed latents."""
 
     noise_latents: Tensor
-    uncond_embeds: Tensor
-    offsets: Tensor | None
-    reconstruction: Tensor
-    errors: list[list[float]]
-    inner_steps: list[list[int]]
+    reconstruction: Reconstruction
     psnr: list[float]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """What is going on after a step.
-
-    name: inverting, optimising, measuring or reconstructing. step: how many of the schedule's steps this phase has
-        done.
-    done: how many of `units` are done in all. latents: to show. distance: the mean squared distance from the
-    inversion's own latents of this step (the largest of a batch), where it is known.
-    """
-
-    name: str
-    step: int
-    done: int
-    latents: Tensor
-    distance: float | None = None
-
-
-OnPhase = Callable[[Phase], None]
-"""May raise to cancel."""
-
-
-def way_back(settings: InversionSettings) -> int:
-    """What a step of the way back counts beside one of the way up, for a progress bar: an update is a forward and a
-    backward."""
-    return 3 * settings.null_text.inner_steps if settings.optimises else 1
-
-
-def units(settings: InversionSettings) -> int:
-    """How far `invert` counts."""
-    return settings.schedule.steps * (1 + way_back(settings))
-
-
 def invert(
-    predict_eps: PredictEps,
-    latents: Tensor,
-    source: Prompt,
-    uncond: Prompt,
-    settings: InversionSettings,
-    alpha_bar: Tensor,
-    room: Room,
-    on_phase: OnPhase,
-) -> Inverted:
+    model: EpsModel, latents: Tensor, source: Prompt, uncond: Prompt, settings: InversionSettings
+) -> Steps[Inverted]:
     """Inverts pictures, each on its own, and reconstructs them.
 
-    latents: (B, 4, h, w), clean, VP scale. source, uncond: prompts; negative-prompt inversion puts the source in
-        uncond's place.
+    latents: (B, 4, h, w), clean, VP scale. uncond: a method with `source_for_uncond` wants the source prompt here too,
+    on the unconditional side.
     Raises: InputError when predictions are not finite.
-    Source: null_text, direct and ddim: see their modules. negative_prompt: Miyake et al. 2023, arXiv:2305.16807.
     """
-    schedule, steps = settings.schedule, settings.schedule.steps
-    trajectory = ddim_invert(
-        predict_eps, latents, source, schedule, alpha_bar, lambda done, z: on_phase(Phase("inverting", done, done, z))
-    )
+    method = METHODS[settings.method]
+    trajectory = yield from method.up(model, latents, source, settings.schedule)
     if not torch.isfinite(trajectory[0]).all():
         raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
-    uncond = source if settings.method == "negative_prompt" else uncond
-    embeds, offsets = uncond.context[None], None
-    inner: list[list[int]] = [[] for _ in latents]
-    if settings.optimises:
-        found = null_text(
-            predict_eps,
-            trajectory,
-            source,
-            uncond,
-            schedule,
-            alpha_bar,
-            settings.guidance_scale,
-            settings.null_text,
-            room,
-            lambda done, z, loss: on_phase(Phase("optimising", done, steps + done * way_back(settings), z, loss)),
-        )
-        embeds, back, errors, inner = found.embeds, found.latents, found.errors, found.inner_steps
-    elif settings.method == "direct":
-        offsets = direct_offsets(
-            predict_eps,
-            trajectory,
-            source,
-            uncond,
-            schedule,
-            alpha_bar,
-            settings.guidance_scale,
-            lambda done, z: on_phase(Phase("measuring", done, steps + done, z)),
-        )
-        back, errors = trajectory[-1], [[0.0] * steps for _ in latents]  # where the offsets lead by definition
-    else:
-        back, errors = _retrace(predict_eps, trajectory, source, uncond, settings, alpha_bar, on_phase)
-    return Inverted(
-        trajectory[0],
-        embeds,
-        offsets,
-        back,
-        errors,
-        inner,
-        [latent_psnr(b, z) for b, z in zip(back, latents, strict=True)],
-    )
-
-
-def _retrace(
-    predict_eps: PredictEps,
-    trajectory: Tensor,
-    source: Prompt,
-    uncond: Prompt,
-    settings: InversionSettings,
-    alpha_bar: Tensor,
-    on_phase: OnPhase,
-) -> tuple[Tensor, list[list[float]]]:
-    errors: list[Tensor] = []
-
-    def on_step(done: int, latents: Tensor) -> None:
-        errors.append(per_picture(latents - trajectory[done]))
-        on_phase(Phase("reconstructing", done, settings.schedule.steps + done, latents, errors[-1].max().item()))
-
-    guidance = Guidance([uncond], settings.sampling_scale)
-    back = sample(predict_eps, trajectory[0], lambda _: source, guidance, settings.schedule, alpha_bar, on_step=on_step)
-    return back, torch.stack(errors, 1).tolist()
+    same = method.source_for_uncond and not model.sides_differ  # one prediction serves both sides
+    guidance = Guidance([source if same else uncond], settings.sampling_scale)
+    back = yield from method.find(model, trajectory, source, guidance, settings)
+    psnr = [latent_psnr(a, b) for a, b in zip(back.latents, latents, strict=True)]
+    return Inverted(trajectory[0], back, psnr)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import DDIMSchedule, ddim_step
+from ..diffusion.ddim import DDIMSchedule, Step
 from ..diffusion.guidance import guide
-from ..support.errors import InputError
-from .ddim import at
-from .prompts import PredictEps, Prompt
-from .stepping import NO_ROOM, Backward, Room, per_picture
+from ..diffusion.report import StepReport, Steps
+from ..support.checks import number, whole
+from .backward import Backward, per_picture
+from .model import EpsModel, Prompt
+from .reconstruction import Reconstruction
+from .sampling import Guidance
 
 TOLERANCE_PER_STEP = 2e-5  # the reference asks less of later steps
 SLOWEST = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NullTextSettings:
-    """learning_rate: Adam's, at the first step. tolerance: stop a step's updates when its loss is below it; grows with
-    the step.
+    """How each step's embeddings are optimised.
 
+    inner_steps: the most updates a step. learning_rate: Adam's, at the first step.
+    tolerance: stop a step's updates when its loss is below it; grows with the step.
     Raises: InputError when a value does not fit.
     """
 
@@ -32,105 +34,85 @@ class NullTextSettings:
     tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
-        if self.inner_steps < 1:
-            raise InputError(
-                f"`inner_steps` is {self.inner_steps}; null-text needs at least 1: change `inner_steps`, or `method`."
-            )
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"`learning_rate` is {self.learning_rate}; it must be above 0: change `learning_rate`.")
-        if not self.tolerance >= 0:
-            raise InputError(f"`tolerance` is {self.tolerance}; it must be 0 or more: change `tolerance`.")
+        whole("inner_steps", self.inner_steps, 1)
+        number("learning_rate", self.learning_rate, above_zero=True)
+        number("tolerance", self.tolerance)
 
-    def rate(self, step: int) -> float:
+    @property
+    def cost(self) -> int:
+        """What a step counts beside one of sampling: an update is a forward and a backward."""
+        return 3 * self.inner_steps
+
+    def rate(self, index: int) -> float:
         """The reference's 1 - i/100, written for 50 steps; beyond 100 it would turn negative, so there it stays
         small."""
-        return self.learning_rate * max(1 - step / 100, SLOWEST)
+        return self.learning_rate * max(1 - index / 100, SLOWEST)
+
+    def enough(self, index: int) -> float:
+        """The loss below which the updates of step `index` stop."""
+        return self.tolerance + index * TOLERANCE_PER_STEP
 
 
-@dataclass(frozen=True)
-class NullText:
-    """embeds: (steps, B, n, width), noisiest step first. latents: (B, 4, h, w), where guided sampling with them ends.
-
-    errors: each picture's mean squared distance from the pivot after each step. inner_steps: each picture's updates at
-        each step.
-    """
-
-    embeds: Tensor
-    latents: Tensor
-    errors: list[list[float]]
-    inner_steps: list[list[int]]
-
-
+@torch.no_grad()
 def null_text(
-    predict_eps: PredictEps,
+    model: EpsModel,
     trajectory: Tensor,
     cond: Prompt,
-    uncond: Prompt,
+    guidance: Guidance,
     schedule: DDIMSchedule,
-    alpha_bar: Tensor,
-    guidance_scale: float,
     settings: NullTextSettings,
-    room: Room = NO_ROOM,
-    on_step: Callable[[int, Tensor, float], None] | None = None,
-) -> NullText:
+) -> Steps[Reconstruction]:
     """Optimises the unconditional embedding of every step, each picture's on its own.
 
     trajectory: (steps + 1, B, 4, h, w) from `ddim_invert`: its entries are the pivots.
-    cond, uncond: the source prompt, and what the embeddings start from. Grad mode must be allowed.
-    on_step(steps done, latents, the largest loss) may raise to cancel.
+    guidance: its one prompt is what the embeddings start from. Not in inference mode, which knows no gradients.
     Raises: InputError when a loss is not finite.
     Source: Mokady et al. 2022, arXiv:2211.09794, algorithm 1; the early stop after the update is the public code's.
     """
-    levels = schedule.levels(alpha_bar)
-    backward, latents = Backward(room), trajectory[0]
+    (uncond,) = guidance.uncond
+    backward, latents = Backward(model), trajectory[0]
     embeds = uncond.context.detach().clone().expand(len(latents), -1, -1)
-    kept: list[Tensor] = []
-    errors: list[Tensor] = []
-    updates: list[Tensor] = []
-    for i, timestep in enumerate(schedule.timesteps):
-        step = _Step(
-            predict_eps, latents, at(timestep, latents), cond, uncond, levels[i], levels[i + 1], guidance_scale
-        )
-        embeds, losses, used = _optimise(step, embeds, trajectory[i + 1], settings, i, backward)
-        with torch.no_grad():
-            latents = step.land(embeds)
-        kept.append(embeds)
-        errors.append(per_picture(latents - trajectory[i + 1]))
-        updates.append(used)
-        if on_step is not None:
-            on_step(i + 1, latents, losses.max().item())
-    return NullText(torch.stack(kept), latents, torch.stack(errors, 1).tolist(), torch.stack(updates, 1).tolist())
+    optimized, errors, updates = [], [], []
+    for step, pivot in zip(schedule.down(model.alpha_bar), trajectory[1:], strict=True):
+        (eps_cond,) = model.predict_eps(latents, step.timesteps(latents), [cond])
+        landing = _Landing(model, step, latents, eps_cond, uncond, guidance.scale, pivot)
+        embeds, losses, count = _optimise(landing, embeds, settings, backward)
+        latents = landing.at(embeds)
+        optimized.append(embeds)
+        errors.append(per_picture(latents - pivot))
+        updates.append(count)
+        distance = {"distance": losses.max().item()}
+        yield StepReport("optimising", step.index + 1, schedule.steps, settings.cost, distance, latents)
+    return Reconstruction(
+        latents, torch.stack(errors, 1).tolist(), torch.stack(optimized), inner_steps=torch.stack(updates, 1).tolist()
+    )
 
 
-class _Step:
-    """One guided sampling step whose conditional prediction is known."""
+@dataclass(frozen=True)
+class _Landing:
+    """One guided step whose conditional prediction is known: where unconditional embeddings make it land."""
 
-    def __init__(
-        self,
-        predict_eps: PredictEps,
-        latents: Tensor,
-        timesteps: Tensor,
-        cond: Prompt,
-        uncond: Prompt,
-        alpha_bar_from: Tensor,
-        alpha_bar_to: Tensor,
-        guidance_scale: float,
-    ) -> None:
-        self.predict_eps, self.latents, self.timesteps, self.uncond = predict_eps, latents, timesteps, uncond
-        self.alpha_bar_from, self.alpha_bar_to, self.guidance_scale = alpha_bar_from, alpha_bar_to, guidance_scale
-        with torch.no_grad():
-            (self.eps_cond,) = predict_eps(latents, timesteps, [cond])
+    model: EpsModel
+    step: Step
+    latents: Tensor
+    eps_cond: Tensor
+    uncond: Prompt
+    guidance_scale: float
+    pivot: Tensor
 
-    def land(self, embeds: Tensor) -> Tensor:
-        """Where the step leads with these unconditional embeddings."""
-        (eps_uncond,) = self.predict_eps(self.latents, self.timesteps, [self.uncond.with_context(embeds)])
-        return ddim_step(
-            self.latents, guide(self.eps_cond, eps_uncond, self.guidance_scale), self.alpha_bar_from, self.alpha_bar_to
-        )
+    def at(self, embeds: Tensor) -> Tensor:
+        """(B, 4, h, w). embeds: (B, n, width)."""
+        timesteps = self.step.timesteps(self.latents)
+        (eps_uncond,) = self.model.predict_eps(self.latents, timesteps, [self.uncond.with_context(embeds)])
+        return self.step.move(self.latents, guide(self.eps_cond, eps_uncond, self.guidance_scale))
+
+    def losses(self, embeds: Tensor) -> Tensor:
+        """Each picture's mean squared distance from its pivot: (B,)."""
+        return per_picture(self.at(embeds) - self.pivot)
 
 
 def _optimise(
-    step: _Step, start: Tensor, pivot: Tensor, settings: NullTextSettings, number: int, backward: Backward
+    landing: _Landing, start: Tensor, settings: NullTextSettings, backward: Backward
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One step's embeddings, last losses and numbers of updates: update first, then stop if the loss was low enough.
 
@@ -138,21 +120,17 @@ def _optimise(
     stopped keeps its embedding.
     """
     leaf = start.detach().clone().requires_grad_()
-    optimizer = torch.optim.Adam([leaf], lr=settings.rate(number))
-    enough = settings.tolerance + number * TOLERANCE_PER_STEP
+    optimizer = torch.optim.Adam([leaf], lr=settings.rate(landing.step.index))
     going = torch.ones(len(leaf), dtype=torch.bool, device=leaf.device)
-    losses, used = (
-        torch.zeros(len(leaf), device=leaf.device),
-        torch.zeros(len(leaf), dtype=torch.int64, device=leaf.device),
-    )
+    losses, updates = torch.zeros(len(leaf), device=leaf.device), torch.zeros_like(going, dtype=torch.int64)
     for _ in range(settings.inner_steps):
         before = leaf.detach().clone()
-        found = backward(lambda: per_picture(step.land(leaf) - pivot), leaf)
+        new_losses = backward(landing.losses, leaf)
         optimizer.step()
-        with torch.no_grad():
-            leaf.copy_(torch.where(going[:, None, None], leaf, before))
-        losses, used = torch.where(going, found, losses), used + going
-        going = going & ~(found < enough)
+        leaf.copy_(torch.where(going[:, None, None], leaf, before))
+        losses, updates = torch.where(going, new_losses, losses), updates + going
+        moved = leaf.grad is not None and leaf.grad.flatten(1).any(1)  # not where the prompt does not act
+        going = going & moved & ~(new_losses < settings.enough(landing.step.index))
         if not going.any():
             break
-    return leaf.detach(), losses, used
+    return leaf.detach(), losses, updates

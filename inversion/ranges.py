@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..diffusion.ddim import TRAIN_STEPS, DDIMSchedule
 
 Range = tuple[float, float]
@@ -28,3 +30,12 @@ def split_range(schedule: DDIMSchedule, step: int) -> tuple[Range | None, Range 
         return (0.0, 1.0), None
     edge = step_ranges(schedule)[step][0]
     return (0.0, edge), (edge, 1.0)
+
+
+def stock_start(schedule: DDIMSchedule) -> int:
+    """Where a stock sampler has to start (KSampler Advanced's start_at_step) to take this schedule's steps.
+
+    At numbers that do not divide 1000, the host's ddim_uniform has one step or more before ours: it counts from the
+    clean end for as long as there is noise.
+    """
+    return math.ceil((TRAIN_STEPS - 1) / schedule.spacing) - schedule.steps

@@ -1,20 +1,17 @@
-"""Timestep-aware sampling: the source prompt in the first steps, between the optimised and the target prompt
-afterwards."""
+"""Guided DDIM sampling, and the blend of prompts that timestep-aware sampling does it with."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import DDIMSchedule, ddim_step
+from ..diffusion.ddim import Step
 from ..diffusion.guidance import guide
-from ..support.errors import InputError
-from .ddim import at
-from .prompts import OnStep, PredictEps, Prompt, nothing
+from ..diffusion.report import StepReport, Steps
+from .model import EpsModel, Prompt
 
 
 def interpolate(target: Tensor, optimized: Tensor, alpha: float) -> Tensor:
@@ -26,23 +23,9 @@ def interpolate(target: Tensor, optimized: Tensor, alpha: float) -> Tensor:
     return alpha * target + (1 - alpha) * optimized
 
 
-def source_steps(steps: int, source_ratio: float) -> int:
-    """How many of the first steps the source prompt takes, rounded to whole steps.
-
-    Raises: InputError for a ratio outside [0, 1].
-    """
-    if not 0 <= source_ratio <= 1:
-        raise InputError(
-            f"`source_ratio` is {source_ratio}; it is a share of the steps, from 0 to 1: change `source_ratio`."
-        )
-    return math.floor(source_ratio * steps + 0.5 + 1e-9)  # 0.29 of 50 is 14.4999… in binary
-
-
-def check_alpha(alpha: float) -> float:
-    """Raises: InputError when alpha is not a finite number."""
-    if not math.isfinite(alpha):
-        raise InputError(f"`alpha` is {alpha}; it must be a number: change `alpha`.")
-    return alpha
+def prompt_at(prompts: Sequence[Prompt], step: Step) -> Prompt:
+    """A step's own prompt, of one prompt for all steps or one for each step of the schedule."""
+    return prompts[min(step.index, len(prompts) - 1)]
 
 
 @dataclass(frozen=True)
@@ -56,39 +39,34 @@ class Guidance:
     scale: float
     offsets: Tensor | None = None
 
-    def uncond_at(self, step: int) -> Prompt:
-        return self.uncond[min(step, len(self.uncond) - 1)]
-
 
 @torch.no_grad()
-def sample(
-    predict_eps: PredictEps,
-    latents: Tensor,
-    cond_at: Callable[[int], Prompt],
-    guidance: Guidance,
-    schedule: DDIMSchedule,
-    alpha_bar: Tensor,
-    first: int = 0,
-    last: int | None = None,
-    on_step: OnStep = nothing,
-) -> Tensor:
-    """Deterministic DDIM sampling, steps `first` up to but not including `last`.
+def guided_step(model: EpsModel, latents: Tensor, step: Step, cond: Prompt, guidance: Guidance) -> Tensor:
+    """Where one step of guided sampling leads. latents: (B, 4, h, w), VP scale."""
+    uncond, timesteps = prompt_at(guidance.uncond, step), step.timesteps(latents)
+    if guidance.scale == 1 or cond is uncond:  # nothing to guide away from: one evaluation
+        (eps,) = model.predict_eps(latents, timesteps, [cond])
+    else:
+        eps_cond, eps_uncond = model.predict_eps(latents, timesteps, [cond, uncond])
+        eps = guide(eps_cond, eps_uncond, guidance.scale)
+    latents = step.move(latents, eps)
+    if guidance.offsets is not None:
+        latents = latents + guidance.offsets[step.index].to(latents)
+    return latents
 
-    latents: (B, 4, h, w), VP scale, at the noise level of step `first`. cond_at(step): the prompt of a step.
-    Returns latents at the level where step `last` would begin; after all steps, clean ones.
+
+def sample(
+    model: EpsModel, latents: Tensor, conds: Sequence[Prompt], guidance: Guidance, steps: Iterable[Step]
+) -> Steps[Tensor]:
+    """Deterministic DDIM sampling along the steps of a schedule, or along some that follow one another.
+
+    latents: (B, 4, h, w), VP scale, at the noise level where the first step begins. conds: one prompt, or one for each
+    step of the whole schedule.
+    Returns latents at the level where the last step ends; after a whole schedule, clean ones.
     Source: the non-rigid editing paper's algorithm 1, sampling part.
     """
-    timesteps, levels = schedule.timesteps, schedule.levels(alpha_bar)
-    for i in range(first, schedule.steps if last is None else last):
-        cond, uncond = cond_at(i), guidance.uncond_at(i)
-        t = at(timesteps[i], latents)
-        if guidance.scale == 1 or cond is uncond:  # nothing to guide away from: one evaluation
-            (eps,) = predict_eps(latents, t, [cond])
-        else:
-            eps_cond, eps_uncond = predict_eps(latents, t, [cond, uncond])
-            eps = guide(eps_cond, eps_uncond, guidance.scale)
-        latents = ddim_step(latents, eps, levels[i], levels[i + 1])
-        if guidance.offsets is not None:
-            latents = latents + guidance.offsets[i].to(latents)
-        on_step(i + 1, latents)
+    steps = list(steps)
+    for done, step in enumerate(steps, start=1):
+        latents = guided_step(model, latents, step, prompt_at(conds, step), guidance)
+        yield StepReport("sampling", done, len(steps), latents=latents)
     return latents

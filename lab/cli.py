@@ -49,7 +49,14 @@ def parser() -> argparse.ArgumentParser:
         choices=sorted(DEMOS),
         help="learn: learn a concept from one picture (the default); edit: invert a picture and edit it",
     )
-    add("test", "run ruff, mypy and pytest; further arguments go to pytest")
+    add_test = add("test", "run ruff, mypy, TypeScript on web/, and pytest; further arguments go to pytest")
+    add_test.usage = "dev.py test [quick | host] [--comfyui PATH] [--python PATH] [arguments of pytest ...]"
+    add_test.epilog = "; ".join(
+        [
+            f"without a word: {checks.EVERYTHING.about}",
+            *(f"{name}: {tier.about}" for name, tier in checks.TIERS.items()),
+        ]
+    )
     serve = add("serve", "leave a ComfyUI with the pack and the demo model running for a browser")
     serve.add_argument("--port", type=int, help=f"default: {DEFAULT_PORT}, or any free one if that is taken")
     add(

@@ -1,15 +1,16 @@
-"""Boxes: x0, y0, x1, y1."""
+"""Arithmetic of boxes (x0, y0, x1, y1), and the choice between detections."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from .interfaces import Box, Detection
 
-Select = Literal["best", "all", "largest"]
+Selection = Literal["best", "all", "largest"]
+SELECTIONS: tuple[str, ...] = get_args(Selection)
 
 
 def corners(centred: Tensor) -> Tensor:
@@ -18,19 +19,28 @@ def corners(centred: Tensor) -> Tensor:
     return torch.cat([centre - half, centre + half], -1)
 
 
+def to_pixels(relative: Tensor, height: int, width: int) -> Tensor:
+    """(N, 4) of cx, cy, w, h relative to a picture, as corners in its pixels, cut at its edges."""
+    boxes = corners(relative) * torch.tensor([width, height, width, height])
+    return torch.stack([boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)], -1).flatten(1)
+
+
 def area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
-def overlap(a: Box, b: Box) -> float:
+def iou(a: Box, b: Box) -> float:
     """Intersection over union; 0 for boxes without area."""
-    shared = area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
-    together = area(a) + area(b) - shared
-    return shared / together if together > 0 else 0.0
+    intersection = area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    union = area(a) + area(b) - intersection
+    return intersection / union if union > 0 else 0.0
 
 
 def suppress(detections: list[Detection], most: float) -> list[Detection]:
-    """Drops what overlaps an earlier one by more than `most`, and boxes without area. detections: best first."""
+    """Non-maximum suppression: drops boxes whose IoU with an earlier one is above `most`, and boxes without area.
+
+    detections: best first.
+    """
     boxes = torch.tensor([d.box for d in detections], dtype=torch.float64).reshape(-1, 4)
     sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
     alive = sizes > 0
@@ -39,23 +49,24 @@ def suppress(detections: list[Detection], most: float) -> list[Detection]:
         if not alive[i]:
             continue
         kept.append(detection)
-        shared = (
-            (torch.minimum(boxes[i, 2:], boxes[:, 2:]) - torch.maximum(boxes[i, :2], boxes[:, :2]))
-            .clamp(min=0)
-            .prod(-1)
-        )
-        alive &= shared <= most * (sizes + sizes[i] - shared)
+        sides = torch.minimum(boxes[i, 2:], boxes[:, 2:]) - torch.maximum(boxes[i, :2], boxes[:, :2])
+        intersections = sides.clamp(min=0).prod(-1)
+        alive &= intersections <= most * (sizes + sizes[i] - intersections)
     return kept
 
 
-def select(detections: list[Detection], how: Select) -> list[Detection]:
+def select(detections: list[Detection], how: Selection) -> list[Detection]:
     """Of each phrase the best or the largest, or all. Several phrases give several things: "face . hair" is a face and
     hair."""
     if how == "all":
         return detections
-    chosen: dict[str, Detection] = {}
+    selected: dict[str, Detection] = {}
     for detection in detections:
-        best = chosen.get(detection.phrase)
-        if best is None or (detection.score > best.score if how == "best" else area(detection.box) > area(best.box)):
-            chosen[detection.phrase] = detection
-    return list(chosen.values())
+        rival = selected.get(detection.phrase)
+        if rival is None or _rank(detection, how) > _rank(rival, how):
+            selected[detection.phrase] = detection
+    return list(selected.values())
+
+
+def _rank(detection: Detection, how: Selection) -> float:
+    return detection.score if how == "best" else area(detection.box)

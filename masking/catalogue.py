@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DETECTORS, SEGMENTERS = "grounding-dino", "sams"  # the host's model folders
+DETECTOR_FOLDER, SEGMENTER_FOLDER = "grounding-dino", "sams"  # by the host's names of its model folders
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class PublishedFile:
 
 
 @dataclass(frozen=True)
-class Published:
-    """One model. name: of its file, or of the folder that its files go into. page: for a person. megabytes: in all."""
+class PublishedModel:
+    """One model. name: of its file, or of the folder that its files go into. kind: the host's model folder.
+    page: for a person to read. megabytes: of all files together."""
 
     name: str
     kind: str
@@ -36,40 +37,47 @@ class Published:
         return not self.name.endswith((".pth", ".safetensors"))
 
 
-def _single(name: str, kind: str, page: str, url: str, size: int, sha256: str) -> Published:
-    return Published(name, kind, page, round(size / 1e6), (PublishedFile(name, f"{url}/{name}", size, sha256),))
+def _dino_file(name: str, release: str, size: int, sha256: str) -> PublishedModel:
+    file = PublishedFile(name, f"{_DINO}/releases/download/{release}/{name}", size, sha256)
+    return PublishedModel(name, DETECTOR_FOLDER, _DINO, round(size / 1e6), (file,))
 
 
-def _dino_folder(name: str, revision: str, config: tuple[int, str], weights: tuple[int, str]) -> Published:
+def _sam_file(name: str, size: int, sha256: str) -> PublishedModel:
+    file = PublishedFile(name, f"{_SAM_FILES}/{name}", size, sha256)
+    return PublishedModel(name, SEGMENTER_FOLDER, _SAM, round(size / 1e6), (file,))
+
+
+def _dino_folder(name: str, revision: str, config: tuple[int, str], weights: tuple[int, str]) -> PublishedModel:
     page = f"https://huggingface.co/IDEA-Research/{name}"
-    found = (
+    contents = (
         ("config.json", *config),
         ("preprocessor_config.json", 457, "8454179ba95e2ad22947835aad7b45862a601fc0055ab88bf1ee70892d3aea60"),
         ("model.safetensors", *weights),
     )
     files = tuple(
-        PublishedFile(file, f"{page}/resolve/{revision}/{file}", size, sha256) for file, size, sha256 in found
+        PublishedFile(file, f"{page}/resolve/{revision}/{file}", size, sha256) for file, size, sha256 in contents
     )
-    return Published(name, DETECTORS, page, round(sum(f.size for f in files) / 1e6), files)
+    return PublishedModel(name, DETECTOR_FOLDER, page, round(sum(f.size for f in files) / 1e6), files)
+
+
+def _sam_folder(name: str, megabytes: int) -> PublishedModel:
+    """A folder whose hashes no two public manifests gave us: named in lists, and never downloaded by us."""
+    return PublishedModel(name, SEGMENTER_FOLDER, f"https://huggingface.co/facebook/{name}", megabytes, ())
 
 
 _DINO = "https://github.com/IDEA-Research/GroundingDINO"
 _SAM = "https://github.com/facebookresearch/segment-anything#model-checkpoints"
 _SAM_FILES = "https://dl.fbaipublicfiles.com/segment_anything"
 PUBLISHED = (
-    _single(
+    _dino_file(
         "groundingdino_swint_ogc.pth",
-        DETECTORS,
-        _DINO,
-        f"{_DINO}/releases/download/v0.1.0-alpha",
+        "v0.1.0-alpha",
         693_997_677,
         "3b3ca2563c77c69f651d7bd133e97139c186df06231157a64c507099c52bc799",
     ),
-    _single(
+    _dino_file(
         "groundingdino_swinb_cogcoor.pth",
-        DETECTORS,
-        _DINO,
-        f"{_DINO}/releases/download/v0.1.0-alpha2",
+        "v0.1.0-alpha2",
         938_057_991,
         "46270f7a822e6906b655b729c90613e48929d0f2bb8b9b76fd10a856f3ac6ab7",
     ),
@@ -85,50 +93,30 @@ PUBLISHED = (
         (1_737, "eda416dae6f49419ff831b1c190ec430a060b19aae688dbaf2425a075b650608"),
         (933_400_872, "5548f844c928c4b6f411fa8cbcc2bfa8dbbba437cb1d513975519f93c2a9ed21"),
     ),
-    _single(
-        "sam_vit_b_01ec64.pth",
-        SEGMENTERS,
-        _SAM,
-        _SAM_FILES,
-        375_042_383,
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    _sam_file("sam_vit_b_01ec64.pth", 375_042_383, "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"),
+    _sam_file(
+        "sam_vit_l_0b3195.pth", 1_249_524_607, "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622"
     ),
-    _single(
-        "sam_vit_l_0b3195.pth",
-        SEGMENTERS,
-        _SAM,
-        _SAM_FILES,
-        1_249_524_607,
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    _sam_file(
+        "sam_vit_h_4b8939.pth", 2_564_550_879, "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"
     ),
-    _single(
-        "sam_vit_h_4b8939.pth",
-        SEGMENTERS,
-        _SAM,
-        _SAM_FILES,
-        2_564_550_879,
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-    ),
-    # Folders whose hashes no two public manifests gave us: named, never downloaded by us.
-    Published("sam-vit-base", SEGMENTERS, "https://huggingface.co/facebook/sam-vit-base", 375, ()),
-    Published("sam-vit-large", SEGMENTERS, "https://huggingface.co/facebook/sam-vit-large", 1250, ()),
-    Published("sam-vit-huge", SEGMENTERS, "https://huggingface.co/facebook/sam-vit-huge", 2565, ()),
+    _sam_folder("sam-vit-base", 375),
+    _sam_folder("sam-vit-large", 1250),
+    _sam_folder("sam-vit-huge", 2565),
 )
 
 
-def published(name: str, kind: str) -> Published | None:
+def find_published(name: str, kind: str) -> PublishedModel | None:
     """The model of this name, if it is a published one."""
     return next((model for model in PUBLISHED if model.name == name and model.kind == kind), None)
 
 
-def how_to_get(model: Published, folder: str) -> str:
-    """One sentence: what is missing, how large it is, where it goes and where to find it."""
-    place = f"{folder}/{model.name}" if model.is_folder else folder
+def how_to_get(model: PublishedModel, folder: str) -> str:
+    """One sentence: which model is missing, how large it is, where it goes and where to find it."""
     source = model.files[0].url if len(model.files) == 1 else model.page
-    what = f"{model.name} ({model.megabytes:,} MB) is not in {folder}"
-    if model.is_folder:
-        files = ", ".join(f.name for f in model.files) or "config.json, preprocessor_config.json, model.safetensors"
-        what += f": download {files} from {source} into {place}"
-    else:
-        what += f": download it from {source}"
-    return what + (f", or run `python -m masking.download {model.name}` in the pack's folder." if model.files else ".")
+    missing = f"{model.name} ({model.megabytes:,} MB) is not in {folder}"
+    command = f", or run `python -m masking.download {model.name}` in the pack's folder." if model.files else "."
+    if not model.is_folder:
+        return f"{missing}: download it from {source}{command}"
+    files = ", ".join(file.name for file in model.files) or "config.json, preprocessor_config.json, model.safetensors"
+    return f"{missing}: download {files} from {source} into {folder}/{model.name}{command}"

@@ -8,12 +8,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from .boxes import corners, suppress
-from .interfaces import Box, Detection
-from .pictures import DETECTOR, Preparation
-from .prompt import Prompt, Tokens, tokenize
+from . import original_dino, packages, transformers_api
+from .boxes import suppress, to_pixels
+from .detection_prompt import DetectionPrompt, PromptTokens, load_tokenizer, tokenize
+from .family import Config, Family, OriginalFormat, Source
+from .interfaces import Box, Detection, Detector
+from .preprocessing import Preprocessing, folder_preprocessing
+from .weights import Weights
 
 SAME_THING = 0.8  # two boxes of one phrase that overlap by more are the same thing
+PREPROCESSING = Preprocessing(800, 1333)
+SWIN_PATCHES = "model.backbone.conv_encoder.model.embeddings.patch_embeddings.projection.weight"
 
 
 class TransformersDino(nn.Module):
@@ -35,61 +40,146 @@ class TransformersDino(nn.Module):
         return out.logits, out.pred_boxes
 
 
+class OriginalDino(TransformersDino):
+    """transformers' model with the weights of an original checkpoint, and so with the original's limit on
+    coordinates."""
+
+    def forward(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        with original_dino.OriginalAnchors():
+            return super().forward(pixels, ids)
+
+
 class GroundingDino:
     """Pictures and phrases in, boxes out.
 
-    net: (pixels, ids) -> (logits, boxes), as TransformersDino. half: on a GPU, what its layers compute in; weights and
-        coordinates stay float32.
+    net: (pixels, ids) -> (logits, boxes), as TransformersDino.
     """
 
-    def __init__(self, net: nn.Module, tokenizer: Any, preparation: Preparation = DETECTOR) -> None:
+    def __init__(self, net: nn.Module, tokenizer: Any, preprocessing: Preprocessing = PREPROCESSING) -> None:
         self.net = net
         self.tokenizer = tokenizer
-        self.preparation = preparation
-        self.half: torch.dtype | None = None
+        self.preprocessing = preprocessing
+        self._half: torch.dtype | None = None
         self._best = 0.0
 
-    def detect(self, picture: Tensor, prompt: Prompt, box_threshold: float, text_threshold: float) -> list[Detection]:
-        """Everything with a score above box_threshold, best first; of boxes that are the same thing the best alone.
+    def use_half(self, half: torch.dtype | None) -> None:
+        """Layers compute in this type, by autocast; weights and coordinates stay in float32."""
+        self._half = half
+
+    def detect(
+        self, picture: Tensor, prompt: DetectionPrompt, box_threshold: float, text_threshold: float
+    ) -> list[Detection]:
+        """Everything with a score above box_threshold, of each phrase the best first; of boxes that are the same thing
+        the best alone.
 
         Raises: InputError when the prompt is too long.
         """
         tokens = tokenize(prompt, self.tokenizer)
-        logits, boxes = self._run(self.preparation(picture), torch.tensor([tokens.ids]))
+        logits, relative = self._run(self.preprocessing(picture), torch.tensor([tokens.ids]))
         probabilities = logits[0].float().sigmoid().cpu()
         scores = probabilities.amax(-1)
         self._best = float(scores.max())
-        height, width = picture.shape[:2]
-        places = corners(boxes[0].float().cpu()) * torch.tensor([width, height, width, height])
-        places = torch.stack([places[:, 0::2].clamp(0, width), places[:, 1::2].clamp(0, height)], -1).flatten(1)
-        found = [
-            _detection(places[i], float(scores[i]), probabilities[i], prompt, tokens, text_threshold)
-            for i in scores.argsort(descending=True).tolist()
-            if scores[i] > box_threshold
-        ]
-        return [d for phrase in prompt.phrases for d in suppress([f for f in found if f.phrase == phrase], SAME_THING)]
+        boxes = to_pixels(relative[0].float().cpu(), *picture.shape[:2])
+        detections = []
+        for i in scores.argsort(descending=True).tolist():
+            if scores[i] > box_threshold:
+                phrase, label = _words(probabilities[i], prompt, tokens, text_threshold)
+                detections.append(Detection(cast(Box, tuple(boxes[i].tolist())), float(scores[i]), phrase, label))
+        return _without_doubles(detections, prompt)
 
     def best_score(self) -> float:
-        """The highest score of the last `detect`, above the threshold or not."""
+        """The highest score of the last `detect`, even if it was below the threshold."""
         return self._best
 
     def _run(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         device = next(self.net.parameters()).device
-        half = torch.autocast(device.type, self.half) if self.half is not None else contextlib.nullcontext()
+        half = torch.autocast(device.type, self._half) if self._half is not None else contextlib.nullcontext()
         with torch.no_grad(), half:
             return cast("tuple[Tensor, Tensor]", self.net(pixels.to(device), ids.to(device)))
 
 
-def _detection(
-    place: Tensor, score: float, probabilities: Tensor, prompt: Prompt, tokens: Tokens, text_threshold: float
-) -> Detection:
-    """The phrase is the one of the most probable word; the label its words above the threshold, in order."""
+def _words(
+    probabilities: Tensor, prompt: DetectionPrompt, tokens: PromptTokens, text_threshold: float
+) -> tuple[str, str]:
+    """(phrase, label) of one box: the phrase of its most probable word, and that phrase's words above the threshold.
+
+    probabilities: (256,), one a token.
+    """
     words = [i for i, phrase in enumerate(tokens.phrase) if phrase >= 0]
     index = tokens.phrase[max(words, key=lambda i: float(probabilities[i]))] if words else 0
-    text, label, end = prompt.text, "", -1
+    label, last = "", -1
     for i in words:
         if tokens.phrase[i] == index and probabilities[i] > text_threshold:
-            begin, until = tokens.span[i]
-            label += ("" if begin == end or not label else " ") + text[begin:until]
-            end = until
-    return Detection(cast(Box, tuple(place.tolist())), score, prompt.phrases[index], label)
+            begin, end = tokens.span[i]
+            label += ("" if begin == last or not label else " ") + prompt.text[begin:end]
+            last = end
+    return prompt.phrases[index], label
+
+
+def _without_doubles(detections: list[Detection], prompt: DetectionPrompt) -> list[Detection]:
+    """detections: best first."""
+    by_phrase = [[d for d in detections if d.phrase == phrase] for phrase in prompt.phrases]
+    return [d for same_phrase in by_phrase for d in suppress(same_phrase, SAME_THING)]
+
+
+def network(source: Source) -> nn.Module:
+    """transformers' GroundingDINO. Raises: InputError when the weights do not fit the config."""
+    # version 5 would fetch compiled kernels from a hub
+    config = {**source.config, "disable_custom_kernels": True}
+    source = Source(source.name, config, source.weights)
+    return transformers_api.build("GroundingDinoConfig", "GroundingDinoForObjectDetection", source)
+
+
+def original_network(weights: Weights, name: str) -> nn.Module:
+    """The same of an original checkpoint's weights."""
+    return OriginalDino(network(Source(name, original_dino.config_of(weights), original_dino.rename(weights))))
+
+
+def _build(source: Source) -> GroundingDino:
+    net = TransformersDino(network(source))
+    return GroundingDino(net, load_tokenizer(source.folder), folder_preprocessing(source.folder, PREPROCESSING))
+
+
+def _load_original(weights: Weights, name: str) -> GroundingDino:
+    return GroundingDino(original_network(weights, name), load_tokenizer())
+
+
+def _load_in_package(weights: Weights, name: str) -> GroundingDino:
+    tokenizer = load_tokenizer()
+    return GroundingDino(packages.build_groundingdino(weights, tokenizer, name), tokenizer)
+
+
+def published_config(weights: Weights) -> Config | None:
+    """The config of the published model with this width of Swin; all but the backbone are the class's own defaults."""
+    width = weights[SWIN_PATCHES].shape[0]
+    if width == 96:  # Swin-T: grounding-dino-tiny
+        return _config(width, (2, 2, 6, 2), (3, 6, 12, 24), window=7, image_size=224)
+    if width == 128:  # Swin-B: grounding-dino-base
+        return _config(width, (2, 2, 18, 2), (4, 8, 16, 32), window=12, image_size=384)
+    return None
+
+
+def _config(width: int, depths: tuple[int, ...], heads: tuple[int, ...], window: int, image_size: int) -> Config:
+    return {
+        "model_type": "grounding-dino",
+        "backbone_config": {
+            "model_type": "swin",
+            "embed_dim": width,
+            "depths": list(depths),
+            "num_heads": list(heads),
+            "window_size": window,
+            "image_size": image_size,
+            "out_indices": [2, 3, 4],
+        },
+        "text_config": {"model_type": "bert"},
+    }
+
+
+GROUNDING_DINO: Family[Detector] = Family(
+    name="a GroundingDINO",
+    model_type="grounding-dino",
+    key_weight=SWIN_PATCHES,
+    published_config=published_config,
+    build=_build,
+    original=OriginalFormat(original_dino.is_original, _load_original, packages.GROUNDINGDINO, _load_in_package),
+)

@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
-from .prompt import Prompt
+from .detection_prompt import DetectionPrompt
 
 Box = tuple[float, float, float, float]
 
@@ -17,8 +18,8 @@ Box = tuple[float, float, float, float]
 class Detection:
     """One thing found in a picture.
 
-    box: in pixels, inside the picture. score: in [0, 1]. phrase: which of the prompt's phrases it is; label: the words
-    of it that passed the text threshold, as GroundingDINO names things.
+    box: in pixels, inside the picture. score: in [0, 1]. phrase: which of the prompt's phrases it is. label: the words
+    of that phrase that passed the text threshold.
     """
 
     box: Box
@@ -29,10 +30,10 @@ class Detection:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A picture as a segmenter sees it: all that masks of any box need, so that a new prompt encodes nothing anew.
+    """A picture as a segmenter sees it: all that the masks of any boxes need, so that a new prompt encodes nothing.
 
-    features: (1, C, h, w), float32, on the CPU. size: the picture's (H, W). resized: what of the network's square the
-        picture fills.
+    features: (1, C, h, w), float32, on the CPU. size: the picture's (H, W). resized: the part of the network's square
+        that the picture fills.
     """
 
     features: Tensor
@@ -40,29 +41,40 @@ class Embedding:
     resized: tuple[int, int]
 
 
-class Detector(Protocol):
-    """Finds what a prompt names. `net` holds the weights, for whoever places them on a device."""
+class MaskingModel(Protocol):
+    """What detectors and segmenters share, for whoever loads, places and frees them.
+
+    net: all weights, in float32 on the CPU when the model is made; dropping the model frees them.
+    """
 
     net: nn.Module
 
-    def detect(self, picture: Tensor, prompt: Prompt, box_threshold: float, text_threshold: float) -> list[Detection]:
-        """Everything with a score above box_threshold, best first."""
+    def use_half(self, half: torch.dtype | None) -> None:
+        """Lets what stands it compute in this type, float16 or bfloat16; None: everything in float32."""
+        ...
+
+
+class Detector(MaskingModel, Protocol):
+    """Finds what a prompt names."""
+
+    def detect(
+        self, picture: Tensor, prompt: DetectionPrompt, box_threshold: float, text_threshold: float
+    ) -> list[Detection]:
+        """Everything with a score above box_threshold, of each phrase the best first."""
         ...
 
     def best_score(self) -> float:
-        """The highest score of the last `detect`, also when it was below the threshold."""
+        """The highest score of the last `detect`, even if it was below the threshold."""
         ...
 
 
-class Segmenter(Protocol):
-    """Cuts out what is in a box. `net` holds the weights."""
-
-    net: nn.Module
+class Segmenter(MaskingModel, Protocol):
+    """Cuts out what is in a box."""
 
     def encode(self, picture: Tensor) -> Embedding:
         """The slow half, once a picture."""
         ...
 
     def masks(self, embedding: Embedding, boxes: list[Box]) -> Tensor:
-        """The quick half: (N, H, W) logits at the picture's size; above 0 is the thing."""
+        """The quick half: (N, H, W) logits at the picture's size, on the CPU; above 0 is the thing."""
         ...

@@ -6,60 +6,41 @@ Weights are renamed; sizes are read from the weights, so that renamed and fine-t
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ..support.errors import InputError
+from .renaming import new_name, rules
 from .weights import Weights
 
 DECODER_HEADS, DOWNSAMPLE = 8, 2
-# of the original's norms in the decoder; transformers' own default is 1e-6, which moves logits by some 1e-4
+# Of the original's norms in the decoder. transformers' own default is 1e-6, which moves logits by some 1e-4.
 DECODER_EPS = 1e-5
 
-_NAMES = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"image_encoder\.patch_embed\.proj\.", "vision_encoder.patch_embed.projection."),
-        (r"image_encoder\.blocks\.(\d+)\.norm([12])\.", r"vision_encoder.layers.\1.layer_norm\2."),
-        (r"image_encoder\.blocks\.", "vision_encoder.layers."),
-        (r"image_encoder\.neck\.([02])\.", lambda m: f"vision_encoder.neck.conv{int(m[1]) // 2 + 1}."),
-        (r"image_encoder\.neck\.([13])\.", lambda m: f"vision_encoder.neck.layer_norm{int(m[1]) // 2 + 1}."),
-        (r"image_encoder\.pos_embed", "vision_encoder.pos_embed"),
-        (
-            r"prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix",
-            "shared_image_embedding.positional_embedding",
-        ),
-        (r"prompt_encoder\.point_embeddings\.", "prompt_encoder.point_embed."),
-        (
-            r"prompt_encoder\.mask_downscaling\.([036])\.",
-            lambda m: f"prompt_encoder.mask_embed.conv{int(m[1]) // 3 + 1}.",
-        ),
-        (
-            r"prompt_encoder\.mask_downscaling\.([14])\.",
-            lambda m: f"prompt_encoder.mask_embed.layer_norm{int(m[1]) // 3 + 1}.",
-        ),
-        (r"prompt_encoder\.(no_mask_embed|not_a_point_embed)\.", r"prompt_encoder.\1."),
-        (r"mask_decoder\.output_upscaling\.([03])\.", lambda m: f"mask_decoder.upscale_conv{int(m[1]) // 3 + 1}."),
-        (r"mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
-        (
-            r"mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\.0\.",
-            r"mask_decoder.\1.proj_in.",
-        ),
-        (
-            r"mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\.1\.",
-            r"mask_decoder.\1.layers.0.",
-        ),
-        (
-            r"mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\.2\.",
-            r"mask_decoder.\1.proj_out.",
-        ),
-        (
-            r"mask_decoder\.transformer\.layers\.(\d+)\.norm([1234])\.",
-            r"mask_decoder.transformer.layers.\1.layer_norm\2.",
-        ),
-        (r"mask_decoder\.transformer\.norm_final_attn\.", "mask_decoder.transformer.layer_norm_final_attn."),
-        (r"mask_decoder\.", "mask_decoder."),
-    )
+_SHARED_POSITIONS = "shared_image_embedding.positional_embedding"
+_HEAD = r"mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\."
+_NAMES = rules(
+    (r"image_encoder\.patch_embed\.proj\.", "vision_encoder.patch_embed.projection."),
+    (r"image_encoder\.blocks\.(\d+)\.norm([12])\.", r"vision_encoder.layers.\1.layer_norm\2."),
+    (r"image_encoder\.blocks\.", "vision_encoder.layers."),
+    (r"image_encoder\.neck\.([02])\.", lambda m: f"vision_encoder.neck.conv{int(m[1]) // 2 + 1}."),
+    (r"image_encoder\.neck\.([13])\.", lambda m: f"vision_encoder.neck.layer_norm{int(m[1]) // 2 + 1}."),
+    (r"image_encoder\.pos_embed", "vision_encoder.pos_embed"),
+    (r"prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix", _SHARED_POSITIONS),
+    (r"prompt_encoder\.point_embeddings\.", "prompt_encoder.point_embed."),
+    (r"prompt_encoder\.mask_downscaling\.([036])\.", lambda m: f"prompt_encoder.mask_embed.conv{int(m[1]) // 3 + 1}."),
+    (
+        r"prompt_encoder\.mask_downscaling\.([14])\.",
+        lambda m: f"prompt_encoder.mask_embed.layer_norm{int(m[1]) // 3 + 1}.",
+    ),
+    (r"prompt_encoder\.(no_mask_embed|not_a_point_embed)\.", r"prompt_encoder.\1."),
+    (r"mask_decoder\.output_upscaling\.([03])\.", lambda m: f"mask_decoder.upscale_conv{int(m[1]) // 3 + 1}."),
+    (r"mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
+    (_HEAD + r"0\.", r"mask_decoder.\1.proj_in."),
+    (_HEAD + r"1\.", r"mask_decoder.\1.layers.0."),
+    (_HEAD + r"2\.", r"mask_decoder.\1.proj_out."),
+    (r"mask_decoder\.transformer\.layers\.(\d+)\.norm([1234])\.", r"mask_decoder.transformer.layers.\1.layer_norm\2."),
+    (r"mask_decoder\.transformer\.norm_final_attn\.", "mask_decoder.transformer.layer_norm_final_attn."),
+    (r"mask_decoder\.", "mask_decoder."),
 )
 
 
@@ -73,16 +54,11 @@ def is_original(weights: Weights) -> bool:
 
 def rename(weights: Weights) -> Weights:
     """The original's names to those of published Hugging Face folders; names of neither are left out."""
-    out: Weights = {}
-    for name, tensor in weights.items():
-        for pattern, replacement in _NAMES:
-            if pattern.match(name):
-                out[pattern.sub(replacement, name, count=1)] = tensor
-                break
-    shared = out.get("shared_image_embedding.positional_embedding")
-    if shared is not None:
-        out["prompt_encoder.shared_embedding.positional_embedding"] = shared
-    return out
+    names = {name: new_name(name, _NAMES) for name in weights}
+    renamed = {new: weights[old] for old, new in names.items() if new is not None}
+    if _SHARED_POSITIONS in renamed:  # of points and of the picture
+        renamed["prompt_encoder.shared_embedding.positional_embedding"] = renamed[_SHARED_POSITIONS]
+    return renamed
 
 
 def config_of(weights: Weights) -> dict[str, Any]:
@@ -91,52 +67,63 @@ def config_of(weights: Weights) -> dict[str, Any]:
     Raises: InputError when they are not all there.
     """
     try:
-        return _config(weights)
+        vision = _vision_config(weights)
+        return {
+            "model_type": "sam",
+            "vision_config": vision,
+            "prompt_encoder_config": _prompt_config(weights, vision),
+            "mask_decoder_config": _decoder_config(weights, vision),
+        }
     except (KeyError, IndexError, ZeroDivisionError, ValueError) as error:
         raise InputError(f"the file is not a whole SAM checkpoint ({error} is missing): download it again.") from error
 
 
-def _config(weights: Weights) -> dict[str, Any]:
+def _vision_config(weights: Weights) -> dict[str, Any]:
     _, grid, _, width = weights["image_encoder.pos_embed"].shape
     patch = weights["image_encoder.patch_embed.proj.weight"].shape[-1]
-    out = weights["image_encoder.neck.0.weight"].shape[0]
-    blocks = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("image_encoder.blocks."))
-    # 2 · (what it attends over) - 1
-    reach = [weights[f"image_encoder.blocks.{i}.attn.rel_pos_h"].shape[0] for i in range(blocks)]
-    wide = [i for i, r in enumerate(reach) if r == 2 * grid - 1]
-    windows = [(r + 1) // 2 for i, r in enumerate(reach) if i not in wide]
-    feed = weights["mask_decoder.transformer.layers.0.mlp.lin1.weight"].shape[0]
+    channels = weights["image_encoder.neck.0.weight"].shape[0]
+    attended = _attended(weights)
+    windows = [places for places in attended if places != grid]
     return {
-        "model_type": "sam",
-        "vision_config": {
-            "hidden_size": width,
-            "output_channels": out,
-            "num_hidden_layers": blocks,
-            "image_size": grid * patch,
-            "patch_size": patch,
-            "num_attention_heads": width // weights["image_encoder.blocks.0.attn.rel_pos_h"].shape[1],
-            "global_attn_indexes": wide,
-            "window_size": windows[0] if windows else 0,
-            "num_pos_feats": out // 2,
-            "mlp_dim": weights["image_encoder.blocks.0.mlp.lin1.weight"].shape[0],
-        },
-        "prompt_encoder_config": {
-            "hidden_size": out,
-            "image_size": grid * patch,
-            "patch_size": patch,
-            "image_embedding_size": grid,
-            "mask_input_channels": weights["prompt_encoder.mask_downscaling.3.weight"].shape[0],
-        },
-        "mask_decoder_config": {
-            "hidden_size": out,
-            "mlp_dim": feed,
-            "num_attention_heads": DECODER_HEADS,
-            "attention_downsample_rate": DOWNSAMPLE,
-            "layer_norm_eps": DECODER_EPS,
-            "num_hidden_layers": (
-                1 + max(int(n.split(".")[3]) for n in weights if n.startswith("mask_decoder.transformer.layers."))
-            ),
-            "num_multimask_outputs": weights["mask_decoder.mask_tokens.weight"].shape[0] - 1,
-            "iou_head_hidden_dim": weights["mask_decoder.iou_prediction_head.layers.0.weight"].shape[0],
-        },
+        "hidden_size": width,
+        "output_channels": channels,
+        "num_hidden_layers": len(attended),
+        "image_size": grid * patch,
+        "patch_size": patch,
+        "num_attention_heads": width // weights["image_encoder.blocks.0.attn.rel_pos_h"].shape[1],
+        "global_attn_indexes": [i for i, places in enumerate(attended) if places == grid],
+        "window_size": windows[0] if windows else 0,
+        "num_pos_feats": channels // 2,
+        "mlp_dim": weights["image_encoder.blocks.0.mlp.lin1.weight"].shape[0],
+    }
+
+
+def _attended(weights: Weights) -> list[int]:
+    """Of each block of the picture encoder, the side of the square that it attends over, in patches."""
+    blocks = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("image_encoder.blocks."))
+    tables = [weights[f"image_encoder.blocks.{i}.attn.rel_pos_h"] for i in range(blocks)]
+    return [(table.shape[0] + 1) // 2 for table in tables]  # a table has 2 · side - 1 rows
+
+
+def _prompt_config(weights: Weights, vision: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "hidden_size": vision["output_channels"],
+        "image_size": vision["image_size"],
+        "patch_size": vision["patch_size"],
+        "image_embedding_size": vision["image_size"] // vision["patch_size"],
+        "mask_input_channels": weights["prompt_encoder.mask_downscaling.3.weight"].shape[0],
+    }
+
+
+def _decoder_config(weights: Weights, vision: dict[str, Any]) -> dict[str, Any]:
+    layers = "mask_decoder.transformer.layers."
+    return {
+        "hidden_size": vision["output_channels"],
+        "mlp_dim": weights[f"{layers}0.mlp.lin1.weight"].shape[0],
+        "num_attention_heads": DECODER_HEADS,
+        "attention_downsample_rate": DOWNSAMPLE,
+        "layer_norm_eps": DECODER_EPS,
+        "num_hidden_layers": 1 + max(int(name.split(".")[3]) for name in weights if name.startswith(layers)),
+        "num_multimask_outputs": weights["mask_decoder.mask_tokens.weight"].shape[0] - 1,
+        "iou_head_hidden_dim": weights["mask_decoder.iou_prediction_head.layers.0.weight"].shape[0],
     }

@@ -8,10 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .interfaces import Box, Embedding
-from .pictures import SEGMENTER, Preparation
+from . import original_sam, packages, transformers_api
+from .family import Config, Family, OriginalFormat, Source
+from .interfaces import Box, Embedding, Segmenter
+from .preprocessing import Preprocessing, folder_preprocessing
+from .weights import Weights
 
 AT_ONCE = 16  # boxes decoded together
+POSITIONS = "vision_encoder.pos_embed"
 
 
 class TransformersSam(nn.Module):
@@ -38,36 +42,34 @@ class TransformersSam(nn.Module):
 
     def decode(self, features: Tensor, boxes: Tensor) -> Tensor:
         """boxes: (N, 4) in the square's pixels. Returns (N, 1, h, w) logits."""
-        return cast(
-            Tensor, self.model(image_embeddings=features, input_boxes=boxes[None], multimask_output=False).pred_masks[0]
-        )
+        out = self.model(image_embeddings=features, input_boxes=boxes[None], multimask_output=False)
+        return cast(Tensor, out.pred_masks[0])
 
 
 class Sam:
     """Boxes in, masks out.
 
-    net: has encoder, side, encode and decode as TransformersSam. half: what the encoder's weights are kept in; the
-    decoder stays in float32, since boxes' places are rounded away otherwise.
+    net: has encoder, side, encode and decode as TransformersSam. preprocessing: by default to the net's square.
     """
 
-    def __init__(self, net: Any, preparation: Preparation = SEGMENTER) -> None:
+    def __init__(self, net: Any, preprocessing: Preprocessing | None = None) -> None:
         self.net = net
-        self.preparation = preparation
+        self.preprocessing = preprocessing or Preprocessing(None, net.side)
 
     def use_half(self, half: torch.dtype | None) -> None:
-        """Keeps the encoder in this type; None is float32."""
+        """Keeps the encoder in this type; the decoder stays in float32, which alone holds boxes' coordinates."""
         self.net.encoder.to(half or torch.float32)
 
     def encode(self, picture: Tensor) -> Embedding:
         side = self.net.side
-        size = self.preparation.size(*picture.shape[:2])
-        if max(size) > side:  # a folder whose two configs disagree
-            size = Preparation(None, side).size(*picture.shape[:2])
-        pixels = F.pad(self.preparation(picture, size), (0, side - size[1], 0, side - size[0]))
+        height, width = self.preprocessing.size(*picture.shape[:2])
+        if max(height, width) > side:  # a folder whose two configs disagree
+            height, width = Preprocessing(None, side).size(*picture.shape[:2])
+        pixels = F.pad(self.preprocessing(picture, (height, width)), (0, side - width, 0, side - height))
         weight = next(self.net.encoder.parameters())
         with torch.no_grad():
             features = self.net.encode(pixels.to(weight.device, weight.dtype))
-        return Embedding(features.float().cpu(), (picture.shape[0], picture.shape[1]), size)
+        return Embedding(features.float().cpu(), (picture.shape[0], picture.shape[1]), (height, width))
 
     def masks(self, embedding: Embedding, boxes: list[Box]) -> Tensor:
         """(N, H, W) logits on the CPU, at the picture's size. Ask for few at once when the picture is large."""
@@ -75,11 +77,11 @@ class Sam:
         if not boxes:
             return torch.zeros(0, height, width)
         scale = torch.tensor([embedding.resized[1] / width, embedding.resized[0] / height] * 2)
-        places = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) * scale
+        in_square = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) * scale
         device = next(p for p in self.net.parameters() if p.dtype == torch.float32).device
         with torch.no_grad():
             features = embedding.features.to(device)
-            low = [self.net.decode(features, part.to(device)).float() for part in places.split(AT_ONCE)]
+            low = [self.net.decode(features, part.to(device)).float() for part in torch.split(in_square, AT_ONCE)]
             return torch.cat([self._enlarge(part, embedding).cpu() for part in low])
 
     def _enlarge(self, low: Tensor, embedding: Embedding) -> Tensor:
@@ -87,3 +89,61 @@ class Sam:
         side, (height, width) = self.net.side, embedding.resized
         square = F.interpolate(low, (side, side), mode="bilinear", align_corners=False)[..., :height, :width]
         return F.interpolate(square, embedding.size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def network(source: Source) -> TransformersSam:
+    """transformers' SAM. Raises: InputError when the weights do not fit the config."""
+    return TransformersSam(transformers_api.build("SamConfig", "SamModel", source))
+
+
+def original_network(weights: Weights, name: str) -> TransformersSam:
+    """The same of an original checkpoint's weights."""
+    return network(Source(name, original_sam.config_of(weights), original_sam.rename(weights)))
+
+
+def _build(source: Source) -> Sam:
+    net = network(source)
+    return Sam(net, folder_preprocessing(source.folder, Preprocessing(None, net.side)))
+
+
+def _load_original(weights: Weights, name: str) -> Sam:
+    return Sam(original_network(weights, name))
+
+
+def _load_in_package(weights: Weights, name: str) -> Sam:
+    return Sam(packages.build_segment_anything(weights, name))
+
+
+def published_config(weights: Weights) -> Config | None:
+    """The config of the published model of this width; all but the picture encoder are the class's own defaults."""
+    width = weights[POSITIONS].shape[-1]
+    if width == 768:  # ViT-B
+        return _config(width, layers=12, heads=12, attend_globally=(2, 5, 8, 11))
+    if width == 1024:  # ViT-L
+        return _config(width, layers=24, heads=16, attend_globally=(5, 11, 17, 23))
+    if width == 1280:  # ViT-H
+        return _config(width, layers=32, heads=16, attend_globally=(7, 15, 23, 31))
+    return None
+
+
+def _config(width: int, layers: int, heads: int, attend_globally: tuple[int, ...]) -> Config:
+    return {
+        "model_type": "sam",
+        "vision_config": {
+            "hidden_size": width,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "global_attn_indexes": list(attend_globally),
+            "mlp_dim": 4 * width,
+        },
+    }
+
+
+SAM: Family[Segmenter] = Family(
+    name="a SAM (version 1)",
+    model_type="sam",
+    key_weight=POSITIONS,
+    published_config=published_config,
+    build=_build,
+    original=OriginalFormat(original_sam.is_original, _load_original, packages.SEGMENT_ANYTHING, _load_in_package),
+)

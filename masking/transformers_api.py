@@ -1,11 +1,9 @@
 """The one place that knows transformers: 4.50 to the newest 5.
 
-What differs between versions and is settled here: how a model is made from weights that are already read (and renamed:
-5 has other names for Swin's parts, and converts the published ones itself), how a type is asked for, the progress bar
-of loading, kernels that 5 would fetch
-from a hub. Reading files, tokenising, resizing and reading the answers are our own (and so the renamed `box_threshold`
-and the changed
-`labels` of its processors do not matter).
+Settled here is what differs between versions: how a model is made from weights that are already read (version 5 has
+other names for Swin's parts, and converts the published ones itself), how a type is asked for, and the progress bar of
+loading. Files, tokens, resizing and the networks' answers are read by our own code, so that renamed arguments of its
+processors (`box_threshold`, `labels`) do not reach us.
 """
 
 from __future__ import annotations
@@ -13,38 +11,36 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from ..support.errors import InputError
-from .weights import Weights
+from .family import Source
 
 OLDEST = (4, 50)
-_HARMLESS = ("relative_position_index", "position_ids", "special_tokens")  # computed, not learned
+_COMPUTED = ("relative_position_index", "position_ids", "special_tokens")  # not learned, so they may be missing
 log = logging.getLogger("single_image_studio")
 
 
-def build_grounding_dino(config: Mapping[str, Any], weights: Weights, name: str) -> nn.Module:
-    """A GroundingDinoForObjectDetection with these weights, for inference.
+def build(config_class: str, model_class: str, source: Source) -> nn.Module:
+    """A network of transformers with the source's config and weights, for inference, in float32 on the CPU.
 
-    config: config.json's content. name: for messages. Raises: InputError when the weights don't fit the config.
+    config_class, model_class: their names in the library.
+    Raises: InputError when the weights do not fit the config, or the library is missing or too old.
     """
     transformers = _transformers()
-    return _build(
-        transformers.GroundingDinoConfig,
-        transformers.GroundingDinoForObjectDetection,
-        {**config, "disable_custom_kernels": True},
-        weights,
-        name,
-    )
-
-
-def build_sam(config: Mapping[str, Any], weights: Weights, name: str) -> nn.Module:
-    """A SamModel with these weights, for inference. Raises: InputError when the weights don't fit the config."""
-    transformers = _transformers()
-    return _build(transformers.SamConfig, transformers.SamModel, config, weights, name)
+    try:
+        config = getattr(transformers, config_class).from_dict(dict(source.config))
+        model, report = _from_weights(getattr(transformers, model_class), config, source)
+    except Exception as error:  # whatever a strange config makes the library raise
+        raise InputError(
+            f"{source.name} does not fit what its config says ({_first_line(error)}): download its files again, all"
+            " from one place."
+        ) from error
+    _check_complete(report, source.name)
+    return model.float().eval().requires_grad_(False)
 
 
 def _transformers() -> Any:
@@ -64,30 +60,25 @@ def _transformers() -> Any:
     return transformers
 
 
-def _build(config_class: Any, model_class: Any, config: Mapping[str, Any], weights: Weights, name: str) -> nn.Module:
-    try:
-        settings = config_class.from_dict(dict(config))
-        # 4.x draws first weights, and would move everybody's random numbers
-        with _quietly(), torch.random.fork_rng(devices=[]):
-            model, report = model_class.from_pretrained(
-                None, config=settings, state_dict=weights, output_loading_info=True
-            )
-    except Exception as error:  # whatever a strange config makes the library raise
+def _from_weights(model_class: Any, config: Any, source: Source) -> tuple[nn.Module, Mapping[str, Any]]:
+    # 4.x draws first weights, and would move everybody's random numbers
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        loaded = model_class.from_pretrained(None, config=config, state_dict=source.weights, output_loading_info=True)
+    return cast("tuple[nn.Module, Mapping[str, Any]]", loaded)
+
+
+def _check_complete(report: Mapping[str, Any], name: str) -> None:
+    """report: the library's own, of what was loaded. Raises: InputError when learned weights are missing."""
+    missing = sorted(key for key in report["missing_keys"] if not key.endswith(_COMPUTED))
+    absent = [*missing, *(str(key) for key in report["mismatched_keys"])]
+    if absent:
         raise InputError(
-            f"{name} does not fit what its config says ({_first_line(error)}): download its files again, all from one"
-            " place."
-        ) from error
-    missing = sorted(k for k in report["missing_keys"] if not k.endswith(_HARMLESS))
-    wrong = [*missing, *(str(m) for m in report["mismatched_keys"])]
-    if wrong:
-        raise InputError(
-            f"{name} lacks {len(wrong)} of the model's weights ({wrong[0]} …): it is another kind of model or damaged;"
-            " download it again."
+            f"{name} lacks {len(absent)} of the model's weights ({absent[0]} …): it is another kind of model or"
+            " damaged; download it again."
         )
     unused = sorted(report["unexpected_keys"])
     if unused:
         log.debug("%s holds %d weights that are not used: %s …", name, len(unused), unused[0])
-    return model.float().eval().requires_grad_(False)
 
 
 def _first_line(error: Exception) -> str:
@@ -96,16 +87,16 @@ def _first_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Without the library's progress bar and advice, which would fill the host's log; afterwards as before."""
-    from transformers.utils import logging as theirs
+    from transformers.utils import logging as library_logging
 
-    verbosity, shown = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
-    theirs.set_verbosity_error()
-    theirs.disable_progress_bar()
+    verbosity, bar_shown = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
+    library_logging.set_verbosity_error()
+    library_logging.disable_progress_bar()
     try:
         yield
     finally:
-        theirs.set_verbosity(verbosity)
-        if shown:
-            theirs.enable_progress_bar()
+        library_logging.set_verbosity(verbosity)
+        if bar_shown:
+            library_logging.enable_progress_bar()

@@ -10,7 +10,7 @@ import pathlib
 import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -26,25 +26,37 @@ _NOT_WEIGHTS = {
     b"version https://git-lfs": "a pointer that Git LFS left in place of the file",
     b"<": "a web page, not the file that was to be downloaded",
 }
+_DAMAGED = (  # what torch.load has been seen to raise for files that are cut short or something else
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    zipfile.BadZipFile,
+)
 
 
 def read_weights(path: pathlib.Path) -> Weights:
-    """All tensors of a .safetensors, .pth, .pt or .bin file, by name, on the CPU in float32; `module.` in front of
-    names is removed.
+    """All tensors of a .safetensors, .pth, .pt or .bin file, by name, on the CPU in float32.
 
+    `module.`, which parallel training puts in front of names, is removed.
     Raises: InputError when there is no file, when it is damaged or something else, or when it holds code.
     """
     _check_start(path)
     with torch.inference_mode(False):
-        found = _read_safetensors(path) if path.suffix == ".safetensors" else _unwrap(_read_torch(path))
-    tensors = {str(k).removeprefix("module."): v for k, v in found.items() if isinstance(v, Tensor)}
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else _unwrap(_read_torch(path))
+    tensors = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
     if not tensors:
         raise InputError(f"{path.name} holds no weights: {AGAIN}, or choose another.")
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
 def read_folder_weights(folder: pathlib.Path) -> Weights:
-    """The weights of a Hugging Face folder, whole or in parts.
+    """The weights of a Hugging Face folder, in one file or in parts.
 
     Raises: InputError when there are none, or as read_weights.
     """
@@ -52,25 +64,32 @@ def read_folder_weights(folder: pathlib.Path) -> Weights:
         if (folder / name).is_file():
             return read_weights(folder / name)
         if (folder / f"{name}.index.json").is_file():
-            parts = sorted(set(read_json(folder / f"{name}.index.json").get("weight_map", {}).values()))
-            if any(pathlib.PurePath(part).name != part for part in parts):
-                raise InputError(f"{folder / name}.index.json names files outside its folder: {AGAIN}.")
-            return {k: v for part in parts for k, v in read_weights(folder / part).items()}
+            parts = _parts(folder / f"{name}.index.json")
+            return {k: v for part in parts for k, v in read_weights(part).items()}
     raise InputError(f"{folder} holds no model.safetensors (nor pytorch_model.bin): download it into that folder.")
+
+
+def _parts(index: pathlib.Path) -> list[pathlib.Path]:
+    """The files that an index names. Raises: InputError when one lies outside the index's folder."""
+    names = sorted(set(read_json(index).get("weight_map", {}).values()))
+    if any(pathlib.PurePath(name).name != name for name in names):
+        raise InputError(f"{index} names files outside its folder: {AGAIN}.")
+    return [index.parent / name for name in names]
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """Raises: InputError when it is not there or not a JSON object."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}): {AGAIN}.") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise InputError(f"{path} is not a settings file: {AGAIN}.")
-    return found
+    return content
 
 
 def _check_start(path: pathlib.Path) -> None:
+    """Raises: InputError for files that are not there, empty, or often found in the place of weights."""
     try:
         with path.open("rb") as file:
             start = file.read(64)
@@ -85,7 +104,7 @@ def _check_start(path: pathlib.Path) -> None:
 
 def _read_safetensors(path: pathlib.Path) -> Mapping[str, Any]:
     try:
-        return load_file(path)
+        return cast(Weights, load_file(path))
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path.name} is cut short, damaged or not a safetensors file ({error}): {AGAIN}.") from error
 
@@ -102,35 +121,22 @@ def _read_torch(path: pathlib.Path) -> Any:
                 " from its makers' page."
             ) from error
         raise InputError(f"{path.name} is cut short, damaged or not a weight file: {AGAIN}.") from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        TypeError,
-        AssertionError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise InputError(
-            f"{path.name} is cut short, damaged or not a weight file"
-            f" ({str(error).splitlines()[0] if str(error) else 'it ends too early'}): {AGAIN}."
-        ) from error
+    except _DAMAGED as error:
+        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+        raise InputError(f"{path.name} is cut short, damaged or not a weight file ({reason}): {AGAIN}.") from error
 
 
 @contextlib.contextmanager
 def _namespaces_allowed() -> Iterator[None]:
-    """Training programs leave their command line (an argparse.Namespace) beside the weights: plain data, safe to
-    read."""
+    """Lets the reader pass an argparse.Namespace, the command line that training programs leave beside the weights:
+    plain data."""
     allow = getattr(torch.serialization, "safe_globals", None)  # torch 2.5
     with allow([argparse.Namespace]) if allow else contextlib.nullcontext():
         yield
 
 
-def _unwrap(found: Any) -> Mapping[str, Any]:
-    for name in _WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
-            return found[name]
-    return found if isinstance(found, Mapping) else {}
+def _unwrap(content: Any) -> Mapping[str, Any]:
+    """The weights of a checkpoint, which may be one entry of several."""
+    if not isinstance(content, Mapping):
+        return {}
+    return next((content[name] for name in _WRAPPERS if isinstance(content.get(name), Mapping)), content)

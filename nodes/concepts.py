@@ -65,10 +65,10 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _use(model: Any, clip: Any, concept: Concept, name: str, strengths: Strengths, hidden: Any) -> tuple[Any, Any, str]:
-    outputs = use_concept(model, clip, concept, name, strengths)
-    provenance.tell(hidden, provenance.facts_of(concept, name, strengths.model, strengths.clip))
-    return outputs
+def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths) -> None:
+    """Saved pictures name their concepts."""
+    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip)
+    provenance.tell(getattr(cls, "hidden", None), facts)
 
 
 class SaveConcept(io.ComfyNode):
@@ -195,7 +195,9 @@ class LoadConcept(io.ComfyNode):
         cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
         concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
-        outputs = _use(model, clip, concept, concept.name or concept_name, strengths, getattr(cls, "hidden", None))
+        name, path = concept.name or concept_name, concept_name.replace("\\", "/")
+        outputs = use_concept(model, clip, concept, name, strengths, [path])
+        _tell(cls, concept, name, strengths)
         return io.NodeOutput(*outputs, concept)
 
 
@@ -233,4 +235,6 @@ class ApplyConcept(io.ComfyNode):
         cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
         strengths = Strengths(strength_model, strength_clip)
-        return io.NodeOutput(*_use(model, clip, concept, check_name(name), strengths, getattr(cls, "hidden", None)))
+        outputs = use_concept(model, clip, concept, check_name(name), strengths)
+        _tell(cls, concept, name, strengths)
+        return io.NodeOutput(*outputs)

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from typing import Any
 
-import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..diffusion.ddim import DDIMSchedule
-from ..host.checks import require_vae
-from ..host.latents import decode, noise_latent_of
-from ..inversion.data import METHODS, Inversion
-from ..inversion.grid import Cell, cells_of
-from ..inversion.methods import InversionSettings
+from ..inversion.data import Inversion
+from ..inversion.grid import Cell
+from ..inversion.methods import METHODS, InversionSettings, method_notes
 from ..inversion.null_text import NullTextSettings
-from ..inversion.sampling import check_alpha, source_steps
 from ..inversion.text_optimization import TextOptimizationSettings
-from ..page.live import LiveRun
-from ..pictures.grid import contact_sheet, grid_picture
-from ..pipelines import editing
+from ..pipelines.edit_grid import GridAxes, SampledGrid, edit_grid
+from ..pipelines.edit_picture import EditConditioning, edit_picture, timestep_aware_conditioning
+from ..pipelines.inversion_wires import plain_wires
+from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_text
+from ..pipelines.optimize_prompt import optimize_prompt
+from ..pipelines.reporter import Reporter
 from ..support.checks import PRECISIONS
-from ..support.errors import InputError
-from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, advanced, node_id, place, schema
+from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, address, advanced, schema
 
 log = logging.getLogger("single_image_studio")
-LARGEST_GRID = 400
 
 
 def _precision() -> io.Input:
@@ -173,10 +169,12 @@ class ImagicTextOptimize(io.ComfyNode):
         seed: int,
         precision: str,
     ) -> io.NodeOutput:
-        settings = TextOptimizationSettings(steps, learning_rate, batch_size, seed)
-        with LiveRun("text", place(cls)) as live:
-            optimized, losses = editing.optimize_prompt(model, target, latent, settings, precision, live)
-        return io.NodeOutput(optimized, losses, ui=live.ui())
+        settings = TextOptimizationSettings(
+            steps=steps, learning_rate=learning_rate, batch_size=batch_size, seed=seed, precision=precision
+        )
+        with Reporter("text", address(cls)) as reporter:
+            optimized, losses = optimize_prompt(model, target, latent, settings, reporter)
+        return io.NodeOutput(optimized, losses, ui=reporter.ui())
 
 
 class NullTextInvert(io.ComfyNode):
@@ -210,15 +208,7 @@ class NullTextInvert(io.ComfyNode):
                     "source", tooltip="What the picture shows now. An empty prompt often keeps the structure better."
                 ),
                 io.Conditioning.Input("uncond", tooltip="The unconditional prompt: an empty prompt."),
-                io.Combo.Input(
-                    "method",
-                    options=list(METHODS),
-                    default="null_text",
-                    tooltip=(
-                        "null_text: the paper's method, slow and close. negative_prompt: 30 times faster. direct: exact"
-                        " and fast. ddim: plain DDIM inversion (cfg 1)."
-                    ),
-                ),
+                io.Combo.Input("method", options=list(METHODS), default="null_text", tooltip=method_notes()),
                 io.Int.Input(
                     "steps",
                     default=50,
@@ -330,20 +320,25 @@ class NullTextInvert(io.ComfyNode):
         vae: Any = None,
         steps_offset: int = 1,
     ) -> io.NodeOutput:
-        null_text = (
-            NullTextSettings(inner_steps, learning_rate, tolerance) if method == "null_text" else NullTextSettings()
+        updates = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
+        settings = InversionSettings(
+            method=method,
+            schedule=DDIMSchedule(steps, steps_offset),
+            guidance_scale=cfg,
+            null_text=_null_text_settings(method, updates),
+            precision=precision,
         )
-        settings = InversionSettings(method, DDIMSchedule(steps, steps_offset), cfg, null_text)
-        with LiveRun("inversion", place(cls)) as live:
-            inversion = editing.invert_pictures(model, latent, source, uncond, settings, precision, vae, live)
-        text = editing.report_text(dict(inversion.report))
+        prompts = SourcePrompts(source=source, uncond=uncond)
+        with Reporter("inversion", address(cls)) as reporter:
+            inversion = invert_pictures(model, latent, prompts, settings, reporter, vae)
+        text = report_text(inversion.report)
         log.info("Null-Text Invert: %s", text.replace("\n", "; "))
-        return io.NodeOutput(inversion, *plain_wires(inversion), text, ui={"text": [text], **live.ui()})
+        return io.NodeOutput(inversion, *plain_wires(inversion), text, ui={"text": [text], **reporter.ui()})
 
 
-def plain_wires(inversion: Inversion) -> tuple[dict[str, Any], list[list[Any]]]:
-    """An inversion as LATENT and CONDITIONING."""
-    return noise_latent_of(inversion.noise_latents, inversion.noise_alpha_bar), editing.uncond_conditioning(inversion)
+def _null_text_settings(method: str, updates: dict[str, Any]) -> NullTextSettings:
+    """Of the node's inputs, which other methods do not read: there they may hold anything."""
+    return NullTextSettings(**updates) if method == "null_text" else NullTextSettings()
 
 
 class TimestepAwareKSampler(io.ComfyNode):
@@ -383,8 +378,9 @@ class TimestepAwareKSampler(io.ComfyNode):
         source_ratio: float,
         optimized: Any = None,
     ) -> io.NodeOutput:
-        cell = Cell(check_alpha(alpha), source_ratio)
-        return io.NodeOutput(*editing.sample_cells(model, inversion, source, target, optimized, [cell], node_id(cls)))
+        prompts = EditConditioning(source=source, target=target, optimized=optimized)
+        with Reporter(address=address(cls), text=True) as reporter:
+            return io.NodeOutput(edit_picture(model, inversion, prompts, Cell(alpha, source_ratio), reporter))
 
 
 class TimestepAwareConditioning(io.ComfyNode):
@@ -428,23 +424,8 @@ class TimestepAwareConditioning(io.ComfyNode):
     def execute(
         cls, source: Any, target: Any, alpha: float, source_ratio: float, steps: int, optimized: Any = None
     ) -> io.NodeOutput:
-        return io.NodeOutput(editing.timestep_aware_conditioning(source, target, optimized, alpha, source_ratio, steps))
-
-
-def numbers(text: str, name: str) -> list[float]:
-    """Numbers from a line such as "0.1, 0.2 0.3"; what is told twice counts once.
-
-    Raises: InputError for what is no number, or when there is none.
-    """
-    try:
-        found = list(dict.fromkeys(float(part) for part in text.replace(",", " ").replace(";", " ").split()))
-    except ValueError as error:
-        raise InputError(
-            f"`{name}` is {text!r}; expected numbers with commas between them, as in 0.1, 0.2: change `{name}`."
-        ) from error
-    if not found or not all(math.isfinite(value) for value in found):
-        raise InputError(f"`{name}` is {text!r}; expected at least one number, as in 0.1, 0.2: change `{name}`.")
-    return found
+        prompts = EditConditioning(source=source, target=target, optimized=optimized)
+        return io.NodeOutput(timestep_aware_conditioning(prompts, Cell(alpha, source_ratio), steps))
 
 
 class EditGrid(io.ComfyNode):
@@ -504,35 +485,19 @@ class EditGrid(io.ComfyNode):
         source_ratios: str,
         optimized: Any = None,
     ) -> io.NodeOutput:
-        require_vae(vae)
-        columns, rows = [check_alpha(a) for a in numbers(alphas, "alphas")], numbers(source_ratios, "source_ratios")
-        for ratio in rows:
-            source_steps(inversion.schedule.steps, ratio)
-        if len(columns) * len(rows) > LARGEST_GRID:
-            raise InputError(
-                f"`alphas` and `source_ratios` make {len(columns) * len(rows)} pictures and a grid holds"
-                f" {LARGEST_GRID}: give fewer."
-            )
-        cells = cells_of(columns, rows)
-        # the page would keep the last text and preview under the finished grid
-        latents = editing.sample_cells(model, inversion, source, target, optimized, cells, None, previews=False)
-        decoded = [decode(vae, latent) for latent in latents]
-        across, down = [f"alpha {a:g}" for a in columns], [f"ratio {r:g}" for r in rows]
-        batch = [torch.stack([pictures[i] for pictures in decoded]) for i in range(len(decoded[0]))]
-        labels = [f"alpha {cell.alpha:g}, source ratio {cell.source_ratio:g}" for cell in cells] * len(batch)
-        grids = torch.cat([grid_picture(pictures, across, down) for pictures in batch])
-        return io.NodeOutput(
-            grids, torch.cat(batch), "\n".join(labels), ui=_grid_on_the_node(cls, batch, cells, len(columns))
-        )
+        axes = GridAxes.from_texts(alphas=alphas, source_ratios=source_ratios)
+        prompts = EditConditioning(source=source, target=target, optimized=optimized)
+        grid = edit_grid(
+            model, vae, inversion, prompts, axes, Reporter()
+        )  # shows no text: it would stay under the grid
+        return io.NodeOutput(grid.drawn(), grid.images(), grid.labels(), ui=_grid_on_the_node(cls, grid))
 
 
-def _grid_on_the_node(cls: Any, batch: list[torch.Tensor], cells: list[Cell], columns: int) -> dict[str, list[Any]]:
+def _grid_on_the_node(cls: Any, grid: SampledGrid) -> dict[str, list[Any]]:
     """What web/edit_grid.js draws: each cell's values, and for each picture of the batch a sheet of all its cells in
     the host's temp folder."""
-    sheets = [ui.PreviewImage(contact_sheet(pictures, columns), cls=cls).as_dict()["images"][0] for pictures in batch]
-    height, width = batch[0].shape[1:3]
     return {
-        "cells": [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in cells],
-        "sheets": sheets,
-        "layout": [{"columns": columns, "rows": len(cells) // columns, "width": width, "height": height}],
+        "cells": [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in grid.axes.cells()],
+        "sheets": [ui.PreviewImage(sheet, cls=cls).as_dict()["images"][0] for sheet in grid.sheets()],
+        "layout": [grid.layout()],
     }

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from comfy_api.v0_0_2 import io
 
 from ..host import folders
 from ..inversion.data import Inversion
-from ..inversion.file import load_inversion, save_inversion
-from ..support.errors import InputError
-from .edit import plain_wires
+from ..pipelines.inversion_wires import plain_wires
+from ..pipelines.keep_inversion import keep_inversion, kept_inversion
 from .schema import CATEGORY, InversionSocket, schema
-
-log = logging.getLogger("single_image_studio")
 
 
 class SaveInversion(io.ComfyNode):
@@ -52,19 +48,7 @@ class SaveInversion(io.ComfyNode):
 
     @classmethod
     def execute(cls, inversion: Inversion, name: str) -> io.NodeOutput:
-        if inversion.uncond is not None and len(inversion.uncond) > 1:
-            raise InputError(
-                "`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file"
-                " cannot keep: invert with a plain one to save it."
-            )
-        extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"}) if inversion.uncond is not None else []
-        if extras:
-            log.warning(
-                "Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).",
-                ", ".join(extras),
-            )
-        path = save_inversion(inversion, name, folders.INVERSIONS.folders())
-        log.info("Saved the inversion as %s.", path)
+        path = keep_inversion(inversion, name)
         return io.NodeOutput(inversion, path.stem, ui={"text": [f"Saved as {path.stem}."]})
 
 
@@ -120,5 +104,5 @@ class LoadInversion(io.ComfyNode):
 
     @classmethod
     def execute(cls, inversion_name: str) -> io.NodeOutput:
-        inversion = load_inversion(folders.INVERSIONS.file(inversion_name))
+        inversion = kept_inversion(inversion_name)
         return io.NodeOutput(inversion, *plain_wires(inversion))

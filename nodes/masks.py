@@ -6,8 +6,10 @@ from typing import Any
 
 from comfy_api.v0_0_2 import io, ui
 
-from ..pipelines import finding
-from .schema import CATEGORY, node_id, schema
+from ..pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
+from ..pipelines.mask_models import DETECTORS, SEGMENTERS
+from ..pipelines.reporter import Reporter
+from .schema import CATEGORY, address, schema
 
 
 class MaskFromPrompt(io.ComfyNode):
@@ -46,7 +48,7 @@ class MaskFromPrompt(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "detector",
-                    options=finding.DETECTORS.names(),
+                    options=DETECTORS.names(),
                     tooltip=(
                         "A GroundingDINO file or folder in models/grounding-dino. Entries marked [groundingdino-py] use"
                         " that package, if it is installed."
@@ -54,7 +56,7 @@ class MaskFromPrompt(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "segmenter",
-                    options=finding.SEGMENTERS.names(),
+                    options=SEGMENTERS.names(),
                     tooltip=(
                         "A SAM file or folder in models/sams. vit_b is the fastest, vit_h the best. Entries marked"
                         " [segment-anything] use that package, if it is installed."
@@ -152,25 +154,10 @@ class MaskFromPrompt(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, detector: str | None = None, segmenter: str | None = None, **_: Any) -> str:
         """The files' content decides too whether the node runs again."""
-        return f"{finding.DETECTORS.stamp(detector)} {finding.SEGMENTERS.stamp(segmenter)}"
+        return f"{DETECTORS.stamp(detector)} {SEGMENTERS.stamp(segmenter)}"
 
     @classmethod
-    def execute(
-        cls,
-        image: Any,
-        prompt: str,
-        detector: str,
-        segmenter: str,
-        box_threshold: float,
-        text_threshold: float,
-        select: finding.Select,
-        on_missing: finding.OnMissing,
-        grow: int,
-        feather: int,
-        keep_loaded: bool,
-    ) -> io.NodeOutput:
-        wanted = finding.Wanted(
-            prompt, detector, segmenter, box_threshold, text_threshold, select, on_missing, grow, feather
-        )
-        found = finding.find(image, wanted, keep_loaded, node_id(cls))
-        return io.NodeOutput(found.masks, found.overlays, found.report, ui=ui.PreviewImage(found.overlays, cls=cls))
+    def execute(cls, image: Any, **widgets: Any) -> io.NodeOutput:
+        """widgets: as MaskSettings has them."""
+        result = mask_from_prompt(image, MaskSettings(**widgets), Reporter(address=address(cls), text=True))
+        return io.NodeOutput(result.masks, result.overlays, result.report, ui=ui.PreviewImage(result.overlays, cls=cls))

@@ -50,7 +50,7 @@ def node_id(cls: Any) -> str | None:
     return getattr(getattr(cls, "hidden", None), "unique_id", None)
 
 
-def place(cls: Any) -> NodeAddress:
+def address(cls: Any) -> NodeAddress:
     """Where the running node is, for its live view; a node that wants it has `LIVE` for its hidden inputs."""
     workflow = getattr(getattr(cls, "hidden", None), "extra_pnginfo", None)
     workflow = workflow.get("workflow") if isinstance(workflow, dict) else None

@@ -12,7 +12,7 @@ from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settin
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS
-from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, advanced, place, schema
+from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, address, advanced, schema
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
@@ -103,7 +103,7 @@ class TrainStage1(io.ComfyNode):
                 io.Int.Input(
                     "steps",
                     default=50,
-                    min=0,
+                    min=1,
                     max=10000,
                     tooltip=(
                         "Number of training steps. Paper: 50. `encoder` none needs more. With too many, the subject"
@@ -184,7 +184,7 @@ class TrainStage1(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, **settings: Any) -> io.NodeOutput:
         chosen = Stage1Settings(**settings)
-        with Reporter("stage1", place(cls)) as reporter:
+        with Reporter("stage1", address(cls)) as reporter:
             concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
         shown = reporter.ui()
         if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
@@ -216,7 +216,7 @@ class TrainStage2(io.ComfyNode):
                 io.Int.Input(
                     "steps",
                     default=100,
-                    min=0,
+                    min=1,
                     max=10000,
                     tooltip=(
                         "Number of training steps. Paper: 100. With fewer, prompts can change more; with more, the"
@@ -306,6 +306,6 @@ class TrainStage2(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, clip: Any, vae: Any, concept: Concept, **settings: Any) -> io.NodeOutput:
-        with Reporter("stage2", place(cls)) as reporter:
+        with Reporter("stage2", address(cls)) as reporter:
             tuned = tune_concept(Checkpoint(model, clip, vae), concept, Stage2Settings(**settings), reporter)
         return io.NodeOutput(tuned, tuned.losses["stage2"], tuned.lora, ui=reporter.ui())

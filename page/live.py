@@ -72,8 +72,8 @@ class LiveRun:
     kind: a key of TITLES; the page chooses its words by it.
     """
 
-    def __init__(self, kind: str, place: NodeAddress) -> None:
-        self.kind, self.place = kind, place
+    def __init__(self, kind: str, address: NodeAddress) -> None:
+        self.kind, self.address = kind, address
         self.state = "running"
         self.began, self._clock = time.time(), time.monotonic()
         self.ended: float | None = None
@@ -114,7 +114,7 @@ class LiveRun:
         self._send()
 
     def step(self, done: int, moment: Moment, values: Mapping[str, float], preview: Any = None) -> None:
-        """Takes a finished step. values: by a key of LOSS_TERMS; numbers that are not finite leave a gap. preview: a PIL
+        """Takes a finished step. values: by name in LOSS_TERMS; numbers that are not finite leave a gap. preview: a PIL
         picture."""
         now = time.monotonic()
         with self._lock:
@@ -196,9 +196,9 @@ class LiveRun:
 
     def _facts(self) -> dict[str, Any]:
         return {
-            "node": self.place.node,
-            "workflow": self.place.workflow,
-            "prompt_id": self.place.prompt,
+            "node": self.address.node,
+            "workflow": self.address.workflow,
+            "prompt_id": self.address.prompt,
             "kind": self.kind,
             "began": self.began,
             "state": self.state,
@@ -224,7 +224,7 @@ class LiveRun:
             }
             self._subject_sent = True
             self._sent, self._sent_previews = len(self.x), len(self.previews)
-        if self.place.node is not None:
+        if self.address.node is not None:
             _send_event(message)
 
 
@@ -264,10 +264,10 @@ _runs_lock = threading.Lock()
 
 
 def _remember(run: LiveRun) -> None:
-    if run.place.node is None:
+    if run.address.node is None:
         return
     with _runs_lock:
-        key = run.place.workflow, run.place.node
+        key = run.address.workflow, run.address.node
         _runs.pop(key, None)
         _runs[key] = run
         while len(_runs) > MOST_RUNS:

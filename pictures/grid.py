@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
+
+from .eight_bits import from_pil, to_pil
+from .fonts import Font, label_font
 
 INK, PAPER = (235, 235, 235), (32, 32, 32)
 GAP = 4
-TILE, SHEET = 256, 4096
+SMALLEST_PRINT = 11
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where cells and labels lie, in pixels.
+
+    left, top: of the first cell, beside and below its labels. column: a column's width, which is its label's where
+    that is wider than a cell.
+    """
+
+    width: int
+    height: int
+    left: int
+    top: int
+    column: int
+
+    def cell(self, row: int, column: int) -> tuple[int, int]:
+        """The upper left corner of a cell's picture, in the middle of its column."""
+        x = self.left + column * (self.column + GAP) + (self.column - self.width) // 2
+        return x, self.top + row * (self.height + GAP)
+
+    def size(self, rows: int, columns: int) -> tuple[int, int]:
+        """(width, height) of the whole grid."""
+        return self.left + columns * (self.column + GAP), self.top + rows * (self.height + GAP)
 
 
 def grid_picture(cells: Tensor, columns: Sequence[str], rows: Sequence[str]) -> Tensor:
@@ -21,52 +46,32 @@ def grid_picture(cells: Tensor, columns: Sequence[str], rows: Sequence[str]) -> 
     cells: (rows · columns, H, W, 3) in [0, 1]. Returns (1, H', W', 3).
     """
     height, width = cells.shape[1:3]
-    font = _font(max(11, min(height, width) // 12))
-    left = int(max(font.getlength(label) for label in rows)) + 3 * GAP
-    top = sum(font.getmetrics() if hasattr(font, "getmetrics") else (11, 3)) + 2 * GAP
-    # a small picture is narrower than its label
-    wide = max(width, int(max(font.getlength(label) for label in columns)) + GAP)
-    canvas = Image.new("RGB", (left + len(columns) * (wide + GAP), top + len(rows) * (height + GAP)), PAPER)
-    draw = ImageDraw.Draw(canvas)
+    font = label_font(max(SMALLEST_PRINT, min(height, width) // 12))
+    left = _longest(font, rows) + 3 * GAP
+    layout = _Layout(width, height, left, _line(font) + 2 * GAP, max(width, _longest(font, columns) + GAP))
+    canvas = Image.new("RGB", layout.size(len(rows), len(columns)), PAPER)
+    _draw_labels(ImageDraw.Draw(canvas), font, layout, columns, rows)
+    for index, picture in enumerate(cells):
+        canvas.paste(to_pil(picture), layout.cell(*divmod(index, len(columns))))
+    return from_pil(canvas)[None]
+
+
+def _longest(font: Font, labels: Sequence[str]) -> int:
+    return int(max(font.getlength(label) for label in labels))
+
+
+def _line(font: Font) -> int:
+    """The height of a line of print."""
+    return sum(font.getmetrics()) if hasattr(font, "getmetrics") else SMALLEST_PRINT + 3
+
+
+def _draw_labels(
+    draw: ImageDraw.ImageDraw, font: Font, layout: _Layout, columns: Sequence[str], rows: Sequence[str]
+) -> None:
     for i, label in enumerate(columns):
-        draw.text((left + i * (wide + GAP) + (wide - font.getlength(label)) / 2, GAP), label, INK, font)
+        middle = layout.left + i * (layout.column + GAP) + (layout.column - font.getlength(label)) / 2
+        draw.text((middle, GAP), label, INK, font)
     for j, label in enumerate(rows):
-        draw.text(
-            (left - 2 * GAP - font.getlength(label), top + j * (height + GAP) + height / 2 - top / 2 + GAP),
-            label,
-            INK,
-            font,
-        )
-    levels = (cells.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-    for index, picture in enumerate(levels):
-        j, i = divmod(index, len(columns))
-        canvas.paste(
-            Image.fromarray(picture), (left + i * (wide + GAP) + (wide - width) // 2, top + j * (height + GAP))
-        )
-    return torch.from_numpy(np.asarray(canvas, np.float32) / 255)[None]
-
-
-def contact_sheet(cells: Tensor, columns: int) -> Tensor:
-    """The pictures alone, edge to edge and small, from which a page can cut each one again.
-
-    cells: (rows · columns, H, W, 3) in [0, 1]. Returns (1, rows · h, columns · w, 3), with h and w reduced so that a
-    tile is at most TILE and the sheet at most SHEET pixels long.
-    """
-    count, height, width = cells.shape[:3]
-    rows = count // columns
-    scale = min(1.0, TILE / max(height, width), SHEET / max(rows * height, columns * width))
-    size = max(1, int(height * scale)), max(1, int(width * scale))
-    small = (
-        F.interpolate(cells.movedim(-1, 1), size, mode="bilinear", antialias=True, align_corners=False)
-        if scale < 1
-        else cells.movedim(-1, 1)
-    )
-    lines = small.reshape(rows, columns, 3, *size).permute(0, 3, 1, 4, 2)
-    return lines.reshape(1, rows * size[0], columns * size[1], 3).clamp(0, 1)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    try:
-        return ImageFont.load_default(size)
-    except TypeError:  # Pillow before 10.1 has one size
-        return ImageFont.load_default()
+        x = layout.left - 2 * GAP - font.getlength(label)
+        y = layout.top + j * (layout.height + GAP) + layout.height / 2 - layout.top / 2 + GAP
+        draw.text((x, y), label, INK, font)

@@ -26,8 +26,8 @@ from ..host.gradients import own_copy
 from ..host.memory import PeakMemory
 from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint, warn_of_another_checkpoint
+from ..pictures.eight_bits import to_pil
 from ..pictures.mask_picture import mask_picture
-from ..pictures.pixels import to_image
 from ..support.errors import InputError
 from .reporter import Reporter
 
@@ -63,7 +63,7 @@ def learn_concept(
     for note in prepared.notes:
         log.warning("Stage I: %s", note)
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
-    reporter.show_subject(to_image(mask_picture(prepared.picture, prepared.mask)[0]))
+    reporter.show_subject(to_pil(mask_picture(prepared.picture, prepared.mask)[0]))
 
     def stage1(model: ConceptModel) -> Steps[Trained]:
         start = text.class_embedding(checkpoint.clip, settings.class_word)

@@ -24,14 +24,14 @@ class Reporter:
     """Reports one run of one node, as a context: leaving it tells the page how the run ended.
 
     kind: which live view shows it (a key of `page.live.TITLES`); None for none.
-    place: where the node runs; a script has no place, and nobody is told there but the host's bar.
+    address: where the node runs; a script has none, and nobody is told there but the host's bar.
     text: also write the steps as a line of text under the node.
     """
 
-    def __init__(self, kind: str | None = None, place: NodeAddress | None = None, *, text: bool = False) -> None:
-        self.place = place or NodeAddress()
-        self._live = None if kind is None else LiveRun(kind, self.place)
-        self._node = self.place.node if text else None
+    def __init__(self, kind: str | None = None, address: NodeAddress | None = None, *, text: bool = False) -> None:
+        self.address = address or NodeAddress()
+        self._live = None if kind is None else LiveRun(kind, self.address)
+        self._node = self.address.node if text else None
         self.total = self.done = 0
         self.pictures = 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,21 +29,29 @@ class Strengths:
 
 
 def use_concept(
-    model: Any, clip: Any, concept: Concept, name: str, strengths: Strengths | None = None
+    model: Any,
+    clip: Any,
+    concept: Concept,
+    name: str,
+    strengths: Strengths | None = None,
+    nicknames: Sequence[str] = (),
 ) -> tuple[Any, Any, str]:
     """Clones of MODEL and CLIP that know the concept as `<name>`, and the phrase to write in prompts.
 
-    Raises: InputError when MODEL and CLIP are not Stable Diffusion 1.x's, or of another width than the concept.
+    nicknames: what it is called as well, unless another concept is (its file's path, where two files share a name).
+
+    The model may predict whatever it likes (LCM, v-prediction, inpainting): using is not learning.
+    Raises: InputError when MODEL and CLIP have not Stable Diffusion 1.x's layers, or another width than the concept.
     """
-    checks.require_sd1(model)
+    checks.require_sd1_layers(model)
     checks.require_sd1_clip(clip, model)
     check_width(concept, checks.text_width(clip))
     warn_of_another_checkpoint(model, concept.base_model, f"the concept {name}", "the likeness may be weaker")
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
-    nickname = re.sub(r"_\d+$", "", name)
+    nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
     model, clip = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
-    return model, with_concept(clip, name, concept.embedding, nickname), concept.phrase(name)
+    return model, with_concept(clip, name, concept.embedding, nicknames), concept.phrase(name)
 
 
 def saved_concept(concept_name: str) -> Concept:

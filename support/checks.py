@@ -33,6 +33,13 @@ def number(name: str, value: Any, *, above_zero: bool = False) -> float:
     raise InputError(f"`{name}` is {value!r}; it must be a number {limit}: change `{name}`.")
 
 
+def share(name: str, value: float) -> float:
+    """The value, if it is a share: from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise InputError(f"`{name}` is {value}; it is a share of the steps, from 0 to 1: change `{name}`.")
+    return value
+
+
 def finite(name: str, value: float) -> float:
     """The value, if it is a number that is neither infinite nor NaN."""
     if not math.isfinite(value):

@@ -11,30 +11,30 @@ import importlib.util
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+pytest.register_assert_rewrite("tests.helpers")
 
 
-def _load_package(name: str, folder: pathlib.Path) -> ModuleType:
-    """Makes `folder` importable as the package `name`, wherever it lies and whatever it is called."""
-    if name not in sys.modules:
+def _load_lab() -> None:
+    """Makes the lab importable as `lab`, wherever it lies."""
+    if "lab" not in sys.modules:
+        folder = ROOT / "lab"
         spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            "lab", folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
         assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+        sys.modules["lab"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["lab"])
 
 
 sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != ROOT]
-for _name, _folder in (("single_image_studio", ROOT), ("lab", ROOT / "lab")):
-    _load_package(_name, _folder)
+_load_lab()
 
 from lab.hosting import in_process  # noqa: E402
 from lab.hosting.base_folder import CHECKPOINT, furnish  # noqa: E402
@@ -42,8 +42,20 @@ from lab.hosting.client import Client  # noqa: E402
 from lab.hosting.environment import Host  # noqa: E402
 from lab.hosting.server import serving  # noqa: E402
 
+in_process.import_pack()
+
 WEIGHTS = ROOT / "lab" / "weights" / CHECKPOINT
 Models = tuple[Any, Any, Any]
+# What a test asks for, itself or by its fixtures, says what it needs: its marks, and so its tier, follow from that.
+NEEDS = {"host": "host", "real_host": "server", "session_server": "server", "browser": "browser"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in NEEDS:
+                item.add_marker(NEEDS[fixture])
 
 
 def _parse_host_arguments(base: pathlib.Path) -> None:
@@ -123,7 +135,7 @@ def server(session_server: Client) -> Client:
 
     `server.run(prompt)` posts an API workflow, waits and returns its history entry; `post`, `wait`, `interrupt`,
     `object_info`, `upload`, `view`, `events_of`, `log` and `base` (its folder: output/, models/ …) are in
-    lab.hosting.client. `events` starts empty in every test. Mark such tests with `@pytest.mark.server`.
+    lab.hosting.client. `events` starts empty in every test.
     """
     session_server.events.clear()
     return session_server
@@ -138,3 +150,35 @@ def api_workflow() -> Callable[..., dict[str, Any]]:
         return workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / f"{name}.json"), overrides or {})
 
     return load
+
+
+@pytest.fixture
+def stock_picture(host) -> Callable[..., Tensor]:
+    """`stock_picture(model, clip, vae)`: what the stock CLIPTextEncode, KSampler and VAEDecode give, run as the
+    executor runs them."""
+
+    def run(
+        model: Any, clip: Any, vae: Any, prompt: str = "a red heart on a green background", steps: int = 4
+    ) -> Tensor:
+        import nodes
+
+        with torch.inference_mode():
+            (positive,) = nodes.CLIPTextEncode().encode(clip, prompt)
+            (negative,) = nodes.CLIPTextEncode().encode(clip, "")
+            latent = {"samples": torch.zeros(1, 4, 16, 16)}
+            (sampled,) = nodes.KSampler().sample(model, 7, steps, 5.0, "euler", "normal", positive, negative, latent)
+            (image,) = nodes.VAEDecode().decode(vae, sampled)
+            return image.clone()
+
+    return run
+
+
+@pytest.fixture
+def concept_picture(host) -> tuple[Tensor, Tensor, str]:
+    """(image, mask, class word) of one of the demo's concepts, as LoadImage would give them."""
+    import random
+
+    from lab.world import painting, random_scenes
+
+    picture, masks = painting.render(random_scenes.sample_concept(random.Random(3), "heart"))
+    return torch.from_numpy(picture)[None].float() / 255, torch.from_numpy(masks[:1]), "heart"

@@ -22,6 +22,7 @@ FLOORS = (
 )
 LAB_FLOORS = (
     {"hosting", "figures"},
+    {"javascript"},
     {"workflow_files", "world", "locales", "checks"},
     {"jobs", "training"},
     {"measuring"},

@@ -72,7 +72,6 @@ def test_the_check_sees_what_is_wrong(infos: Infos, how: str) -> None:
     assert how in line and "SIS_SaveConcept" in line
 
 
-@pytest.mark.server
 def test_the_host_serves_them(server: Any) -> None:
     served = server.get("/i18n")
     for language in ("en", *locales.TRANSLATED):

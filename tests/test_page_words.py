@@ -9,12 +9,17 @@ import re
 import pytest
 
 WEB = pathlib.Path(__file__).resolve().parent.parent / "web"
+WORDS = WEB / "lib" / "words"
 TABLE = {
-    language: dict(re.findall(r'(\w+): "([^"]*)"', body))
-    for language, body in re.findall(
-        r"^  (\w\w): \{\n(.*?)^  \},", (WEB / "words.mjs").read_text(encoding="utf-8"), re.S | re.M
-    )
+    path.stem: dict(re.findall(r'^  (\w+):\s+"([^"]*)",$', path.read_text(encoding="utf-8"), re.M))
+    for path in WORDS.glob("*.mjs")
 }
+CODE = [path for pattern in ("*.js", "*.mjs") for path in WEB.rglob(pattern) if path.parent != WORDS]
+
+
+def test_there_are_words_and_code() -> None:
+    assert set(TABLE) == {"en", "ja", "zh"}
+    assert len(TABLE["en"]) > 60 and len(CODE) > 20
 
 
 @pytest.mark.parametrize("language", ["zh", "ja"])
@@ -30,7 +35,17 @@ def test_every_language_says_the_same(language: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("file", ["concept_picker.js", "edit_grid.js"])
-def test_every_word_that_is_asked_for_is_there(file: str) -> None:
-    asked = re.findall(r'\bsay\("(\w+)"', (WEB / file).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("room", ["picker", "grid", "live"])
+def test_every_word_that_is_asked_for_is_there(room: str) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in CODE if path.parent.name == room)
+    asked = re.findall(r'\bsay\("(\w+)"', code)
     assert len(asked) > 10 and set(asked) <= set(TABLE["en"])
+
+
+def test_every_word_is_asked_for() -> None:
+    """Those that nobody asks for by name are a run's states, phases and kinds, and its terms, as Python calls them."""
+    code = "".join(path.read_text(encoding="utf-8") for path in CODE)
+    python = (WEB / "types" / "messages.d.ts").read_text(encoding="utf-8")
+    terms = (WEB / "live" / "terms.mjs").read_text(encoding="utf-8")
+    named = set(re.findall(r'"(\w+)"', code)) | set(re.findall(r'"(\w+)"', python))
+    assert not set(TABLE["en"]) - named - set(re.findall(r"^  (\w+): \{", terms, re.M))

@@ -1,12 +1,24 @@
 // Puts the pack's translations on its nodes where the page has dropped them.
 //
-// Some frontends, 1.32 among them, load a language after the packs' texts for it and replace those (Comfy-Org/ComfyUI_frontend#6748,
-// mended by its #7214): the nodes of every pack stay English. Where the page does its part, this writes the same texts again.
+// Some frontends, 1.32 among them, load a language after the packs' texts for it and replace those
+// (Comfy-Org/ComfyUI_frontend#6748, mended by its #7214): the nodes of every pack stay English. Where the page does its
+// part, this writes the same texts again.
+import { api, app, locale } from "./lib/host.mjs";
 
-import { app } from "../../scripts/app.js";
-import { api } from "../../scripts/api.js";
+/** @import { GraphNode, Input, NodeDefinition, Output } from "./types/host" */
+
+/**
+ * @typedef {{ name?: string, tooltip?: string }} SlotTexts
+ * @typedef {object} NodeTexts
+ * @property {string} display_name
+ * @property {string} description
+ * @property {Record<string, SlotTexts>} [inputs]
+ * @property {SlotTexts[]} [outputs]
+ */
 
 const OURS = "SIS_";
+
+/** @type {Record<string, { nodeDefs?: Record<string, NodeTexts> }>} */
 let languages = {};
 const loaded = api
   .fetchApi("/i18n")
@@ -14,40 +26,59 @@ const loaded = api
   .then((texts) => { languages = texts; })
   .catch(() => {}); // then the page's own texts stay
 
+/**
+ * @param {string | undefined} type
+ * @returns {NodeTexts | undefined}
+ */
 function textsOf(type) {
-  if (!type?.startsWith(OURS)) return undefined;
-  return languages[app.extensionManager?.setting?.get("Comfy.Locale")]?.nodeDefs?.[type];
+  return type?.startsWith(OURS) ? languages[locale()]?.nodeDefs?.[type] : undefined;
 }
 
-/** The node's title, description and tooltips, for the canvas, the node library and the search. */
+/**
+ * The node's title, description and tooltips, for the canvas, the node library and the search.
+ * @param {NodeDefinition} definition
+ */
 function translateDefinition(definition) {
   const texts = textsOf(definition.name);
   if (!texts) return;
   definition.display_name = texts.display_name;
   definition.description = texts.description;
-  for (const group of ["required", "optional"])
-    for (const [name, spec] of Object.entries(definition.input?.[group] ?? {}))
-      if (texts.inputs?.[name]) spec[1] = { ...spec[1], tooltip: texts.inputs[name].tooltip };
-  if (definition.output_tooltips)
-    definition.output_tooltips = definition.output_tooltips.map((tooltip, i) => texts.outputs?.[i]?.tooltip ?? tooltip);
+  for (const group of ["required", "optional"]) translateTooltips(definition.input?.[group] ?? {}, texts);
+  definition.output_tooltips &&= definition.output_tooltips.map((tooltip, i) => texts.outputs?.[i]?.tooltip ?? tooltip);
 }
 
-/** What is written beside a placed node's slots and widgets; names, which workflows are saved with, stay. */
+/**
+ * @param {Record<string, [unknown, Record<string, unknown>?]>} inputs
+ * @param {NodeTexts} texts
+ */
+function translateTooltips(inputs, texts) {
+  for (const [name, specification] of Object.entries(inputs)) {
+    const own = texts.inputs?.[name];
+    if (own) specification[1] = { ...specification[1], tooltip: own.tooltip };
+  }
+}
+
+/**
+ * What is written beside a placed node's slots and widgets; names, which workflows are saved with, stay.
+ * @param {GraphNode} node
+ */
 function translateNode(node) {
   const texts = textsOf(node.comfyClass);
   if (!texts) return;
-  for (const input of node.inputs ?? []) {
-    const name = texts.inputs?.[input.widget?.name ?? input.name]?.name;
-    if (name) input.localized_name = name;
-  }
+  for (const input of node.inputs ?? []) nameSlot(input, texts.inputs?.[input.widget?.name ?? input.name]);
+  node.outputs?.forEach((output, i) => nameSlot(output, texts.outputs?.[i]));
   for (const widget of node.widgets ?? []) {
     const name = texts.inputs?.[widget.name]?.name;
     if (name) widget.label = name;
   }
-  (node.outputs ?? []).forEach((output, i) => {
-    const name = texts.outputs?.[i]?.name;
-    if (name) output.localized_name = name;
-  });
+}
+
+/**
+ * @param {Input | Output} slot
+ * @param {SlotTexts | undefined} texts
+ */
+function nameSlot(slot, texts) {
+  if (texts?.name) slot.localized_name = texts.name;
 }
 
 app.registerExtension({
@@ -56,7 +87,7 @@ app.registerExtension({
     await loaded;
     Object.values(definitions).forEach(translateDefinition);
   },
-  async beforeRegisterNodeDef(nodeType, definition) {
+  async beforeRegisterNodeDef(_nodeType, definition) {
     translateDefinition(definition); // also when the page reads the definitions anew, as after a change of language
   },
   nodeCreated(node) {

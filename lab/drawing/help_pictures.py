@@ -174,8 +174,8 @@ def _by_task(studio: Studio, columns: Sequence[tuple[str, np.ndarray]]) -> Image
         wanted = {
             "move": "move it",
             "resize": f"make it {task.told.get('size')}",
-            "class": f"make it a {task.told['classes'][0]}",
-        }  # type: ignore[index]
+            "class": f"make it a {task.told['classes'][0]}",  # type: ignore[index]
+        }
         if "place" in task.told:
             wanted["move"] = f"move it to the {task.told['place']}"
         rows.append([(picture, wanted[task.kind]), *[(pictures[i], label) for label, pictures in columns]])
@@ -297,17 +297,17 @@ def mask(studio: Studio) -> Image.Image:
 
     for kind in ("grounding-dino", "sams"):
         folder_paths.add_model_folder_path(kind, str((studio.checkpoint.parent / kind).resolve()))
-    finding = importlib.import_module(f"{PACKAGE}.pipelines.finding")
+    pipeline = importlib.import_module(f"{PACKAGE}.pipelines.mask_from_prompt")
     image, _ = pixels_and_mask(studio.scene())
-    wanted = finding.Wanted(CONCEPT[0], "sis_demo_dino", "sis_demo_sam", 0.3, 0.25, "best", "error", 0, 0)
+    settings = pipeline.MaskSettings(prompt=CONCEPT[0], detector="sis_demo_dino", segmenter="sis_demo_sam")
     with torch.inference_mode():
-        found = finding.find(image, wanted, False, None)
-    white = found.masks[..., None].expand(-1, -1, -1, 3)
+        result = pipeline.mask_from_prompt(image, settings)
+    white = result.masks[..., None].expand(-1, -1, -1, 3)
     return sheet(
         [
             [
                 (sampling.levels(pixels)[0], name)
-                for pixels, name in ((image, "image"), (found.overlays, "overlay"), (white, "mask"))
+                for pixels, name in ((image, "image"), (result.overlays, "overlay"), (white, "mask"))
             ]
         ],
         lines=1,
@@ -341,7 +341,7 @@ def ratio(studio: Studio) -> Image.Image:
 def inversion(studio: Studio) -> Image.Image:
     """The inversions: what each gives back, and below it an edit of the same picture."""
     columns = {name: pair for name, pair in editing.INVERSIONS.items() if name != "null-text, no source"}
-    back = {name: studio.bench.decode(studio.inverted(*pair).reconstruction) for name, pair in columns.items()}
+    back = {name: studio.bench.decode(studio.inverted(*pair).reconstruction.latents) for name, pair in columns.items()}
     edited = {name: studio.edits([(ALPHA, RATIO)], studio.optimized, *pair)[0] for name, pair in columns.items()}
     picture = studio.inputs()[SHOWN]
     first = [(picture, "the picture"), *[(pictures[SHOWN], f"{name}: given back") for name, pictures in back.items()]]
@@ -382,7 +382,7 @@ def reuse(studio: Studio) -> Image.Image:
     (edited,) = bench.edit(inverted, "null_text", bench.optimize()[0], [grid.Cell(ALPHA, RATIO)])
     cells = [
         (bench.decode(bench.latents)[0], "the picture"),
-        (bench.decode(inverted.reconstruction)[0], "given back"),
+        (bench.decode(inverted.reconstruction.latents)[0], "given back"),
         *zip(edited, wishes),
     ]
     return sheet([cells])

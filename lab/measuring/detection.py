@@ -133,7 +133,7 @@ def ask(some: Sequence[Question], folder: pathlib.Path = FOLDER) -> list[Answer]
     import folder_paths
 
     from single_image_studio.host import model_files
-    from single_image_studio.pipelines import finding
+    from single_image_studio.pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
 
     model_files.register()
     for kind in ("grounding-dino", "sams"):
@@ -141,18 +141,19 @@ def ask(some: Sequence[Question], folder: pathlib.Path = FOLDER) -> list[Answer]
     answers = []
     with torch.inference_mode():  # as the host runs nodes
         for question in some:
-            wanted = finding.Wanted(question.prompt, DETECTOR, SEGMENTER, 0.3, 0.25, "best", "empty", 0, 0)
-            found = finding.find(
-                torch.from_numpy(question.picture)[None].float() / 255, wanted, keep_loaded=True, node=None
+            settings = MaskSettings(
+                prompt=question.prompt, detector=DETECTOR, segmenter=SEGMENTER, on_missing="empty", keep_loaded=True
             )
-            answers.append(_answer(found))
+            pictures = torch.from_numpy(question.picture)[None].float() / 255
+            answers.append(_answer(mask_from_prompt(pictures, settings)))
     return answers
 
 
-def _answer(found: Any) -> Answer:
-    scores = [d["score"] for d in json.loads(found.report)["images"][0]["detections"]]
-    overlay = (found.overlays[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-    return Answer((found.masks[0] > 0.5).float().numpy(), max(scores, default=0.0), overlay)
+def _answer(result: Any) -> Answer:
+    from single_image_studio.pictures.eight_bits import to_levels
+
+    scores = [d["score"] for d in json.loads(result.report)["images"][0]["detections"]]
+    return Answer((result.masks[0] > 0.5).float().numpy(), max(scores, default=0.0), to_levels(result.overlays[0]))
 
 
 def _rows(some: Sequence[Question], verdicts: Sequence[Verdict]) -> list[str]:

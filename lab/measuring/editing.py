@@ -134,93 +134,75 @@ class Bench:
         self, positive: dict[str, Any], algorithm: Callable[..., Any], gradients: bool = False
     ) -> tuple[Any, int, float]:
         """What came out, UNet evaluations a picture, and seconds a picture."""
-        from single_image_studio.host.prompts import run
+        from single_image_studio.host.session import UnetSession
 
-        began, count = time.perf_counter(), 0
-
-        def inside(predictor: Any, prompts: dict[str, Any]) -> Any:
-            nonlocal count
-            out = algorithm(predictor, prompts)
-            count = predictor.evaluations
-            return out
-
+        began = time.perf_counter()
+        session = UnetSession(
+            model=self.model,
+            shape=self.latents.shape,
+            timesteps=self.schedule.timesteps,
+            positive=positive,
+            negative={"uncond": self.prompts("empty")},
+            gradients=gradients,
+            precision="fp32",
+        )
         with torch.inference_mode():
-            out = run(
-                self.model,
-                positive,
-                {"uncond": self.prompts("empty")},
-                self.latents,
-                self.schedule.timesteps,
-                inside,
-                "fp32",
-                with_gradients=gradients,
-            )
+            out, count = session.run(lambda unet: (algorithm(unet, unet.prompts), unet.evaluations))
         return out, count // len(self.tasks), (time.perf_counter() - began) / len(self.tasks)
 
     def settings(self, method: str) -> Any:
         from single_image_studio.inversion.methods import InversionSettings
         from single_image_studio.inversion.null_text import NullTextSettings
 
-        return InversionSettings(method, self.schedule, self.cfg, NullTextSettings(self.inner_steps))
+        return InversionSettings(
+            method=method,
+            schedule=self.schedule,
+            guidance_scale=self.cfg,
+            null_text=NullTextSettings(inner_steps=self.inner_steps),
+        )
 
     def invert(self, method: str, source: str) -> tuple[Any, int, float]:
         """source: which prompt to invert with, `source` or `empty`."""
+        from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.methods import invert
-        from single_image_studio.inversion.stepping import NO_ROOM
 
         settings = self.settings(method)
 
-        def algorithm(predictor: Any, prompts: dict[str, Any]) -> Any:
-            return invert(
-                predictor.predict_eps,
-                self.latents,
-                prompts["source"],
-                prompts["uncond"],
-                settings,
-                predictor.alpha_bar,
-                NO_ROOM,
-                lambda *_: None,
-            )
+        def algorithm(model: Any, prompts: dict[str, Any]) -> Any:
+            return result_of(invert(model, self.latents, prompts["source"], prompts["uncond"], settings))
 
         return self._run({"source": self.prompts(source)}, algorithm, gradients=settings.optimises)
 
     def optimize(self) -> tuple[Tensor, int, float]:
         """Imagic's embeddings of all targets."""
+        from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 
         settings = TextOptimizationSettings(steps=self.text_steps)
-        (found, _), count, seconds = self._run(
+        text, evaluations, seconds = self._run(
             {"target": self.prompts("target")},
-            lambda p, prompts: optimize_text(p.predict_eps, self.latents, prompts["target"], p.alpha_bar, settings),
+            lambda model, prompts: result_of(optimize_text(model, self.latents, prompts["target"], settings)),
             gradients=True,
         )
-        return found, count, seconds
+        return text.embeds, evaluations, seconds
 
     def edit(self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any]) -> list[np.ndarray]:
         """The pictures of every cell: (tasks, 128, 128, 3) uint8 each. optimized None: alpha begins at the source
         prompt."""
-        from single_image_studio.inversion.grid import sample_grid
+        from single_image_studio.diffusion.report import result_of
+        from single_image_studio.inversion.grid import EditPrompts, sample_grid
         from single_image_studio.inversion.sampling import Guidance
 
-        def algorithm(predictor: Any, prompts: dict[str, Any]) -> list[Tensor]:
-            start = prompts["source"] if optimized is None else prompts["target"].with_context(optimized)
-            uncond = [prompts["uncond"].with_context(e) for e in inverted.uncond_embeds]
-            guidance = Guidance(uncond, self.settings(method).sampling_scale, inverted.offsets)
-            noise = inverted.noise_latents
-            return sample_grid(
-                predictor.predict_eps,
-                noise,
-                prompts["source"],
-                prompts["target"],
-                start,
-                cells,
-                guidance,
-                self.schedule,
-                predictor.alpha_bar,
-            )
+        back, scale = inverted.reconstruction, self.settings(method).sampling_scale
 
-        found, _, _ = self._run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)
-        return [self.decode(latents) for latents in found]
+        def algorithm(model: Any, prompts: dict[str, Any]) -> list[Tensor]:
+            start = prompts["source"] if optimized is None else prompts["target"].with_context(optimized)
+            guidance = Guidance([prompts["uncond"].with_context(e) for e in back.uncond_embeds], scale, back.offsets)
+            edit = EditPrompts(prompts["source"], prompts["target"], start)
+            return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, self.schedule))
+
+        edits, _, _ = self._run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)
+        return [self.decode(latents) for latents in edits]
 
 
 INVERSIONS = {
@@ -248,7 +230,7 @@ def measure(bench: Bench, folder: pathlib.Path) -> dict[str, Any]:
     truth = bench.decode(bench.latents)
     for name, (method, source) in INVERSIONS.items():
         found[name], evaluations, seconds = bench.invert(method, source)
-        rebuilt = bench.decode(found[name].reconstruction)
+        rebuilt = bench.decode(found[name].reconstruction.latents)
         pixels = [psnr(torch.from_numpy(a) / 255.0, torch.from_numpy(b) / 255.0, 1.0) for a, b in zip(rebuilt, truth)]
         inversions[name] = {
             "latent_psnr": float(np.mean(found[name].psnr)),

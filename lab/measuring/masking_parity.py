@@ -54,7 +54,7 @@ class Order(TorchFunctionMode):
 
 
 def _inputs() -> tuple[Tensor, Tensor]:
-    from single_image_studio.masking.prompt import load_tokenizer, parse_prompt, tokenize
+    from single_image_studio.masking.detection_prompt import load_tokenizer, parse_prompt, tokenize
 
     generator = torch.Generator().manual_seed(1)
     ids = tokenize(parse_prompt(PROMPT), load_tokenizer()).ids
@@ -62,18 +62,16 @@ def _inputs() -> tuple[Tensor, Tensor]:
 
 
 def _dino(model: str, original: bool, dtype: torch.dtype, order: Tensor | None = None, anchors: bool = True) -> Answers:
-    from single_image_studio.masking import original_dino as names
-    from single_image_studio.masking import packages, transformers_api
-    from single_image_studio.masking.grounding_dino import TransformersDino
-    from single_image_studio.masking.prompt import load_tokenizer
+    from single_image_studio.masking import grounding_dino, packages
+    from single_image_studio.masking.detection_prompt import load_tokenizer
 
     weights = original_dino(DINO[model][2])
     if original:
         net: Any = packages.build_groundingdino(weights, load_tokenizer(), model)
     else:
-        net = (names.OriginalDino if anchors else TransformersDino)(
-            transformers_api.build_grounding_dino(names.config_of(weights), names.rename(weights), model)
-        )
+        net = grounding_dino.original_network(weights, model)
+        if not anchors:
+            net = grounding_dino.TransformersDino(net.model)
     del weights
     pixels, ids = _inputs()
     with torch.no_grad(), Order(order) as places:
@@ -83,16 +81,10 @@ def _dino(model: str, original: bool, dtype: torch.dtype, order: Tensor | None =
 
 
 def _sam(model: str, original: bool, dtype: torch.dtype, order: Tensor | None = None) -> Answers:
-    from single_image_studio.masking import original_sam as names
-    from single_image_studio.masking import packages, transformers_api
-    from single_image_studio.masking.sam import TransformersSam
+    from single_image_studio.masking import packages, sam
 
     weights = original_sam(SAM[model][2])
-    net: Any = (
-        packages.build_segment_anything(weights, model)
-        if original
-        else TransformersSam(transformers_api.build_sam(names.config_of(weights), names.rename(weights), model))
-    )
+    net: Any = packages.build_segment_anything(weights, model) if original else sam.original_network(weights, model)
     del weights
     net.to(dtype)
     pixels = torch.randn(1, 3, net.side, net.side, generator=torch.Generator().manual_seed(1))

@@ -1,7 +1,6 @@
 """The real frontend in a real browser: one browser and one server for all tests, one page a renderer.
 
-Mark such tests with `@pytest.mark.browser`. They skip, with the reason, where there is no browser or no Playwright;
-in CI that is a failure.
+They skip, with the reason, where there is no browser or no Playwright; in CI that is a failure.
 """
 
 from __future__ import annotations

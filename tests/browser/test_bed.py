@@ -11,8 +11,6 @@ from lab.drawing import shipped
 
 from ..helpers.frontend import Box, Frontend, Refused
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
-
 
 def small(**stage1: Any) -> dict[str, Any]:
     """The shipped graph down to Stage I, on the demo's files."""

@@ -18,7 +18,6 @@ from ..helpers.frontend import Frontend
 from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import FAINT, numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 SET = (
     "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value ="
     " name; widget.callback(name) }"
@@ -190,7 +189,8 @@ def test_the_face_follows_the_widget_and_the_wire(frontend: Frontend, face: Loca
     page.evaluate(SET, "gone")
     expect(face).to_contain_text("not in the list")
     page.evaluate("""() => {
-      const wire = window.LiteGraph.createNode("PrimitiveNode"), node = app.graph.nodes.find((n) => n.type === "SIS_LoadConcept");
+      const wire = window.LiteGraph.createNode("PrimitiveNode");
+      const node = app.graph.nodes.find((n) => n.type === "SIS_LoadConcept");
       app.graph.add(wire);
       wire.connect(0, node, node.inputs.findIndex((input) => input.name === "concept_name"));
     }""")

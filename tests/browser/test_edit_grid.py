@@ -14,7 +14,6 @@ from ..helpers.frontend import Frontend
 from ..helpers.graphs import Graph
 from ..helpers.page_graphs import FAINT, numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 # 0.125 is finer than the widget's step
 CELLS = {"alphas": "0.125, 0.8, 1.5", "source_ratios": "0.2, 0.6"}
 
@@ -112,7 +111,11 @@ def test_each_cell_shows_its_own_part_of_the_sheet(frontend: Frontend) -> None:
 
 
 COMPARE = """async (addresses) => {
-  const load = (src) => new Promise((done, fail) => Object.assign(new Image(), { onload() { done(this) }, onerror: fail, src }));
+  const load = async (src) => {
+    const image = Object.assign(new Image(), { src });
+    await image.decode();
+    return image;
+  };
   const table = document.querySelector(".sis-table"), style = getComputedStyle(table);
   const sheet = await load(style.getPropertyValue("--sheet").match(/url\\("(.*)"\\)/)[1]);
   const columns = Number(style.getPropertyValue("--columns")), rows = Number(style.getPropertyValue("--rows"));

@@ -13,8 +13,6 @@ from ..helpers.frontend import Frontend
 from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
-
 
 def learning(**changes: Any) -> Graph:
     return {

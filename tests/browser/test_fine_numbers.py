@@ -10,8 +10,6 @@ import pytest
 from ..helpers.frontend import Frontend
 from ..helpers.page_graphs import place
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
-
 
 @pytest.mark.parametrize(
     ("node", "name", "default", "finer"),

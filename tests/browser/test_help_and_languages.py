@@ -14,7 +14,6 @@ from lab import locales
 from ..helpers.frontend import Frontend
 from ..helpers.page_graphs import FAINT, place
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 NODE = "SIS_TrainStage1"
 HELP = ".node-help-content :is(.markdown-content, .comfy-markdown-content)"
 MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader should not see
@@ -22,7 +21,7 @@ MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader 
 ASKED_FIRST = re.compile(r"404 \(Not Found\) /extensions/[^/]+/docs/SIS_\w+/en\.md$")
 
 SHOWN = """(id) => {
-  const node = window.app.canvas.graph.getNodeById(id) ?? window.app.canvas.graph.getNodeById(Number(id));
+  const node = sisTest.nodeAt(id);
   const slot = (s) => [s.name, s.label ?? s.localized_name];
   return {
     title: node.title,
@@ -33,9 +32,8 @@ SHOWN = """(id) => {
 }"""
 
 WIDGET = """([id, name]) => {
-  const { canvas } = window.app, area = canvas.canvas.getBoundingClientRect(), { scale, offset } = canvas.ds;
-  const node = canvas.graph.getNodeById(id) ?? canvas.graph.getNodeById(Number(id)), widget = node.widgets.find((w) => w.name === name);
-  return [area.x + (node.pos[0] + node.size[0] / 2 + offset[0]) * scale, area.y + (node.pos[1] + widget.last_y + 10 + offset[1]) * scale];
+  const node = sisTest.nodeAt(id), widget = node.widgets.find((w) => w.name === name);
+  return sisTest.onPage(node.pos[0] + node.size[0] / 2, node.pos[1] + widget.last_y + 10);
 }"""
 
 

@@ -14,44 +14,53 @@ from lab.hosting.client import Client
 
 from ..helpers.frontend import Frontend
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 Graph = dict[str, dict[str, Any]]
 SEEDS = itertools.count(9000)  # nothing may come from the host's cache unasked
 
 # What a node's live view shows, as a person or a screen reader meets it. Node ids as the executor has them.
 SHOWN = """(path) => {
-  const steps = path.split(":"), { app } = window;
-  const node = steps.reduce((graph, id, i) => {
-    const found = graph.getNodeById(Number(id)) ?? graph.getNodeById(id);
-    return i === steps.length - 1 ? found : found.subgraph;
-  }, app.rootGraph ?? app.graph);
-  const view = node.widgets.find((widget) => widget.name === "live_view").element, chart = view.querySelector("[role=slider]");
+  const view = sisTest.nodeAt(path).widgets.find((widget) => widget.name === "live_view").element;
+  const chart = view.querySelector("[role=slider]");
   const text = (selector) => view.querySelector(selector).textContent;
+  const all = (selector, read) => [...view.querySelectorAll(selector)].map(read);
   const idle = view.querySelector(".sis-live-idle").hidden ? "" : text(".sis-live-idle");
   return {
     status: text(".sis-live-status span"), time: text(".sis-live-time"), idle,
-    label: chart.ariaLabel, told: chart.getAttribute("aria-valuetext"), first: Number(chart.ariaValueMin), last: Number(chart.ariaValueMax),
-    now: Number(chart.ariaValueNow), legend: [...view.querySelectorAll(".sis-live-legend > span")].map((entry) => entry.textContent),
-    curves: Object.fromEntries([...view.querySelectorAll("path[data-term]")].map((path) => [path.dataset.term, path.getAttribute("d")])),
-    previews: [...view.querySelectorAll(".sis-live-previews img")].map((image) => image.alt), spoken: text("[role=status]"),
+    label: chart.ariaLabel, told: chart.getAttribute("aria-valuetext"), now: Number(chart.ariaValueNow),
+    first: Number(chart.ariaValueMin), last: Number(chart.ariaValueMax),
+    legend: all(".sis-live-legend > span", (entry) => entry.textContent),
+    curves: Object.fromEntries(all("path[data-term]", (path) => [path.dataset.term, path.getAttribute("d")])),
+    previews: all(".sis-live-previews img", (image) => image.alt), spoken: text("[role=status]"),
     height: view.getBoundingClientRect().height, connected: view.isConnected,
   };
 }"""
 
 CONTRASTS = """() => {
-  const view = document.querySelector("[data-term=semantic]").closest(".sis-live"), probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const pixel = (color) => {
+  const view = document.querySelector("[data-term=semantic]").closest(".sis-live");
+  const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const light = (color) => {
     probe.clearRect(0, 0, 1, 1);
     probe.fillStyle = color;
     probe.fillRect(0, 0, 1, 1);
-    return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    const [r, g, b] = [...probe.getImageData(0, 0, 1, 1).data].map((value) => linear(value / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const light = (color) => { const [r, g, b] = pixel(color); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const style = getComputedStyle(view), paper = light(style.backgroundColor);
-  const ratio = (color) => { const ink = light(color); return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05); };
-  const lines = [...view.querySelectorAll("path[data-term]")].map((path) => [path.dataset.term, ratio(getComputedStyle(path).stroke)]);
+  const ratio = (color) => {
+    const ink = light(color);
+    return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+  };
+  const paths = [...view.querySelectorAll("path[data-term]")];
+  const lines = paths.map((path) => [path.dataset.term, ratio(getComputedStyle(path).stroke)]);
   return { text: ratio(style.color), ...Object.fromEntries(lines) };
 }"""
+
+
+# Each curve of the one view that has any: its term, colour and dashes.
+INKS = """() => [...document.querySelectorAll("path[data-term]")].map((path) => [
+  path.dataset.term, getComputedStyle(path).stroke, path.getAttribute("stroke-dasharray"),
+])"""
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
@@ -321,6 +330,45 @@ def test_a_reused_result_keeps_its_curves(frontend: Frontend) -> None:
     assert again.kind == "success"
     assert "4" not in frontend.client.get(f"/history/{again.prompt_id}")[again.prompt_id]["outputs"]
     assert [shown(frontend, node_id)["last"] for node_id in ("4", "5")] == [12, 12]
+
+
+def told(frontend: Frontend, began: int, **more: Any) -> dict[str, Any]:
+    """Sends a message as the server does, about Stage I, and returns what is shown then."""
+    numbers = {"total": 2, "elapsed": 1.0, "remaining": None}
+    workflow = frontend.page.evaluate("() => app.rootGraph.id")
+    facts = {"node": "4", "workflow": workflow, "prompt_id": f"run {began}", "kind": "stage1", "began": began}
+    message = {**facts, **numbers, "state": "done", "moment": None, "done": 2, "x": [1, 2], "previews": [], **more}
+    frontend.page.evaluate(
+        "(detail) => { app.api.dispatchEvent(new CustomEvent('single_image_studio.live', { detail })) }", message
+    )
+    frontend.settle()
+    return shown(frontend, "4")
+
+
+def test_terms_are_shown_as_the_server_says(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    frontend.load_api(learning())
+    frontend.load(frontend.workflow(), new_tab=True)
+    frontend.frame("4")
+    series = {"likeness": [3.0, 2.0], "background": [0.3, 0.2], "loss": [0.5, 0.4], "foreground": [0.2, 0.1]}
+    own = {name: numbers for name, numbers in series.items() if name != "likeness"}
+    assert told(frontend, 1, series=own)["legend"] == ["total 0.4", "subject 0.1", "background 0.2"]
+    inks = frontend.page.evaluate(INKS)
+    assert [(name, dash) for name, _, dash in inks] == [("loss", ""), ("foreground", "7 2"), ("background", "2 2")]
+    assert len({colour for _, colour, _ in inks}) == 3
+    # a table of the server's: its order, words and colours; what it leaves out stays as it was
+    terms = {
+        "likeness": {"colour": "rgb(1, 2, 3)", "words": "likeness", "dash": "1 1"},
+        "loss": {"words": {"en": "sum", "ja": "総和"}},
+        "foreground": {"colour": "blue", "words": {"ja": "被写体"}},
+        "unused": {"colour": "green", "words": "unused"},
+    }
+    again = told(frontend, 2, series=series, terms=terms)
+    assert again["legend"] == ["likeness 2", "sum 0.4", "subject 0.1", "background 0.2"]
+    assert again["told"] == "step 2: likeness 2, sum 0.4, subject 0.1, background 0.2"
+    (name, colour, dash), *others = frontend.page.evaluate(INKS)
+    assert (name, colour, dash) == ("likeness", "rgb(1, 2, 3)", "1 1")
+    assert others == [inks[0], ["foreground", inks[2][1], "7 2"], inks[2]]
+    snap(frontend)
 
 
 def test_every_theme_is_legible(frontend: Frontend, snap: Callable[..., Any]) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page
 
 from ..helpers.frontend import Frontend
 from ..helpers.graphs import Graph, node, save, sources, stage1
 from ..helpers.page_graphs import numbered
-
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 # The colours at the corner and in the middle of a picture.
 COLOURS = """async (image) => {

@@ -7,22 +7,19 @@ import io
 import json
 from typing import Any
 
-import pytest
 from PIL import Image
 
 from ..helpers.frontend import Frontend
 from ..helpers.graphs import node, picture, save, sources, stage1
 from ..helpers.page_graphs import numbered
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
-
 DROP = """async ([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type: "image/png" }));
-  const at = document.querySelector("#graph-canvas").getBoundingClientRect();
-  const where = { bubbles: true, cancelable: true, dataTransfer: transfer, clientX: at.x + at.width - 60, clientY: at.y + at.height - 300 };
-  document.querySelector("#graph-canvas").dispatchEvent(new DragEvent("drop", where));
+  const canvas = document.querySelector("#graph-canvas"), at = canvas.getBoundingClientRect();
+  const where = { clientX: at.x + at.width - 60, clientY: at.y + at.height - 300 };
+  canvas.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer, ...where }));
 }"""
 
 

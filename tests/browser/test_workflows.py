@@ -20,7 +20,6 @@ from lab.workflow_files.sheet import NOTE
 from ..helpers.frontend import Box, Frontend
 from ..helpers.shipped_runs import RUNS, prepare
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # what the workflows name, and what of the demo's stands in
 PICTURES = {"photo.png": "heart.png", "pose.png": "star.png"}
@@ -209,9 +208,12 @@ def test_a_blueprint_becomes_a_node(quiet: Frontend, name: str, snap: Callable[.
     quiet.settle()
     definition = shipped_file("subgraphs", name)["definitions"]["subgraphs"][0]
     found = page.evaluate(
-        """() => window.app.canvas.graph.nodes.map((node) => ({
-      inputs: node.inputs.map((input) => input.name), outputs: node.outputs.map((output) => output.name),
-      values: Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value])), subgraph: node.isSubgraphNode?.() }))[0]"""
+        """() => {
+          const [node] = window.app.canvas.graph.nodes;
+          const values = Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value]));
+          const [inputs, outputs] = [node.inputs, node.outputs].map((slots) => slots.map((slot) => slot.name));
+          return { inputs, outputs, values, subgraph: node.isSubgraphNode?.() };
+        }"""
     )
     assert found["subgraph"]
     assert found["inputs"] == [entry["name"] for entry in definition["inputs"]]

@@ -23,10 +23,8 @@ END_TYPES = ("execution_success", "execution_error", "execution_interrupted")
 
 # What the host's own page says without any pack (frontend 1.32.9), and nothing else.
 NOISE = (
-    re.compile(
-        r"404 \(Not Found\)"
-        r" (/api/userdata/(user\.css|comfy\.templates\.json)|/api/userdata\?dir=(workflows|subgraphs)\S*|/user\.css|/favicon\.ico)$"
-    ),
+    re.compile(r"404 \(Not Found\) (/user\.css|/favicon\.ico|/api/userdata/(user\.css|comfy\.templates\.json))$"),
+    re.compile(r"404 \(Not Found\) /api/userdata\?dir=(workflows|subgraphs)\S*$"),
     # its registry and news, which the browser is kept from
     re.compile(r"net::ERR_NAME_NOT_RESOLVED /(releases|nodes|comfy-nodes)\b"),
     # newer frontends ask a missing model's address for its size
@@ -39,10 +37,22 @@ NOISE = (
 )
 REFUSED = re.compile(r"400 \(Bad Request\) /api/prompt$|^PromptExecutionError: Prompt execution failed")
 
-# Runs once the page is ready: keeps what the host tells and what became of each queued prompt.
+# Runs once the page is ready: keeps what the host tells and what became of each queued prompt. What our scripts share:
+# `nodeAt`, the node of an id as the executor has it ("2:4" inside a subgraph), and `onPage`, a place of the graph.
 RECORDER = """(types) => {
   const { app } = window;
-  const seen = window.sisTest = { ends: [], queued: [], refused: [] };
+  // ids are numbers in some frontends, strings in others
+  const child = (graph, id) => graph.getNodeById(id) ?? graph.getNodeById(Number(id));
+  const nodeAt = (path) => {
+    const steps = path.split(":"), last = steps.pop();
+    const outermost = steps.length ? app.rootGraph ?? app.graph : app.canvas.graph;
+    return child(steps.reduce((graph, id) => child(graph, id).subgraph, outermost), last);
+  };
+  const onPage = (x, y) => {
+    const { canvas, ds: { scale, offset } } = app.canvas, area = canvas.getBoundingClientRect();
+    return [area.x + (x + offset[0]) * scale, area.y + (y + offset[1]) * scale];
+  };
+  const seen = window.sisTest = { ends: [], queued: [], refused: [], nodeAt, onPage };
   for (const type of types)
     app.api.addEventListener(type, (event) => seen.ends.push({ type, ...event.detail }));
   const queuePrompt = app.api.queuePrompt.bind(app.api);
@@ -59,7 +69,7 @@ RECORDER = """(types) => {
 }"""
 
 BOXES = """() => {
-  const { canvas } = window.app, area = canvas.canvas.getBoundingClientRect(), { scale, offset } = canvas.ds;
+  const { canvas } = window.app, { scale } = canvas.ds;
   return canvas.graph.nodes.map((node) => {
     const vue = document.querySelector(`[data-node-id="${node.id}"]`);
     if (vue) {
@@ -67,7 +77,7 @@ BOXES = """() => {
       return [String(node.id), box.x, box.y, box.width, box.height];
     }
     const [x, y, width, height] = node.getBounding();
-    return [String(node.id), area.x + (x + offset[0]) * scale, area.y + (y + offset[1]) * scale, width * scale, height * scale];
+    return [String(node.id), ...sisTest.onPage(x, y), width * scale, height * scale];
   });
 }"""
 
@@ -91,7 +101,8 @@ COLUMNS = """() => {
     let y = 100;
     for (const node of column) {
       places[node.id] = [x, y];
-      const drawn = document.querySelector(`[data-node-id="${node.id}"]`)?.offsetHeight ?? 0; // what the Vue renderer needs
+      // what the Vue renderer needs
+      const drawn = document.querySelector(`[data-node-id="${node.id}"]`)?.offsetHeight ?? 0;
       y += Math.max(node.size[1], drawn, node.type.startsWith("LoadImage") ? 380 : 0) + 90;
     }
     x += Math.max(...column.map((node) => node.size[0])) + 90;
@@ -239,8 +250,9 @@ class Frontend:
         """
         self.page.evaluate(
             """async ([text, newTab]) => {
-          await window.app.loadGraphData(JSON.parse(text), true, true, newTab ? null : window.app.extensionManager.workflow.activeWorkflow);
-        }""",
+              const { app } = window, { activeWorkflow } = app.extensionManager.workflow;
+              await app.loadGraphData(JSON.parse(text), true, true, newTab ? null : activeWorkflow);
+            }""",
             [json.dumps(workflow), new_tab],
         )
         self.settle()
@@ -296,9 +308,10 @@ class Frontend:
         """Opens the subgraph of a node of the outermost graph; without one goes back to that graph."""
         self.page.evaluate(
             """(id) => {
-          const { app } = window, graph = id === null ? app.rootGraph : app.rootGraph.nodes.find((node) => String(node.id) === id).subgraph;
-          if (app.canvas.graph !== graph) app.canvas.setGraph(graph);
-        }""",
+              const { canvas, rootGraph } = window.app;
+              const graph = id === null ? rootGraph : rootGraph.nodes.find((node) => String(node.id) === id).subgraph;
+              if (canvas.graph !== graph) canvas.setGraph(graph);
+            }""",
             subgraph_node,
         )
         self.settle()

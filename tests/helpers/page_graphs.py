@@ -42,7 +42,8 @@ def place(page: Frontend, node: str, at: tuple[int, int] = (200, 150)) -> str:
 
 # Texts below `where` with less contrast than 4.5 to 1 (WCAG 2.2 AA) against the nearest opaque ground, as sentences.
 FAINT = """(where) => {
-  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
     context.clearRect(0, 0, 1, 1);
     context.fillStyle = colour;
@@ -50,7 +51,8 @@ FAINT = """(where) => {
     return [...context.getImageData(0, 0, 1, 1).data];
   };
   const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-  const luminance = (colour) => colour.slice(0, 3).reduce((sum, value, index) => sum + linear(value / 255) * [0.2126, 0.7152, 0.0722][index], 0);
+  const weigh = ([red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  const luminance = (colour) => weigh(colour.map((value) => linear(value / 255)));
   const ground = (element) => {
     for (; element; element = element.parentElement) {
       const colour = rgba(getComputedStyle(element).backgroundColor);
@@ -62,7 +64,8 @@ FAINT = """(where) => {
   for (const element of document.querySelector(where).querySelectorAll("*")) {
     const ownText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     if (!ownText || element.closest("[aria-hidden=true], .sis-unseen")) continue;
-    const [light, dark] = [luminance(rgba(getComputedStyle(element).color)), luminance(ground(element))].sort((a, b) => b - a);
+    const colours = [rgba(getComputedStyle(element).color), ground(element)];
+    const [light, dark] = colours.map(luminance).sort((a, b) => b - a);
     const ratio = (light + 0.05) / (dark + 0.05);
     if (ratio < 4.5) faint.push(`${element.textContent.slice(0, 30)}: ${ratio.toFixed(2)}`);
   }

@@ -106,7 +106,7 @@ def test_other_models_are_refused(demo_model) -> None:
     import comfy.latent_formats
     import comfy.model_base
 
-    from single_image_studio.host.checks import require_sd1
+    from single_image_studio.host.checks import require_sd1, require_sd1_layers
 
     model = demo_model[0]
     require_sd1(model)
@@ -119,8 +119,32 @@ def test_other_models_are_refused(demo_model) -> None:
     ):
         with pytest.raises(InputError, match=words):
             require_sd1(Fake(model, **changes))
-    with pytest.raises(InputError, match="`model`"):
-        require_sd1(object())
+    for require in (require_sd1, require_sd1_layers):
+        with pytest.raises(InputError, match="`model`"):
+            require(object())
+
+
+def test_using_is_not_learning(demo_model) -> None:
+    """LCM, v-prediction and inpainting models have SD 1.x's layers, and a concept needs no more."""
+    import comfy.latent_formats
+    import comfy.model_base
+    from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+
+    from single_image_studio.host.checks import require_sd1, require_sd1_layers
+
+    model = demo_model[0]
+    lcm = ModelSamplingDiscrete().patch(model, "lcm", False)[0]
+    with pytest.raises(InputError, match="another kind of prediction"):
+        require_sd1(lcm)
+    for usable in (
+        model,
+        lcm,
+        Fake(model, model_type=comfy.model_base.ModelType.V_PREDICTION),
+        Fake(model, unet_config={"in_channels": 9}),
+    ):
+        require_sd1_layers(usable)
+    with pytest.raises(InputError, match="SD 2"):
+        require_sd1_layers(Fake(model, unet_config={"use_linear_in_transformer": True}))
 
 
 def test_other_text_encoders_and_vaes_are_refused(demo_model) -> None:
@@ -238,3 +262,25 @@ def test_a_live_lora_is_the_merged_one(demo_model) -> None:
     assert not torch.allclose(live, frozen, atol=1e-2)
     # the text encoder's merged weights are rounded to float16
     assert torch.allclose(live, expected, rtol=1e-2, atol=5e-3)
+
+
+def test_a_merge_is_another_checkpoint_and_a_lora_is_not(demo_model, caplog: pytest.LogCaptureFixture) -> None:
+    import comfy.sd
+    from comfy_extras.nodes_model_merging import ModelMergeSimple
+
+    from single_image_studio.host.weights import fingerprint, warn_of_another_checkpoint
+
+    model, clip, _ = demo_model
+    base = fingerprint(model)
+    with torch.inference_mode():
+        other = model.clone()
+        weights = {k: v for k, v in model.model_state_dict().items() if k.startswith("diffusion_model.")}
+        other.add_patches({k: (0.05 * torch.ones_like(v),) for k, v in weights.items()}, 1.0)
+        merged = ModelMergeSimple().merge(model, other, 0.5)[0]
+        styled = comfy.sd.load_lora_for_models(model, clip, some_lora(model, clip), 1.0, 1.0)[0]
+    assert fingerprint(styled) == fingerprint(model) == base != fingerprint(merged)
+    warn_of_another_checkpoint(merged, base, "`concept`", "the likeness may be weaker")
+    assert "another checkpoint" in caplog.text
+    caplog.clear()
+    warn_of_another_checkpoint(styled, base, "`concept`", "the likeness may be weaker")
+    assert not caplog.records

@@ -41,7 +41,7 @@ def test_other_packs_folders_and_endings_stay(files, tmp_path) -> None:
         ".pth",
         ".safetensors",
     } <= set(endings)
-    assert files.DETECTORS.folders() == [tmp_path / "models" / "grounding-dino"]
+    assert files.DETECTOR_FOLDER.folders() == [tmp_path / "models" / "grounding-dino"]
 
 
 def test_files_and_folders_are_found(files, tmp_path) -> None:
@@ -60,7 +60,7 @@ def test_files_and_folders_are_found(files, tmp_path) -> None:
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    found = files.SEGMENTERS.found()
+    found = files.SEGMENTER_FOLDER.models()
     assert {name.replace("\\", "/"): path for name, path in found.items()} == {
         "hf": root / "hf",
         "maker/model-a": root / "maker" / "model-a",
@@ -76,22 +76,22 @@ def test_files_and_folders_are_found(files, tmp_path) -> None:
 
 def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> None:
     files.register()
-    from single_image_studio.pipelines import finding
+    from single_image_studio.pipelines.mask_models import DETECTORS, SEGMENTERS
 
     folder = tmp_path / "models" / "grounding-dino" / "my-dino"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({}))
-    names = finding.DETECTORS.names()
+    names = DETECTORS.names()
     assert names[0] == "my-dino" and names.index("groundingdino_swint_ogc.pth") < names.index(
         "groundingdino_swint_ogc.pth [groundingdino-py]"
     )
-    assert "sam_vit_h_4b8939.pth [segment-anything]" in finding.SEGMENTERS.names()
+    assert "sam_vit_h_4b8939.pth [segment-anything]" in SEGMENTERS.names()
     with pytest.raises(InputError, match=r"`detector`: groundingdino_swinb_cogcoor\.pth \(938 MB\) is not in") as told:
-        finding.DETECTORS.path("groundingdino_swinb_cogcoor.pth [groundingdino-py]")
+        DETECTORS.path("groundingdino_swinb_cogcoor.pth [groundingdino-py]")
     assert str(folder.parent) in str(told.value)
     for evil in ("../../x.pth", "/etc/passwd", "", "my-dino/../../x"):
         with pytest.raises(InputError, match="choose another"):
-            finding.DETECTORS.path(evil)
+            DETECTORS.path(evil)
     with pytest.raises(InputError, match="https://huggingface.co/facebook/sam-vit-base into"):
-        finding.SEGMENTERS.path("sam-vit-base")
-    assert finding.DETECTORS.path("my-dino") == pathlib.Path(folder)
+        SEGMENTERS.path("sam-vit-base")
+    assert DETECTORS.path("my-dino") == pathlib.Path(folder)

@@ -33,14 +33,14 @@ def test_placed_is_known_to_the_host_and_freed_with_its_last_reference(host) -> 
     from single_image_studio.host import networks
 
     net = Net()
-    placed = networks.Placed(net)
+    placed = networks.ManagedNetwork(net)
     placed.load()
     placed.load()
     assert sum(loaded.model is placed.patcher for loaded in manager.current_loaded_models) == 1
     assert placed.patcher.model_size() >= 3 * (16 + 4) * 4
     alive = weakref.ref(net)
     del net, placed
-    networks.freed()
+    networks.release_memory()
     gc.collect()
     assert alive() is None
     manager.cleanup_models_gc()

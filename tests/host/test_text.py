@@ -67,9 +67,6 @@ def test_a_name_is_what_embedding_is(clips, prompt: str, word_ids: bool) -> None
     by_file = stock.tokenize(
         prompt.replace("<foo>", " embedding:foo").replace("<bar>", " embedding:bar"), return_word_ids=word_ids
     )["l"]
-    # the host numbers a sentence's pieces, and an embedding is one of its own: only ids and weights can agree
-    if word_ids:
-        by_name, by_file = ([[e[:2] for e in chunk] for chunk in chunks] for chunks in (by_name, by_file))
     assert same_tokens(by_name, by_file)
 
 
@@ -145,12 +142,12 @@ def test_a_nickname_gives_way_to_a_name(demo_model) -> None:
     def first(clip: Any, prompt: str) -> float:
         return next(float(t[0]) for t, _ in clip.tokenize(prompt)["l"][0] if torch.is_tensor(t))
 
-    second = with_concept(demo_model[1], "my_2", torch.full((1, 96), 2.0), nickname="my")
+    second = with_concept(demo_model[1], "my_2", torch.full((1, 96), 2.0), nicknames=["my"])
     assert first(second, "<my> heart") == first(second, "<my_2> heart") == 2.0
     both = with_concept(second, "my", torch.full((1, 96), 1.0))
     assert first(both, "<my> heart") == 1.0 and first(both, "<my_2> heart") == 2.0
     turned = with_concept(
-        with_concept(demo_model[1], "my", torch.full((1, 96), 1.0)), "my_2", torch.full((1, 96), 2.0), nickname="my"
+        with_concept(demo_model[1], "my", torch.full((1, 96), 1.0)), "my_2", torch.full((1, 96), 2.0), nicknames=["my"]
     )
     assert first(turned, "<my> heart") == 1.0
 
@@ -158,3 +155,44 @@ def test_a_nickname_gives_way_to_a_name(demo_model) -> None:
 def test_an_unknown_name_is_said(clips, caplog: pytest.LogCaptureFixture) -> None:
     clips[1].tokenize("<nobody> heart and <foo> heart")
     assert "<nobody>" in caplog.text and "<foo>, <bar>" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "written, meant",
+    [
+        ("<foo:1.2> heart", "(<foo>:1.2) heart"),
+        ("< foo > heart", "<foo> heart"),
+        ("<FOO> heart", "<foo> heart"),
+        ("＜foo＞ heart", "<foo> heart"),
+        ("<foo.safetensors> heart", "<foo> heart"),
+        ("<people/foo> heart", "<foo> heart"),
+        (r"<people\foo> heart", "<foo> heart"),
+        ("<lora:foo:0.8> heart", "<foo> heart"),
+        ("(<Foo> heart:1.3) and <bar:0.5>", "(<foo> heart:1.3) and (<bar>:0.5)"),
+    ],
+)
+def test_what_is_meant_is_taken(clips, written: str, meant: str) -> None:
+    _, ours = clips
+    assert same_tokens(ours.tokenize(written)["l"], ours.tokenize(meant)["l"])
+    assert any(torch.is_tensor(token) for token, *_ in ours.tokenize(written)["l"][0])
+
+
+@pytest.mark.parametrize("prompt", ["<lora:other:1> heart", "a < b and c > d", "<>", "<foo heart"])
+def test_other_packs_brackets_are_left_alone(clips, caplog: pytest.LogCaptureFixture, prompt: str) -> None:
+    stock, ours = clips
+    assert same_tokens(ours.tokenize(prompt)["l"], stock.tokenize(prompt)["l"])
+    assert not caplog.records
+
+
+def test_two_concepts_of_one_name(demo_model, caplog: pytest.LogCaptureFixture) -> None:
+    """The later one is used, which is said; their paths tell them apart."""
+    from single_image_studio.host.text import with_concept
+
+    def first(clip: Any, prompt: str) -> float:
+        return next(float(t[0]) for t, _ in clip.tokenize(prompt)["l"][0] if torch.is_tensor(t))
+
+    people = with_concept(demo_model[1], "x", torch.full((1, 96), 1.0), ["people/x"])
+    assert not caplog.records
+    both = with_concept(people, "x", torch.full((1, 96), 2.0), ["pets/x"])
+    assert "Two concepts are called <x>" in caplog.text
+    assert [first(both, f"<{name}> y") for name in ("x", "people/x", "pets/x", "PETS\\x")] == [2.0, 1.0, 2.0, 2.0]

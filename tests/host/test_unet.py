@@ -36,7 +36,7 @@ def predict(
 
 def in_session(work: Callable[[Any], T], **wires: Any) -> T:
     """`work` with the opened UNet, inside inference mode as the executor has it."""
-    from single_image_studio.host.unet import UnetSession
+    from single_image_studio.host.session import UnetSession
 
     with torch.inference_mode():
         return UnetSession(**{"shape": latents().shape, "timesteps": TIMESTEPS, **wires}).run(work)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from single_image_studio.diffusion.ddim import DDIMSchedule
 from single_image_studio.inversion.data import Inversion
 from single_image_studio.inversion.file import load_inversion, save_inversion
+from single_image_studio.inversion.methods import METHODS
 from single_image_studio.support.errors import InputError
 
 
@@ -31,7 +32,7 @@ def make(method: str = "null_text", seed: int = 0) -> Inversion:
     )
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+@pytest.mark.parametrize("method", METHODS)
 def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
     one = make(method)
     path = save_inversion(one, "mine", [tmp_path])

@@ -1,59 +1,58 @@
 from __future__ import annotations
 
+import json
 import math
+import pathlib
 
 import pytest
 import torch
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
+from single_image_studio.diffusion.report import result_of
+from single_image_studio.inversion.backward import Backward
 from single_image_studio.inversion.data import Inversion
 from single_image_studio.inversion.ddim import ddim_invert
-from single_image_studio.inversion.methods import InversionSettings, invert, units
+from single_image_studio.inversion.methods import METHODS, InversionSettings, Inverted, invert, method_notes
 from single_image_studio.inversion.null_text import NullTextSettings, null_text
+from single_image_studio.inversion.reconstruction import Reconstruction
 from single_image_studio.inversion.sampling import Guidance, sample
-from single_image_studio.inversion.stepping import Backward, Room
 from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 from single_image_studio.support.errors import InputError
 
-from ..helpers.toy import ALPHA_BAR, ToyModel, ToyPrompt, picture, prompt
+from ..helpers.toy import ALPHA_BAR, ToyModel, ToyPrompt, picture, prompt, reports_of
 
 SCHEDULE = DDIMSchedule(20)
 
 
+def settings_of(method: str, scale: float = 3.0, **null: float) -> InversionSettings:
+    return InversionSettings(
+        method=method,
+        schedule=SCHEDULE,
+        guidance_scale=scale,
+        null_text=NullTextSettings(**null),  # type: ignore[arg-type]
+    )
+
+
 def run(method: str, scale: float = 3.0, model: ToyModel | None = None, **null: float):  # type: ignore[no-untyped-def]
-    settings = InversionSettings(method, SCHEDULE, scale, NullTextSettings(**null))  # type: ignore[arg-type]
-    seen: list[int] = []
-    found = invert(
-        (model or ToyModel()).predict_eps,
-        picture(),
-        prompt(1),
-        prompt(2),
-        settings,
-        ALPHA_BAR,
-        Room(),
-        lambda phase: seen.append(phase.done),
-    )
-    assert seen[-1] == units(settings) and seen == sorted(seen)
-    return found, settings
+    """What was found, and with which settings. The reports are the schedule's steps twice, and cost what was said."""
+    settings = settings_of(method, scale, **null)
+    reports, inverted = reports_of(invert(model or ToyModel(), picture(), prompt(1), prompt(2), settings))
+    assert sum(report.cost for report in reports) == settings.cost
+    assert [(report.step, report.steps) for report in reports] == [(i, 20) for i in [*range(1, 21)] * 2]
+    return inverted, settings
 
 
-def rebuilt(found, settings):  # type: ignore[no-untyped-def]
-    uncond = [prompt(2).with_context(e) for e in found.uncond_embeds]
-    return sample(
-        ToyModel().predict_eps,
-        found.noise_latents,
-        lambda _: prompt(1),
-        Guidance(uncond, settings.sampling_scale, found.offsets),
-        SCHEDULE,
-        ALPHA_BAR,
-    )
+def rebuilt(inverted: Inverted, settings: InversionSettings) -> torch.Tensor:
+    back = inverted.reconstruction
+    guidance = Guidance([prompt(2).with_context(e) for e in back.uncond_embeds], settings.sampling_scale, back.offsets)
+    return result_of(sample(ToyModel(), inverted.noise_latents, [prompt(1)], guidance, SCHEDULE.down(ALPHA_BAR)))
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+@pytest.mark.parametrize("method", METHODS)
 def test_what_is_reported_is_what_sampling_gives(method: str) -> None:
-    found, settings = run(method)
-    torch.testing.assert_close(rebuilt(found, settings), found.reconstruction, rtol=1e-4, atol=1e-5)
-    assert [len(errors) for errors in found.errors] == [20]
+    inverted, settings = run(method)
+    torch.testing.assert_close(rebuilt(inverted, settings), inverted.reconstruction.latents, rtol=1e-4, atol=1e-5)
+    assert [len(errors) for errors in inverted.reconstruction.errors] == [20]
 
 
 def test_null_text_comes_closer_than_guidance_alone_and_direct_is_exact() -> None:
@@ -61,39 +60,34 @@ def test_null_text_comes_closer_than_guidance_alone_and_direct_is_exact() -> Non
     better, _ = run("null_text", learning_rate=5e-2)
     assert better.psnr[0] > plain.psnr[0] + 10
     exact, settings = run("direct")
+    assert METHODS["direct"].exact
     torch.testing.assert_close(rebuilt(exact, settings), picture(), rtol=1e-5, atol=1e-5)
 
 
 def test_negative_prompt_optimises_nothing() -> None:
     model = ToyModel()
-    found, _ = run("negative_prompt", model=model)
-    assert model.evaluations == 40 and torch.equal(found.uncond_embeds[0], prompt(1).context)
+    inverted, _ = run("negative_prompt", model=model)
+    assert model.evaluations == 40 and torch.equal(inverted.reconstruction.uncond_embeds[0], prompt(1).context)
 
 
 def test_at_scale_one_there_is_nothing_to_optimise() -> None:
     model = ToyModel()
-    found, settings = run("null_text", scale=1.0, model=model)
-    assert not settings.optimises and model.evaluations == 40 and found.inner_steps == [[]]
+    inverted, settings = run("null_text", scale=1.0, model=model)
+    assert not settings.optimises and model.evaluations == 40 and inverted.reconstruction.inner_steps is None
     ddim, _ = run("ddim")
-    assert torch.equal(found.reconstruction, ddim.reconstruction)
+    assert torch.equal(inverted.reconstruction.latents, ddim.reconstruction.latents)
+
+
+def null_texts(model: ToyModel, settings: NullTextSettings) -> Reconstruction:
+    trajectory = result_of(ddim_invert(ToyModel(), picture(), prompt(1), SCHEDULE))
+    return result_of(null_text(model, trajectory, prompt(1), Guidance([prompt(2)], 3.0), SCHEDULE, settings))
 
 
 def test_null_text_counts_and_stops_early() -> None:
-    trajectory = ddim_invert(ToyModel().predict_eps, picture(), prompt(1), SCHEDULE, ALPHA_BAR)
-
     def used(tolerance: float) -> tuple[list[int], int]:
         model = ToyModel()
-        found = null_text(
-            model.predict_eps,
-            trajectory,
-            prompt(1),
-            prompt(2),
-            SCHEDULE,
-            ALPHA_BAR,
-            3.0,
-            NullTextSettings(5, 1e-2, tolerance),
-        )
-        return found.inner_steps[0], model.evaluations
+        back = null_texts(model, NullTextSettings(inner_steps=5, learning_rate=1e-2, tolerance=tolerance))
+        return back.inner_steps[0], model.evaluations
 
     eager, count = used(1e9)
     assert eager == [1] * 20, "update first, then stop: at least one"
@@ -102,47 +96,42 @@ def test_null_text_counts_and_stops_early() -> None:
     assert all_of_them[0] == 5 and count == sum(all_of_them) + 40
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+@pytest.mark.parametrize("method", METHODS)
 def test_pictures_together_get_what_each_gets_alone(method: str) -> None:
     """With a tolerance that some pictures reach sooner than others."""
-    settings = InversionSettings(method, SCHEDULE, 3.0, NullTextSettings(4, 5e-2, 3e-2))
+    settings = settings_of(method, inner_steps=4, learning_rate=5e-2, tolerance=3e-2)
     three = picture(7, pictures=3) * torch.tensor([0.2, 1.0, 2.0]).view(3, 1, 1, 1)
 
-    def found(latents: torch.Tensor):  # type: ignore[no-untyped-def]
-        return invert(
-            ToyModel().predict_eps, latents, prompt(1), prompt(2), settings, ALPHA_BAR, Room(), lambda *_: None
-        )
+    def back(latents: torch.Tensor) -> Reconstruction:
+        return result_of(invert(ToyModel(), latents, prompt(1), prompt(2), settings)).reconstruction
 
-    together, alone = found(three), [found(three[i : i + 1]) for i in range(3)]
-    torch.testing.assert_close(
-        together.reconstruction, torch.cat([one.reconstruction for one in alone]), rtol=1e-4, atol=1e-5
-    )
+    together, alone = back(three), [back(three[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(together.latents, torch.cat([one.latents for one in alone]), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(
         together.uncond_embeds.expand(-1, 3, -1, -1),
         torch.cat([one.uncond_embeds for one in alone], 1),
         rtol=1e-4,
         atol=1e-5,
     )
-    assert together.inner_steps == [one.inner_steps[0] for one in alone]
     if method == "null_text":
+        assert together.inner_steps == [one.inner_steps[0] for one in alone]
         assert len({tuple(inner) for inner in together.inner_steps}) > 1, "they should stop at different times"
+    else:
+        assert together.inner_steps is None and {one.inner_steps for one in alone} == {None}
 
 
 def test_texts_optimised_together_are_as_alone() -> None:
     settings, two = TextOptimizationSettings(steps=4, batch_size=3), picture(1, pictures=2)
-    together, losses = optimize_text(ToyModel().predict_eps, two, prompt(1), ALPHA_BAR, settings)
+    together, losses = result_of(optimize_text(ToyModel(), two, prompt(1), settings))
     for i in range(2):
-        alone, history = optimize_text(ToyModel().predict_eps, two[i : i + 1], prompt(1), ALPHA_BAR, settings)
+        alone, history = result_of(optimize_text(ToyModel(), two[i : i + 1], prompt(1), settings))
         torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-5, atol=1e-6)
         assert losses[i] == pytest.approx(history[0], rel=1e-4)
 
 
 def test_null_embeddings_warm_start_from_the_step_before() -> None:
-    trajectory = ddim_invert(ToyModel().predict_eps, picture(), prompt(1), SCHEDULE, ALPHA_BAR)
-    found = null_text(
-        ToyModel().predict_eps, trajectory, prompt(1), prompt(2), SCHEDULE, ALPHA_BAR, 3.0, NullTextSettings(1, 1e-2, 0)
-    )
-    steps = (found.embeds[1:] - found.embeds[:-1]).abs().amax((1, 2, 3))
+    back = null_texts(ToyModel(), NullTextSettings(inner_steps=1, learning_rate=1e-2, tolerance=0))
+    steps = (back.uncond_embeds[1:] - back.uncond_embeds[:-1]).abs().amax((1, 2, 3))
     for i, moved in enumerate(steps, start=1):  # a first Adam step moves every number by the learning rate
         assert moved == pytest.approx(1e-2 * (1 - i / 100), rel=0.01)
 
@@ -154,46 +143,64 @@ def test_rates_stay_above_zero_beyond_the_reference() -> None:
 
 
 def test_text_optimisation_is_seeded_and_zero_steps_change_nothing() -> None:
-    def found(seed: int, steps: int = 5) -> torch.Tensor:
+    def embeds(seed: int, steps: int = 5) -> torch.Tensor:
         settings = TextOptimizationSettings(steps=steps, seed=seed, batch_size=2)
-        return optimize_text(ToyModel().predict_eps, picture(), prompt(1), ALPHA_BAR, settings)[0]
+        return result_of(optimize_text(ToyModel(), picture(), prompt(1), settings)).embeds
 
-    assert torch.equal(found(1), found(1)) and not torch.equal(found(1), found(2))
-    assert torch.equal(found(1, steps=0), prompt(1).context)
+    assert torch.equal(embeds(1), embeds(1)) and not torch.equal(embeds(1), embeds(2))
+    assert torch.equal(embeds(1, steps=0), prompt(1).context)
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_a_reader_of_the_reports_keeps_its_own_grad_mode(grad: bool) -> None:
+    """A generator runs in its caller's thread: what it switches off must not stay off between its steps."""
+    algorithms = [invert(ToyModel(), picture(), prompt(1), prompt(2), settings_of(method)) for method in METHODS]
+    algorithms.append(optimize_text(ToyModel(), picture(), prompt(1), TextOptimizationSettings(steps=2)))
+    with torch.set_grad_enabled(grad):
+        for algorithm in algorithms:
+            for report in algorithm:
+                assert torch.is_grad_enabled() == grad
+                assert report.latents is None or not report.latents.requires_grad
 
 
 class Full(Exception):
     pass
 
 
+class Tight(ToyModel):
+    """A model whose backward does not fit until room is made. made: the errors after which it was."""
+
+    def __init__(self, can_make_room: bool) -> None:
+        super().__init__(out_of_memory=(Full,))
+        self.made: list[BaseException] = []
+        self.can_make_room = can_make_room
+
+    def predict_eps(self, latents, timesteps, prompts):  # type: ignore[no-untyped-def]
+        if torch.is_grad_enabled() and not self.made:
+            raise Full
+        return super().predict_eps(latents, timesteps, prompts)
+
+    def make_room(self, error: BaseException) -> bool:
+        if self.can_make_room:
+            self.made.append(error)
+        return self.can_make_room
+
+
 def test_a_backward_that_does_not_fit_is_tried_again_once() -> None:
-    made: list[BaseException] = []
-
-    class Tight(ToyModel):
-        def predict_eps(self, latents, timesteps, prompts):  # type: ignore[no-untyped-def]
-            if torch.is_grad_enabled() and not made:
-                raise Full
-            return super().predict_eps(latents, timesteps, prompts)
-
-    def make(error: BaseException) -> bool:
-        made.append(error)
-        return True
-
-    settings = TextOptimizationSettings(steps=3)
-    tight, _ = optimize_text(Tight().predict_eps, picture(), prompt(1), ALPHA_BAR, settings, Room((Full,), make))
-    roomy, _ = optimize_text(ToyModel().predict_eps, picture(), prompt(1), ALPHA_BAR, settings)
-    assert len(made) == 1 and torch.equal(tight, roomy)
-    made.clear()
+    settings, tight = TextOptimizationSettings(steps=3), Tight(can_make_room=True)
+    embeds = result_of(optimize_text(tight, picture(), prompt(1), settings)).embeds
+    assert len(tight.made) == 1
+    assert torch.equal(embeds, result_of(optimize_text(ToyModel(), picture(), prompt(1), settings)).embeds)
     with pytest.raises(Full):
-        optimize_text(Tight().predict_eps, picture(), prompt(1), ALPHA_BAR, settings, Room((Full,), lambda _: False))
+        result_of(optimize_text(Tight(can_make_room=False), picture(), prompt(1), settings))
 
 
 @pytest.mark.parametrize(("size", "scale"), [(1e-9, 65536.0), (0.5, 65536.0), (1.0, 4096.0)])
 def test_half_precision_neither_rounds_a_gradient_to_nothing_nor_overflows(size: float, scale: float) -> None:
     """The gradient passes through float16, whose smallest number is 6e-8 and whose largest is 65,504."""
     leaf = torch.ones(1, 2, 2, requires_grad=True)
-    backward = Backward()
-    losses = backward(lambda: (leaf.half().float() * size).sum().view(1), leaf)
+    backward = Backward(ToyModel())
+    losses = backward(lambda embeds: (embeds.half().float() * size).sum().view(1), leaf)
     assert losses.item() == pytest.approx(4 * size) and backward.scale == scale
     torch.testing.assert_close(leaf.grad, torch.full((1, 2, 2), size), rtol=2e-3, atol=0.0)
 
@@ -201,33 +208,25 @@ def test_half_precision_neither_rounds_a_gradient_to_nothing_nor_overflows(size:
 def test_a_gradient_that_is_never_finite_is_refused() -> None:
     leaf = torch.zeros(1, 2, 2, requires_grad=True)
     with pytest.raises(InputError, match="gradient is not finite.*precision"):
-        Backward()(lambda: leaf.sqrt().sum().view(1), leaf)
+        Backward(ToyModel())(lambda embeds: embeds.sqrt().sum().view(1), leaf)
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+class Nan(ToyModel):
+    """A model whose numbers have all become nan; gradients still reach the prompt."""
+
+    def predict_eps(self, latents, timesteps, prompts):  # type: ignore[no-untyped-def]
+        return [latents * prompt.context.sum() * math.nan for prompt in prompts]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_numbers_that_are_not_finite_are_refused(method: str) -> None:
     with pytest.raises(InputError, match="precision"):
-        invert(
-            lambda z, t, prompts: [z * math.nan for _ in prompts],
-            picture(),
-            prompt(1),
-            prompt(2),
-            InversionSettings(method, SCHEDULE),
-            ALPHA_BAR,
-            Room(),
-            lambda *_: None,
-        )
+        result_of(invert(Nan(), picture(), prompt(1), prompt(2), settings_of(method, 7.5)))
 
 
 def test_a_loss_that_is_not_finite_is_refused() -> None:
     with pytest.raises(InputError, match="loss became nan.*precision"):
-        optimize_text(
-            lambda z, t, p: [z * p[0].context.sum() * math.nan],
-            picture(),
-            prompt(1),
-            ALPHA_BAR,
-            TextOptimizationSettings(steps=1),
-        )
+        result_of(optimize_text(Nan(), picture(), prompt(1), TextOptimizationSettings(steps=1)))
 
 
 @pytest.mark.parametrize(
@@ -288,3 +287,21 @@ def test_prompts_are_not_changed() -> None:
     kept = start.context.clone()
     run("null_text")
     assert torch.equal(start.context, kept) and isinstance(start, ToyPrompt) and not start.context.requires_grad
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GUIDES = [ROOT / "docs" / "editing.md", *sorted((ROOT / "web" / "docs").rglob("SIS_NullTextInvert*/*.md"))]
+GUIDES.append(ROOT / "web" / "docs" / "SIS_NullTextInvert.md")
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_guide_tells_of_every_method(guide: pathlib.Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    assert all(name in text for name in METHODS)
+
+
+@pytest.mark.parametrize("texts", sorted((ROOT / "locales").glob("*/nodeDefs.json")), ids=lambda path: path.parent.name)
+def test_the_tooltip_tells_of_every_method(texts: pathlib.Path) -> None:
+    tooltip = json.loads(texts.read_text(encoding="utf-8"))["SIS_NullTextInvert"]["inputs"]["method"]["tooltip"]
+    assert all(name in tooltip for name in METHODS)
+    assert texts.parent.name != "en" or tooltip == method_notes()

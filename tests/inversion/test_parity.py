@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
+from single_image_studio.diffusion.report import result_of
 from single_image_studio.inversion.ddim import ddim_invert
 from single_image_studio.inversion.null_text import NullTextSettings, null_text
 from single_image_studio.inversion.sampling import Guidance, sample
-from single_image_studio.inversion.stepping import Room
 from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 
 from ..helpers import oracle
-from ..helpers.toy import ToyPrompt
+from ..helpers.toy import ToyModel, ToyPrompt
 
 SCALE = 7.5
 
@@ -28,14 +28,21 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 def in_host(model: Any, latents: Tensor, conds: dict[str, Any], algorithm: Any, gradients: bool = False) -> Any:
     """Runs an algorithm as a node would: in inference mode, through the host's conditioning machinery, in fp32."""
-    from single_image_studio.host.prompts import run
+    from single_image_studio.host.session import UnetSession
 
     positive = {k: v for k, v in conds.items() if k != "uncond"}
     negative = {k: v for k, v in conds.items() if k == "uncond"}
+    session = UnetSession(
+        model=model,
+        shape=latents.shape,
+        timesteps=DDIMSchedule().timesteps,
+        positive=positive,
+        negative=negative,
+        gradients=gradients,
+        precision="fp32",
+    )
     with torch.inference_mode():
-        return run(
-            model, positive, negative, latents, DDIMSchedule().timesteps, algorithm, "fp32", with_gradients=gradients
-        )
+        return session.run(lambda unet: algorithm(unet, unet.prompts))
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def test_inversion_follows_diffusers_at_every_step(demo_model, unet, encode, cle
         demo_model[0],
         clean,
         {"source": source},
-        lambda p, prompts: ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar),
+        lambda model, prompts: result_of(ddim_invert(model, clean, prompts["source"], schedule)),
     )
     theirs = oracle.invert(unet, clean, source[0][0].clone(), steps, offset)
     errors = [relative(a, b) for a, b in zip(ours.flip(0), theirs, strict=True)]
@@ -69,16 +76,10 @@ def test_sampling_follows_diffusers(demo_model, unet, encode, clean, offset: int
     noise = torch.randn(clean.shape, generator=generator)
     embeds = [uncond[0][0].clone() + 0.05 * torch.randn(uncond[0][0].shape, generator=generator) for _ in range(steps)]
 
-    def algorithm(p: Any, prompts: dict[str, Any]) -> Tensor:
+    def algorithm(model: Any, prompts: dict[str, Any]) -> Tensor:
         guidance = Guidance([prompts["uncond"].with_context(e) for e in embeds], SCALE)
-        return sample(
-            p.predict_eps,
-            noise,
-            lambda i: prompts["source" if i < 5 else "target"],
-            guidance,
-            DDIMSchedule(steps, offset),
-            p.alpha_bar,
-        )
+        conds = [prompts["source" if i < 5 else "target"] for i in range(steps)]
+        return result_of(sample(model, noise, conds, guidance, DDIMSchedule(steps, offset).down(model.alpha_bar)))
 
     ours = in_host(demo_model[0], clean, {"source": source, "target": target, "uncond": uncond}, algorithm)
     conds = [(source if i < 5 else target)[0][0].clone() for i in range(steps)]
@@ -90,26 +91,17 @@ def test_null_text_follows_diffusers(demo_model, unet, encode, clean, offset: in
     source, uncond = encode("a red heart on a green background"), encode("")
     schedule = DDIMSchedule(steps, offset)
 
-    def algorithm(p: Any, prompts: dict[str, Any]) -> Any:
-        trajectory = ddim_invert(p.predict_eps, clean, prompts["source"], schedule, p.alpha_bar)
-        return null_text(
-            p.predict_eps,
-            trajectory,
-            prompts["source"],
-            prompts["uncond"],
-            schedule,
-            p.alpha_bar,
-            SCALE,
-            NullTextSettings(inner_steps=inner),
-            Room(),
-        )
+    def algorithm(model: Any, prompts: dict[str, Any]) -> Any:
+        trajectory = result_of(ddim_invert(model, clean, prompts["source"], schedule))
+        guidance, settings = Guidance([prompts["uncond"]], SCALE), NullTextSettings(inner_steps=inner)
+        return result_of(null_text(model, trajectory, prompts["source"], guidance, schedule, settings))
 
     ours = in_host(demo_model[0], clean, {"source": source, "uncond": uncond}, algorithm, gradients=True)
     cond, start = source[0][0].clone(), uncond[0][0].clone()
     embeds, rebuilt = oracle.null_text(
         unet, oracle.invert(unet, clean, cond, steps, offset), cond, start, SCALE, steps, offset, inner=inner
     )
-    errors = [relative(a, b) for a, b in zip(ours.embeds, embeds, strict=True)]
+    errors = [relative(a, b) for a, b in zip(ours.uncond_embeds, embeds, strict=True)]
     assert max(errors) <= 1e-3, errors
     moved = relative(embeds[-1], start)
     assert moved > 1e-2, "nothing was optimised, so nothing was compared"
@@ -126,24 +118,25 @@ def test_null_text_is_the_published_algorithm_to_the_last_digits(unet, encode, c
     """
     exact, latents = copy.deepcopy(unet).double(), clean[:, :, 4:12, 4:12].double()
     cond, uncond = (encode(text)[0][0].clone().double() for text in ("a red heart on a green background", ""))
-    schedule, alpha_bar = DDIMSchedule(50), oracle.DDIMScheduler(**oracle.SCHEDULE).alphas_cumprod.double()
+    alpha_bar = oracle.DDIMScheduler(**oracle.SCHEDULE).alphas_cumprod.double()
     inversion = oracle.invert(exact, latents, cond, 50, 1)
 
-    def predict_eps(latents: Tensor, timesteps: Tensor, prompts: Any) -> list[Tensor]:
-        return [exact(latents, timesteps, prompt.context).sample for prompt in prompts]
+    class Exact(ToyModel):
+        def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Any) -> list[Tensor]:
+            return [exact(latents, timesteps, prompt.context).sample for prompt in prompts]
 
-    ours = null_text(
-        predict_eps,
-        torch.stack(inversion[::-1]),
-        ToyPrompt(cond),
-        ToyPrompt(uncond),
-        schedule,
-        alpha_bar,
-        SCALE,
-        NullTextSettings(inner_steps=3),
+    ours = result_of(
+        null_text(
+            Exact(alpha_bar=alpha_bar),
+            torch.stack(inversion[::-1]),
+            ToyPrompt(cond),
+            Guidance([ToyPrompt(uncond)], SCALE),
+            DDIMSchedule(50),
+            NullTextSettings(inner_steps=3),
+        )
     )
     embeds, rebuilt = oracle.null_text(exact, inversion, cond, uncond, SCALE, 50, 1, inner=3)
-    assert max(relative(a, b) for a, b in zip(ours.embeds, embeds, strict=True)) <= 1e-6
+    assert max(relative(a, b) for a, b in zip(ours.uncond_embeds, embeds, strict=True)) <= 1e-6
     assert relative(ours.latents, rebuilt) <= 1e-6 and relative(embeds[-1], uncond) > 1e-2
 
 
@@ -151,8 +144,8 @@ def test_text_optimisation_follows_diffusers(demo_model, unet, encode, clean) ->
     target = encode("a small blue star on a red background")
     settings = TextOptimizationSettings(steps=20, seed=3)
 
-    def algorithm(p: Any, prompts: dict[str, Any]) -> Any:
-        return optimize_text(p.predict_eps, clean, prompts["target"], p.alpha_bar, settings)
+    def algorithm(model: Any, prompts: dict[str, Any]) -> Any:
+        return result_of(optimize_text(model, clean, prompts["target"], settings))
 
     ours, losses = in_host(demo_model[0], clean, {"target": target}, algorithm, gradients=True)
     theirs = oracle.imagic(unet, clean, target[0][0].clone(), 20, seed=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
-from single_image_studio.inversion.ranges import split_range, step_ranges
+from single_image_studio.inversion.ranges import split_range, step_ranges, stock_start
 
 COUNTS = [1, 2, 4, 7, 20, 30, 50, 100, 333, 999]
 
@@ -54,3 +54,17 @@ def test_splitting() -> None:
     assert split_range(schedule, 0) == (None, (0.0, 1.0)) and split_range(schedule, 50) == ((0.0, 1.0), None)
     first, rest = split_range(schedule, 10)
     assert first is not None and rest is not None and first[1] == rest[0] == step_ranges(schedule)[10][0]
+
+
+@pytest.mark.parametrize("steps", range(5, 151))
+def test_where_a_stock_sampler_starts(host: object, steps: int) -> None:
+    """The host's own ddim_uniform from there on: our timesteps, each at its own noise level, then no noise."""
+    import comfy.model_sampling
+    import comfy.samplers
+    import torch
+
+    sampling = comfy.model_sampling.ModelSamplingDiscrete()
+    schedule = DDIMSchedule(steps)
+    sigmas = comfy.samplers.ddim_scheduler(sampling, steps)[stock_start(schedule) :]
+    assert len(sigmas) == steps + 1
+    torch.testing.assert_close(sigmas[:-1], sampling.sigmas[torch.tensor(schedule.timesteps)].float())

@@ -13,13 +13,13 @@ import pytest
 
 from single_image_studio.masking import download
 from single_image_studio.masking.catalogue import (
-    DETECTORS,
+    DETECTOR_FOLDER,
     PUBLISHED,
-    SEGMENTERS,
-    Published,
+    SEGMENTER_FOLDER,
     PublishedFile,
+    PublishedModel,
+    find_published,
     how_to_get,
-    published,
 )
 from single_image_studio.masking.download import DownloadFailed
 
@@ -110,8 +110,12 @@ def test_no_server_and_no_room(server, tmp_path, monkeypatch) -> None:
 
 
 def test_a_folder_model_lands_in_its_folder(server, tmp_path) -> None:
-    model = Published(
-        "some-dino", DETECTORS, "page", 1, (file(server, name="config.json"), file(server, name="model.safetensors"))
+    model = PublishedModel(
+        "some-dino",
+        DETECTOR_FOLDER,
+        "page",
+        1,
+        (file(server, name="config.json"), file(server, name="model.safetensors")),
     )
     download.download(model, tmp_path, lambda _: None)
     assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")) == [
@@ -119,7 +123,7 @@ def test_a_folder_model_lands_in_its_folder(server, tmp_path) -> None:
         "grounding-dino/some-dino/model.safetensors",
     ]
     with pytest.raises(DownloadFailed, match="by this command"):
-        download.download(Published("by-hand", SEGMENTERS, "page", 1, ()), tmp_path)
+        download.download(PublishedModel("by-hand", SEGMENTER_FOLDER, "page", 1, ()), tmp_path)
 
 
 def test_it_runs_by_itself_in_the_pack_s_folder(tmp_path) -> None:
@@ -149,11 +153,11 @@ def test_the_models_folder_is_found_beside_custom_nodes(tmp_path, monkeypatch) -
 def test_what_is_published_is_well_formed() -> None:
     for model in PUBLISHED:
         assert (
-            model.kind in (DETECTORS, SEGMENTERS)
+            model.kind in (DETECTOR_FOLDER, SEGMENTER_FOLDER)
             and model.page.startswith("https://")
             and model.licence == "Apache-2.0"
         )
-        assert published(model.name, model.kind) is model
+        assert find_published(model.name, model.kind) is model
         for f in model.files:
             assert (
                 len(f.sha256) == 64
@@ -169,4 +173,4 @@ def test_what_is_published_is_well_formed() -> None:
             and "/models/x" in told
             and "https://" in told
         )
-    assert published("sam_vit_b_01ec64.pth", DETECTORS) is None
+    assert find_published("sam_vit_b_01ec64.pth", DETECTOR_FOLDER) is None

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from single_image_studio.masking.detection_prompt import load_tokenizer, parse_prompt
 from single_image_studio.masking.grounding_dino import GroundingDino
-from single_image_studio.masking.pictures import Preparation
-from single_image_studio.masking.prompt import load_tokenizer, parse_prompt
+from single_image_studio.masking.preprocessing import Preprocessing
 from single_image_studio.support.errors import InputError
 
 # the tokens of "red heart. hat.": [CLS] red heart . hat . [SEP]
@@ -37,7 +37,7 @@ class Table(nn.Module):
 
 @pytest.fixture
 def detector() -> GroundingDino:
-    return GroundingDino(Table(), load_tokenizer(), Preparation(80, 160))
+    return GroundingDino(Table(), load_tokenizer(), Preprocessing(80, 160))
 
 
 def test_detections_by_hand(detector) -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lab.measuring import masking_weights
+from single_image_studio.masking.grounding_dino import SWIN_PATCHES, published_config
 from single_image_studio.masking.original_dino import OriginalAnchors, config_of, is_original, rename
-from single_image_studio.masking.published import DINO_CONFIGS
 from single_image_studio.support.errors import InputError
 
 
@@ -31,7 +31,7 @@ def test_full_size_shapes_are_the_original_s_and_give_the_published_config(
     assert sum(torch.Size(v).numel() for v in whole.values()) == numbers
     config = config_of(meta(shapes))
     assert is_original(meta(shapes))
-    wanted = DINO_CONFIGS[size.embed]()
+    wanted = published_config(meta({SWIN_PATCHES: (size.embed, 3, 4, 4)}))
     for key in ("embed_dim", "depths", "num_heads", "window_size", "out_indices"):
         assert config["backbone_config"][key] == wanted["backbone_config"][key], key
     from transformers import BertConfig, GroundingDinoConfig

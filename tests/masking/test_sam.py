@@ -7,11 +7,10 @@ import torch
 
 from lab.measuring import masking_weights
 from single_image_studio.masking import original_sam
+from single_image_studio.masking.families import SEGMENTERS
 from single_image_studio.masking.interfaces import Embedding
-from single_image_studio.masking.loading import load_segmenter
-from single_image_studio.masking.pictures import Preparation
-from single_image_studio.masking.published import SAM_CONFIGS
-from single_image_studio.masking.sam import AT_ONCE, Sam
+from single_image_studio.masking.preprocessing import Preprocessing
+from single_image_studio.masking.sam import AT_ONCE, POSITIONS, Sam, published_config
 from single_image_studio.support.errors import InputError
 
 BOXES = [(5.0, 5.0, 40.0, 50.0), (0.0, 0.0, 90.0, 60.0), (60.0, 10.0, 61.0, 59.0)]
@@ -22,9 +21,10 @@ def test_full_size_configs_are_the_published_ones(model: str) -> None:
     size = masking_weights.SAM[model][2]
     shapes = masking_weights.sam_shapes(size)
     config = original_sam.config_of({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+    published = published_config({POSITIONS: torch.empty(1, 64, 64, size.width, device="meta")})
     from transformers import SamConfig
 
-    ours, wanted = SamConfig.from_dict(config).to_dict(), SamConfig.from_dict(SAM_CONFIGS[size.width]()).to_dict()
+    ours, wanted = SamConfig.from_dict(config).to_dict(), SamConfig.from_dict(published).to_dict()
     # the original's, transformers'
     assert (
         ours["mask_decoder_config"].pop("layer_norm_eps") == 1e-5
@@ -48,9 +48,9 @@ def test_the_three_routes_agree(small_models, picture) -> None:
     pytest.importorskip("segment_anything")
     path = small_models / "sams" / "small_sam.pth"
     routes = {
-        "transformers": load_segmenter(path),
-        "package": load_segmenter(path, "segment-anything"),
-        "folder": load_segmenter(path.with_suffix("")),
+        "transformers": SEGMENTERS.load(path),
+        "package": SEGMENTERS.load(path, "segment-anything"),
+        "folder": SEGMENTERS.load(path.with_suffix("")),
     }
     embeddings = {name: route.encode(picture) for name, route in routes.items()}
     masks = {name: route.masks(embeddings[name], BOXES) for name, route in routes.items()}
@@ -61,7 +61,7 @@ def test_the_three_routes_agree(small_models, picture) -> None:
 
 
 def test_boxes_are_decoded_alike_in_any_number(small_models, picture) -> None:
-    segmenter = load_segmenter(small_models / "sams" / "small_sam")
+    segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
     embedding = segmenter.encode(picture)
     many = BOXES * AT_ONCE
     together = segmenter.masks(embedding, many)
@@ -74,7 +74,7 @@ def test_boxes_are_decoded_alike_in_any_number(small_models, picture) -> None:
 def test_half_precision_keeps_the_decoder_whole(small_models, picture, name: str, package: str) -> None:
     if package:
         pytest.importorskip("segment_anything")
-    segmenter = load_segmenter(small_models / "sams" / name, package)
+    segmenter = SEGMENTERS.load(small_models / "sams" / name, package)
     exact = segmenter.encode(picture).features
     segmenter.use_half(torch.bfloat16)
     close = segmenter.encode(picture)
@@ -112,7 +112,7 @@ class Ramp(torch.nn.Module):
 def test_padding_and_coordinates_by_hand() -> None:
     """An 8×32 picture fills 4×16 of the square; a box from its middle on is at 8 there."""
     net = Ramp()
-    segmenter = Sam(net, Preparation(None, 16, (0.0,) * 3, (1.0,) * 3))
+    segmenter = Sam(net, Preprocessing(None, 16, (0.0,) * 3, (1.0,) * 3))
     embedding = segmenter.encode(torch.ones(8, 32, 3))
     assert embedding.size == (8, 32) and embedding.resized == (4, 16)
     assert (
@@ -125,6 +125,6 @@ def test_padding_and_coordinates_by_hand() -> None:
 
 
 def test_a_folder_whose_two_configs_disagree_still_fits_its_square() -> None:
-    segmenter = Sam(Ramp(), Preparation(None, 1024))
+    segmenter = Sam(Ramp(), Preprocessing(None, 1024))
     assert segmenter.encode(torch.zeros(20, 40, 3)).resized == (8, 16)
     assert isinstance(segmenter.encode(torch.zeros(20, 40, 3)), Embedding)

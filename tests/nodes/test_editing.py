@@ -12,13 +12,12 @@ import pytest
 from PIL import Image
 
 from lab.hosting.client import Client
+from single_image_studio.inversion.methods import METHODS
 
 from ..helpers.editing_graphs import STEPS, edit, grid, imagic, inversion, report_of, shown, sources
 from ..helpers.graphs import Graph, node
 from ..helpers.runs import failure
 from ..helpers.waiting import cancel_at
-
-pytestmark = pytest.mark.server
 
 
 def pixels(server: Client, entry: dict[str, Any], key: str = "out") -> np.ndarray:
@@ -48,7 +47,7 @@ def stock(server: Client) -> np.ndarray:
     return pixels(server, server.run(graph))
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_inverts_edits_and_leaves_the_model_alone(server: Client, method: str) -> None:
     before = stock(server)
     graph = {

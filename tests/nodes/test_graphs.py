@@ -16,7 +16,6 @@ from ..helpers.graphs import applied, loaded, node, picture, save, sources, stag
 from ..helpers.runs import failure, pixels
 from ..helpers.waiting import cancel_at, wait_to_the_last_event
 
-pytestmark = pytest.mark.server
 SCHEMAS = pathlib.Path(__file__).parent / "schemas.json"
 IDS = (
     "SIS_TrainStage1",

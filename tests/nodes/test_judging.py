@@ -11,8 +11,6 @@ from lab.hosting.client import Client, RunFailed
 
 from ..helpers.graphs import node
 
-pytestmark = pytest.mark.server
-
 
 def prompts(phrase: object, **changes: object) -> dict:
     return node("SIS_EditingPrompts", phrase=phrase, prompt_set="singleinsert", **changes)

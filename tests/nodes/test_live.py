@@ -12,7 +12,6 @@ from lab.hosting.client import Client, Event, describe_failure
 from ..helpers.graphs import node, sources, stage1, stage2
 from ..helpers.waiting import wait_to_the_last_event, wait_until
 
-pytestmark = pytest.mark.server
 EVENT = "single_image_studio.live"
 
 

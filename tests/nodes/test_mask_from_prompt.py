@@ -22,7 +22,6 @@ from ..helpers.graphs import Graph, node
 from ..helpers.runs import failure
 from ..helpers.waiting import cancel_at
 
-pytestmark = pytest.mark.server
 DEMO = ROOT / "lab" / "weights"
 
 

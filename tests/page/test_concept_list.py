@@ -141,7 +141,6 @@ def test_only_listed_names_reach_the_disk(routes: Any, tmp_path: pathlib.Path, n
     (tmp_path.parent / "secret.safetensors").unlink()
 
 
-@pytest.mark.server
 def test_the_routes_of_a_real_host(server: Client) -> None:
     assert server.base is not None
     folder = server.base / "models" / "single_image_studio" / "concepts"

@@ -147,7 +147,6 @@ def text_of(server: Client, entry: dict[str, Any], key: str) -> dict[str, str]:
     return Image.open(io.BytesIO(server.view(entry["outputs"][key]["images"][0]))).text  # type: ignore[attr-defined, no-any-return]
 
 
-@pytest.mark.server
 def test_saved_pictures_name_their_concepts_also_when_nothing_but_the_seed_is_new(server: Client) -> None:
     assert server.base is not None
     on = {"model": ["ckpt", 0], "clip": ["ckpt", 1]}
@@ -206,7 +205,6 @@ def test_saved_pictures_name_their_concepts_also_when_nothing_but_the_seed_is_ne
     assert json.loads(text_of(server, entry, "named")["workflow"]) == workflow
 
 
-@pytest.mark.server
 def test_a_picture_without_a_concept_says_nothing(server: Client) -> None:
     entry = server.run({**sources(), **picture("plain", ["ckpt", 0], ["ckpt", 1], "a heart")})
     assert set(text_of(server, entry, "plain")) == {"prompt"}

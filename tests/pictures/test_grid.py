@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from single_image_studio.pictures.grid import SHEET, contact_sheet, grid_picture
+from single_image_studio.pictures.contact_sheet import SHEET, contact_sheet
+from single_image_studio.pictures.grid import grid_picture
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (64, 40), (104, 168)])

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from single_image_studio.inversion.methods import METHODS
+
 Run = Callable[[Any, Any, Any], None]
 
 
@@ -55,12 +57,12 @@ def inversion(method: str) -> Run:
     def run(model: Any, clip: Any, vae: Any) -> Any:
         from single_image_studio.diffusion.ddim import DDIMSchedule
         from single_image_studio.inversion.methods import InversionSettings
-        from single_image_studio.pipelines.invert_pictures import invert_pictures
+        from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
         from single_image_studio.pipelines.reporter import Reporter
 
         settings = InversionSettings(method=method, schedule=DDIMSchedule(steps=2))
-        source, uncond = prompt(clip, "a heart"), prompt(clip, "")
-        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, source, uncond, settings, Reporter())
+        prompts = SourcePrompts(source=prompt(clip, "a heart"), uncond=prompt(clip, ""))
+        return invert_pictures(model, {"samples": torch.randn(1, 4, 8, 8)}, prompts, settings, Reporter())
 
     return run
 
@@ -69,7 +71,7 @@ RUNS = {
     "stage1": stage1,
     "stage2": stage2,
     "text optimisation": text_optimisation,
-    **{method: inversion(method) for method in ("null_text", "negative_prompt", "direct", "ddim")},
+    **{method: inversion(method) for method in METHODS},
 }
 
 

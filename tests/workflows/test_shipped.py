@@ -39,7 +39,6 @@ def test_all_are_there() -> None:
     assert {file.stem for file in FILES} == set(shipped.NAMES)
 
 
-@pytest.mark.server
 def test_the_files_are_what_their_description_gives(server: Client) -> None:
     """`python -m lab.workflow_files.make_workflows` writes them; both forms come from one description, so they agree."""
     if server.get("/system_stats")["system"]["comfyui_version"] != versions()[1]:
@@ -120,7 +119,6 @@ def test_a_blueprints_links_are_whole(name: str) -> None:
     assert all(origins[-10, slot] for slot in range(len(inner["inputs"]))), "an input leads nowhere"
 
 
-@pytest.mark.server
 def test_the_host_lists_and_serves_them(server: Client) -> None:
     listed = server.get("/workflow_templates")
     (pack,) = [name for name, found in listed.items() if "learn_a_concept" in found]
@@ -133,7 +131,6 @@ def test_the_host_lists_and_serves_them(server: Client) -> None:
         assert server.request(f"/api/workflow_templates/{pack}/{name}.jpg")[:3] == b"\xff\xd8\xff"
 
 
-@pytest.mark.server
 def test_the_host_lists_and_serves_the_blueprints(server: Client) -> None:
     listed = {
         entry["name"]: (key, entry)
@@ -166,7 +163,6 @@ def saved(client: Client, prompt: dict[str, Any]) -> dict[str, list[np.ndarray]]
     }
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("name", shipped.NAMES)
 def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
     changes, sizes = RUNS[name]
@@ -180,7 +176,6 @@ def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
     assert all(picture.std() > 1 for picture in pictures), "a picture is empty"
 
 
-@pytest.mark.server
 def test_a_concept_changes_the_picture(prepared: Client) -> None:
     with_it = saved(prepared, shipped.prompt("use_a_concept", FEW))["Save"]
     off = {
@@ -191,7 +186,6 @@ def test_a_concept_changes_the_picture(prepared: Client) -> None:
     assert np.abs(with_it[0].astype(float) - without["Save"][0]).mean() > 0.5
 
 
-@pytest.mark.server
 def test_the_controlnet_acts_and_the_second_pass_adds(prepared: Client) -> None:
     first = saved(prepared, shipped.prompt("concept_controlnet_upscale", FEW))
     bare = saved(prepared, shipped.prompt("concept_controlnet_upscale", FEW | {"Apply ControlNet": {"strength": 0.0}}))

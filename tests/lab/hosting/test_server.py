@@ -47,7 +47,6 @@ def test_a_host_that_dies_while_starting_shows_its_log(tmp_path: pathlib.Path) -
         pass
 
 
-@pytest.mark.server
 def test_the_server_serves_pack_model_and_pictures(server: Any) -> None:
     info = server.object_info()
     assert "SIS_TrainStage1" in info

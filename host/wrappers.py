@@ -1,0 +1,34 @@
+"""What other packs wrap around the host's calls, and which of it can stay while inverting, optimising and training.
+
+| kind | what it wraps | here |
+|---|---|---|
+| apply_model, diffusion_model, calc_cond_batch | one prediction | stays |
+| prepare_sampling | loading | stays |
+| outer_sample, sampler_sample, predict_noise | the sampler's loop or guidance | left out, with all that came with it |
+
+The last kind assumes a sampler's falling noise: step caches (EasyCache, LazyCache) skip evaluations while noise rises,
+context windows draw noise anew. A pack adds all of its wrappers under one key, so they go together.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+log = logging.getLogger("single_image_studio")
+OF_THE_SAMPLER = ("outer_sample", "sampler_sample", "predict_noise")
+
+
+def leave_out_what_wraps_the_sampler(patcher: Any) -> None:
+    """Removes such wrappers from our own copy of a MODEL, and warns of them."""
+    keys = {key for kind in OF_THE_SAMPLER for key, kept in patcher.wrappers.get(kind, {}).items() if kept}
+    for kind in list(patcher.wrappers):
+        for key in keys:
+            if key is not None or kind in OF_THE_SAMPLER:  # without a key, nobody knows what belongs together
+                patcher.remove_wrappers_with_key(kind, key)
+    if keys:
+        log.warning(
+            "`model` carries %s, which needs a sampler's falling noise: inverting, optimising, training and the"
+            " timestep-aware sampler leave it out.",
+            ", ".join(sorted("a wrapper without a name" if key is None else str(key) for key in keys)),
+        )

@@ -1,0 +1,70 @@
+"""The gradient of one optimiser step: of finite numbers, in half precision too, and tried again when memory ran out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..support.errors import InputError
+from .model import EpsModel
+
+LARGEST_SCALE = 65536.0
+LossesOf = Callable[[Tensor], Tensor]
+"""Every picture's loss, (B,), of the embeddings that are optimised, (B, n, width)."""
+
+
+class Backward:
+    """Computes losses and their gradient at one leaf.
+
+    Losses here are near 1e-5 and their gradients far smaller: half precision would round them to 0. So the loss is
+    scaled, and the gradient scaled back, by a power of two, which changes no bit in float32; where the scaled
+    gradient overflows, a smaller one is tried and kept.
+    """
+
+    def __init__(self, model: EpsModel) -> None:
+        self.model = model
+        self.scale = LARGEST_SCALE
+
+    def __call__(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
+        """Every picture's loss, (B,); the gradient of their sum is then at `leaf`, so that each picture has its own.
+
+        Raises: InputError when a loss or the gradient is not finite.
+        """
+        while True:
+            losses = self._fitting(losses_of, leaf)
+            if not torch.isfinite(losses).all():
+                raise InputError(
+                    f"the loss became {losses.max().item()}: set `precision` to fp32, or use a lower `learning_rate`."
+                )
+            assert leaf.grad is not None
+            if torch.isfinite(leaf.grad).all():
+                leaf.grad /= self.scale
+                return losses
+            if self.scale == 1:
+                raise InputError("the gradient is not finite: set `precision` to fp32, or use a lower `learning_rate`.")
+            self.scale = max(1.0, self.scale / 16)
+
+    def _fitting(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
+        try:
+            return self._attempt(losses_of, leaf)
+        except self.model.out_of_memory as error:
+            if not self.model.make_room(error):
+                raise
+        return self._attempt(losses_of, leaf)
+
+    def _attempt(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
+        leaf.grad = None
+        with torch.enable_grad():
+            losses = losses_of(leaf)
+            if losses.requires_grad:
+                (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
+        if leaf.grad is None:  # the prompt does not act here: its timestep range or area leaves it out
+            leaf.grad = torch.zeros_like(leaf)
+        return losses.detach()
+
+
+def per_picture(error: Tensor) -> Tensor:
+    """The mean square of each picture's error: (B, …) to (B,)."""
+    return error.square().flatten(1).mean(1)

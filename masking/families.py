@@ -1,0 +1,12 @@
+"""The tables of detectors and segmenters. To add a family, write its module and name it here."""
+
+from __future__ import annotations
+
+from .catalogue import DETECTOR_FOLDER, SEGMENTER_FOLDER
+from .family import FamilyTable
+from .grounding_dino import GROUNDING_DINO
+from .interfaces import Detector, Segmenter
+from .sam import SAM
+
+DETECTORS: FamilyTable[Detector] = FamilyTable("detector", DETECTOR_FOLDER, (GROUNDING_DINO,))
+SEGMENTERS: FamilyTable[Segmenter] = FamilyTable("segmenter", SEGMENTER_FOLDER, (SAM,))

@@ -1,0 +1,183 @@
+"""Null-Text Invert: the pictures of a LATENT to noise, and a report of how well they come back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..diffusion.ddim import DDIMSchedule
+from ..diffusion.quality import psnr
+from ..host import checks
+from ..host.conditioning import Conditioning, picture_of
+from ..host.latents import decode, latent_of, latents_from
+from ..host.scale import alpha_bar_of, sigmas_of
+from ..host.session import UnetSession
+from ..host.unet import Unet
+from ..host.weights import fingerprint
+from ..inversion.data import Inversion
+from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
+from ..inversion.ranges import stock_start
+from .reporter import Reporter
+
+log = logging.getLogger("single_image_studio")
+PREVIEW_EVERY = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePrompts:
+    """CONDITIONINGs. source: what the pictures show. uncond: what sampling is guided away from."""
+
+    source: Conditioning
+    uncond: Conditioning
+
+    def of_picture(self, index: int, pictures: int) -> SourcePrompts:
+        """One picture's part of prompts that were made for a batch."""
+        return SourcePrompts(
+            source=picture_of(self.source, index, pictures), uncond=picture_of(self.uncond, index, pictures)
+        )
+
+
+class _Run(NamedTuple):
+    """One picture's inversion, and how many UNet evaluations it took."""
+
+    inverted: Inverted
+    evaluations: int
+
+
+def invert_pictures(
+    model: Any, latent: Any, prompts: SourcePrompts, settings: InversionSettings, reporter: Reporter, vae: Any = None
+) -> Inversion:
+    """Inverts every picture of a batch on its own.
+
+    vae: with one, the report has the pixels' PSNR too.
+    Raises: InputError when an input does not fit, or the inversion is not finite.
+    """
+    checks.require_sd1(model)
+    latents = latents_from(latent)
+    _warn(settings)
+    pictures = len(latents)
+    reporter.begin(settings.cost * pictures, model, pictures=pictures, preview_every=PREVIEW_EVERY)
+    began = time.monotonic()
+    runs = [
+        _invert_one(model, picture[None], prompts.of_picture(i, pictures), settings, reporter, i + 1)
+        for i, picture in enumerate(latents)
+    ]
+    report = {**_figures(runs, settings), "seconds": time.monotonic() - began}
+    if vae is not None:
+        report["pixel_psnr"] = _pixel_psnr(vae, latents, runs)
+    uncond = prompts.source if METHODS[settings.method].source_for_uncond else prompts.uncond
+    return _inversion(model, [run.inverted for run in runs], settings, report, uncond)
+
+
+def _warn(settings: InversionSettings) -> None:
+    if METHODS[settings.method].optimises and not settings.optimises:
+        log.warning(
+            "Null-Text Invert: at `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this"
+            " is plain DDIM inversion."
+        )
+
+
+def _invert_one(
+    model: Any, latents: Tensor, prompts: SourcePrompts, settings: InversionSettings, reporter: Reporter, picture: int
+) -> _Run:
+    def work(unet: Unet) -> _Run:
+        steps = invert(unet, latents.to(unet.device), unet.prompts["source"], unet.prompts["uncond"], settings)
+        return _Run(reporter.follow(steps, picture), unet.evaluations)
+
+    session = UnetSession(
+        model=model,
+        shape=latents.shape,
+        timesteps=settings.schedule.timesteps,
+        positive={"source": prompts.source},
+        negative={"uncond": prompts.source if METHODS[settings.method].source_for_uncond else prompts.uncond},
+        gradients=settings.optimises,
+        precision=settings.precision,
+    )
+    return session.run(work)
+
+
+def _inversion(
+    model: Any, pictures: Sequence[Inverted], settings: InversionSettings, report: dict[str, Any], uncond: Conditioning
+) -> Inversion:
+    """The wire of all pictures together."""
+    alpha_bar = alpha_bar_of(sigmas_of(model.get_model_object("model_sampling")))
+    offsets = [one.reconstruction.offsets for one in pictures if one.reconstruction.offsets is not None]
+    return Inversion(
+        method=settings.method,
+        schedule=settings.schedule,
+        guidance_scale=settings.sampling_scale,
+        noise_latents=torch.cat([one.noise_latents for one in pictures]).cpu(),
+        noise_alpha_bar=float(alpha_bar[settings.schedule.timesteps[0]]),
+        uncond_embeds=_joined([one.reconstruction.uncond_embeds for one in pictures]),
+        offsets=torch.cat(offsets, dim=1).cpu() if offsets else None,
+        base_model=fingerprint(model),
+        report=report,
+        uncond=uncond,
+    )
+
+
+def _joined(embeds: list[Tensor]) -> Tensor:
+    """(steps or 1, B, n, width); one for all pictures where they agree."""
+    if all(e is embeds[0] or torch.equal(e, embeds[0]) for e in embeds):
+        return embeds[0].cpu()
+    return torch.cat(embeds, dim=1).cpu()
+
+
+def _figures(runs: Sequence[_Run], settings: InversionSettings) -> dict[str, Any]:
+    backs = [run.inverted.reconstruction for run in runs]
+    return {
+        "method": settings.method,
+        "steps": settings.schedule.steps,
+        "cfg": settings.sampling_scale,
+        "pictures": len(runs),
+        "latent_psnr": [run.inverted.psnr[0] for run in runs],
+        "errors": [back.errors[0] for back in backs],
+        "inner_steps": [back.inner_steps[0] if back.inner_steps else [] for back in backs],
+        "unet_evaluations": sum(run.evaluations for run in runs),
+    }
+
+
+def _pixel_psnr(vae: Any, latents: Tensor, runs: Sequence[_Run]) -> list[float]:
+    """Each picture's, of what the VAE makes of the reconstruction and of the picture's own latents."""
+    checks.require_vae(vae)
+    return [
+        psnr(decode(vae, latent_of(run.inverted.reconstruction.latents)), decode(vae, latent_of(picture[None])), 1.0)
+        for run, picture in zip(runs, latents, strict=True)
+    ]
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """The report, for a person: a Markdown list, as some pages take any text for Markdown and would run its lines
+    together."""
+    by_construction = " (by construction)" if METHODS[report["method"]].exact else ""
+    lines = [
+        f"method: {report['method']}, {report['steps']} steps, cfg {report['cfg']:g}",
+        f"reconstruction PSNR, latents: {_decibels(report['latent_psnr'])}{by_construction}",
+    ]
+    if "pixel_psnr" in report:
+        lines.append(f"reconstruction PSNR, pixels after the VAE: {_decibels(report['pixel_psnr'])}")
+    lines += _lines_by_picture(report)
+    lines.append(f"UNet evaluations: {report['unet_evaluations']}; seconds: {report['seconds']:.1f}")
+    start = stock_start(DDIMSchedule(report["steps"]))
+    lines.append(f"with ComfyUI's own sampler: ddim_uniform, steps {report['steps']}, start_at_step {start}")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _lines_by_picture(report: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for number, (errors, inner) in enumerate(zip(report["errors"], report["inner_steps"], strict=True), start=1):
+        which = f" of picture {number}" if report["pictures"] > 1 else ""
+        lines.append(f"error after each step{which}: " + " ".join(f"{e:.1e}" for e in errors))
+        if inner:
+            lines.append(f"inner steps{which}: {sum(inner)} in all: " + " ".join(map(str, inner)))
+    return lines
+
+
+def _decibels(values: Sequence[float]) -> str:
+    return ", ".join("exact" if v == float("inf") else f"{v:.2f} dB" for v in values)

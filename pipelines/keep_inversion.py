@@ -1,0 +1,49 @@
+"""Inversions in the host's models folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ..host import folders
+from ..inversion.data import Inversion
+from ..inversion.file import load_inversion, save_inversion
+from ..support.errors import InputError
+
+log = logging.getLogger("single_image_studio")
+
+
+def keep_inversion(inversion: Inversion, name: str) -> Path:
+    """Saves an inversion in the host's folder of inversions. Returns where.
+
+    Raises: InputError when a file cannot keep it, or it cannot be saved under this name.
+    """
+    _check_uncond(inversion)
+    path = save_inversion(inversion, name, folders.INVERSIONS.folders())
+    log.info("Saved the inversion as %s.", path)
+    return path
+
+
+def kept_inversion(name: str) -> Inversion:
+    """Loads an inversion by its name in the host's folder.
+
+    Raises: InputError when there is none, or its file cannot be read.
+    """
+    return load_inversion(folders.INVERSIONS.file(name))
+
+
+def _check_uncond(inversion: Inversion) -> None:
+    """A file keeps embeddings alone: refuses what would sample another picture, and warns of what is lost."""
+    if inversion.uncond is None:
+        return
+    if len(inversion.uncond) > 1:
+        raise InputError(
+            "`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file"
+            " cannot keep: invert with a plain one to save it."
+        )
+    extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"})
+    if extras:
+        log.warning(
+            "Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).",
+            ", ".join(extras),
+        )

@@ -1,0 +1,120 @@
+"""The detectors and segmenters that a user can choose: which files there are, and the one of each that is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pathlib
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+import torch
+
+from ..host import model_files, networks
+from ..masking import families
+from ..masking.catalogue import PUBLISHED, find_published, how_to_get
+from ..masking.family import FamilyTable
+from ..masking.interfaces import Detector, MaskingModel, Segmenter
+from ..support.errors import InputError
+
+log = logging.getLogger("single_image_studio")
+Model = TypeVar("Model", bound=MaskingModel)
+
+
+class ModelChoices(Generic[Model]):
+    """What one combo of Mask from Prompt offers, and how a choice becomes a model.
+
+    Models that are there come first, then published ones (so that saved workflows load), then those of them that an
+    original program can run, with its package in square brackets.
+    """
+
+    def __init__(self, table: FamilyTable[Model]) -> None:
+        self.table = table
+        self.folder = model_files.ModelFolder(table.folder)
+
+    def names(self) -> list[str]:
+        known = [model.name for model in PUBLISHED if model.kind == self.folder.kind]
+        names = list(dict.fromkeys([*self.folder.models(), *known]))
+        checkpoints = [name for name in names if name.endswith(".pth")]
+        return names + [f"{name} [{package}]" for package in self.table.packages() for name in checkpoints]
+
+    def path(self, choice: str) -> pathlib.Path:
+        """Raises: InputError when there is no such model; for a published one, the message says how to get it."""
+        name, _ = self._split(choice)
+        path = self.folder.models().get(name)
+        if path is not None:
+            return path
+        folder = str(self.folder.folders()[0])
+        model = find_published(name, self.folder.kind)
+        if model is not None:
+            raise InputError(f"`{self.table.widget}`: {how_to_get(model, folder)}")
+        raise InputError(
+            f"`{self.table.widget}`: there is no {name!r} in {folder} nor in the extra model paths: choose another in"
+            " the list."
+        )
+
+    def stamp(self, choice: str | None) -> str:
+        """Changes with the choice and with its files' content; empty when there is no such model."""
+        path = self.folder.models().get(self._split(choice)[0]) if choice else None
+        return f"{choice} {model_files.stamp(path)}" if path is not None else ""
+
+    def load(self, choice: str) -> Model:
+        """The model, on the CPU, in the precision that suits the host's device.
+
+        Raises: InputError as `path` and `FamilyTable.load`.
+        """
+        path, (_, package) = self.path(choice), self._split(choice)
+        with torch.inference_mode(False):
+            model = self.table.load(path, package)
+            model.use_half(networks.half_precision())
+        log.info("Mask from Prompt: loaded %s.", choice)
+        return model
+
+    def _split(self, choice: str) -> tuple[str, str]:
+        """(name, package or "")."""
+        for package in self.table.packages():
+            if choice.endswith(f" [{package}]"):
+                return choice.removesuffix(f" [{package}]"), package
+        return choice, ""
+
+
+class LoadedModel(Generic[Model]):
+    """Holds the last model that was used, until it is freed or another takes its place."""
+
+    def __init__(self, choices: ModelChoices[Model]) -> None:
+        self.choices = choices
+        self.model: Model | None = None
+        self._network: networks.ManagedNetwork | None = None
+        self._stamp = ""
+
+    def use(self, choice: str) -> Model:
+        """The model on the host's device: the one that is held, or read from its file.
+
+        Raises: InputError as `ModelChoices.load`.
+        """
+        self.choices.path(choice)
+        stamp = self.choices.stamp(choice)
+        if self.model is None or self._network is None or self._stamp != stamp:
+            self.free()
+            self.model, self._stamp = self.choices.load(choice), stamp
+            self._network = networks.ManagedNetwork(self.model.net)
+        self._network.load()
+        return self.model
+
+    @contextlib.contextmanager
+    def freed_after(self, free: bool) -> Iterator[None]:
+        """Frees the model at the end of a block, however it ends."""
+        try:
+            yield
+        finally:
+            if free:
+                self.free()
+
+    def free(self) -> None:
+        """Drops the model and gives its memory back."""
+        self.model = self._network = None
+        networks.release_memory()
+
+
+DETECTORS: ModelChoices[Detector] = ModelChoices(families.DETECTORS)
+SEGMENTERS: ModelChoices[Segmenter] = ModelChoices(families.SEGMENTERS)

@@ -1,0 +1,78 @@
+"""Masks joined, grown and feathered, against hand-made cases."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from single_image_studio.masking import postprocessing
+from single_image_studio.masking.interfaces import Embedding
+from single_image_studio.masking.postprocessing import feather_mask, grow_mask, union_of_masks
+
+
+def square(size: int, begin: int, end: int) -> torch.Tensor:
+    out = torch.zeros(size, size)
+    out[begin:end, begin:end] = 1
+    return out
+
+
+class Rectangles:
+    """A segmenter that gives the box itself, and counts how it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def masks(self, embedding, boxes):
+        self.asked.append(len(boxes))
+        out = torch.full((len(boxes), *embedding.size), -1.0)
+        for i, (x0, y0, x1, y1) in enumerate(boxes):
+            out[i, int(y0) : int(y1), int(x0) : int(x1)] = 1.0
+        return out
+
+
+def test_boxes_are_joined_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postprocessing, "PIXELS_AT_ONCE", 250)
+    segmenter, embedding = Rectangles(), Embedding(torch.zeros(1), (10, 10), (10, 10))
+    out = union_of_masks(segmenter, embedding, [(0, 0, 2, 2), (1, 1, 3, 3), (8, 8, 10, 10)])
+    assert segmenter.asked == [2, 1]
+    assert out.sum() == 4 + 4 - 1 + 4 and out[9, 9] == 1 and set(out.unique().tolist()) == {0.0, 1.0}
+
+
+def test_grown_by_hand() -> None:
+    dot = square(7, 3, 4)
+    assert torch.equal(grow_mask(dot, 0), dot)
+    plus = torch.zeros(7, 7)
+    plus[3, 2:5] = plus[2:5, 3] = 1
+    assert torch.equal(grow_mask(dot, 1), plus)
+    assert torch.equal(grow_mask(plus, -1), dot)
+    assert torch.equal(
+        grow_mask(torch.ones(5, 5), -3), torch.ones(5, 5)
+    )  # the picture's edge is not an edge of the thing
+    assert grow_mask(square(9, 4, 5), -1).sum() == 0
+    assert torch.equal(grow_mask(torch.zeros(5, 5), 9), torch.zeros(5, 5))
+
+
+@pytest.mark.parametrize("radius", [3, 10, 40])
+def test_grown_is_nearly_a_disc(radius: int) -> None:
+    size = 2 * radius + 21
+    dot = torch.zeros(size, size)
+    dot[size // 2, size // 2] = 1
+    y, x = torch.nonzero(grow_mask(dot, radius), as_tuple=True)
+    far = ((y - size // 2) ** 2 + (x - size // 2) ** 2).sqrt()
+    assert far.max() <= 1.09 * radius + 1  # an octagon's corners
+    disc = ((torch.arange(size)[:, None] - size // 2) ** 2 + (torch.arange(size) - size // 2) ** 2) <= (
+        0.92 * radius - 1
+    ) ** 2
+    assert grow_mask(dot, radius)[disc].all()
+
+
+def test_feathered_by_hand() -> None:
+    half = torch.zeros(40, 40)
+    half[:, 20:] = 1
+    out = feather_mask(half, 6)
+    assert torch.equal(feather_mask(half, 0), half)
+    assert torch.allclose(out, out[:1].expand(40, 40), atol=1e-6)  # the edge is straight to the borders
+    assert out[0, 0] == pytest.approx(0, abs=1e-6) and out[0, 39] == pytest.approx(1, abs=1e-6)
+    line = torch.exp(-(torch.arange(-9, 10.0) ** 2) / 18)
+    assert out[0, 19] == pytest.approx(float(line[:9].sum() / line.sum()), abs=1e-6)  # sigma 3, by its own sum
+    assert torch.allclose(feather_mask(torch.ones(9, 9), 50), torch.ones(9, 9))

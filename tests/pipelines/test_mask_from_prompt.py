@@ -1,0 +1,216 @@
+"""What Mask from Prompt does with detectors and segmenters, inside this process: what is read, kept, freed, encoded,
+and never dropped."""
+
+from __future__ import annotations
+
+import gc
+import json
+import pathlib
+import weakref
+
+import pytest
+import torch
+
+from lab.measuring import masking_weights
+from single_image_studio.masking.interfaces import Detection
+from single_image_studio.masking.sam import Sam
+from single_image_studio.support.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("models")
+    masking_weights.make_small(folder)
+    return folder
+
+
+@pytest.fixture
+def pipeline(host, weights, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """The pipeline's module with small random-weight models in the host's folders, and nothing kept from other
+    tests."""
+    import folder_paths
+
+    folders = {kind: ([str(weights / kind)], {".pth"}) for kind in ("grounding-dino", "sams")}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    from single_image_studio.pipelines import mask_from_prompt as pipeline
+
+    monkeypatch.setattr(pipeline, "_detector", pipeline.LoadedModel(pipeline.DETECTORS))
+    monkeypatch.setattr(pipeline, "_segmenter", pipeline.LoadedModel(pipeline.SEGMENTERS))
+    monkeypatch.setattr(pipeline, "_embeddings", pipeline.EmbeddingCache())
+    return pipeline
+
+
+def settings(**changes):  # type: ignore[no-untyped-def]
+    from single_image_studio.pipelines.mask_from_prompt import MaskSettings
+
+    models = {"detector": "small_dino", "segmenter": "small_sam"}
+    return MaskSettings(**{"prompt": "heart", "box_threshold": 0.0, "text_threshold": 0.0} | models | changes)
+
+
+def pictures(count: int = 1, seed: int = 0) -> torch.Tensor:
+    return torch.rand(count, 48, 64, 3, generator=torch.Generator().manual_seed(seed))
+
+
+class Scripted:
+    """A detector that finds what a list says, picture by picture."""
+
+    def __init__(self, script: list[list[Detection]]) -> None:
+        self.net = torch.nn.Linear(1, 1)
+        self.script = iter(script)
+
+    def use_half(self, half) -> None:
+        pass
+
+    def detect(self, picture, prompt, box_threshold, text_threshold):
+        return next(self.script)
+
+    def best_score(self) -> float:
+        return 0.125
+
+
+def script(pipeline, monkeypatch: pytest.MonkeyPatch, *detections: list[Detection]) -> None:
+    monkeypatch.setattr(pipeline.DETECTORS, "load", lambda _: Scripted(list(detections)))
+
+
+HEART = Detection((8.0, 8.0, 40.0, 40.0), 0.9, "heart", "heart")
+SMALL = Detection((2.0, 2.0, 12.0, 12.0), 0.95, "heart", "heart")
+
+
+def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    count: list[int] = []
+    real = Sam.encode
+
+    def encode(self, picture):  # type: ignore[no-untyped-def]
+        count.append(1)
+        return real(self, picture)
+
+    monkeypatch.setattr(Sam, "encode", encode)
+    return count
+
+
+def test_a_new_prompt_encodes_nothing(pipeline, monkeypatch) -> None:
+    count = encodings(monkeypatch)
+    first = pipeline.mask_from_prompt(pictures(2), settings())
+    assert len(count) == 2 and first.masks.shape == (2, 48, 64) and first.overlays.shape == (2, 48, 64, 3)
+    pipeline.mask_from_prompt(pictures(2), settings(prompt="hat . shoe", select="all"))
+    assert len(count) == 2
+    again = pipeline.mask_from_prompt(pictures(2), settings())
+    assert len(count) == 2 and torch.equal(again.masks, first.masks)
+    pipeline.mask_from_prompt(pictures(2), settings(segmenter="small_sam.pth"))
+    assert len(count) == 4  # another file sees for itself
+
+
+def test_models_are_kept_or_freed_as_asked(pipeline) -> None:
+    pipeline.mask_from_prompt(pictures(), settings(keep_loaded=True))
+    slots = [pipeline._detector, pipeline._segmenter]
+    kept = [slot.model for slot in slots]
+    pipeline.mask_from_prompt(pictures(seed=1), settings(keep_loaded=True))
+    assert all(slot.model is model for slot, model in zip(slots, kept))
+    nets = [weakref.ref(model.net) for model in kept]
+    kept.clear()
+    pipeline.mask_from_prompt(pictures(), settings())
+    gc.collect()
+    assert [net() for net in nets] == [None, None]
+
+
+def test_the_detector_is_gone_before_the_segmenter_comes(pipeline, monkeypatch) -> None:
+    alive: list[object] = []
+    nets: list[weakref.ref[object]] = []
+    load, load_next = pipeline.DETECTORS.load, pipeline.SEGMENTERS.load
+
+    def detector(*args):  # type: ignore[no-untyped-def]
+        model = load(*args)
+        nets.append(weakref.ref(model.net))
+        return model
+
+    def segmenter(*args):  # type: ignore[no-untyped-def]
+        gc.collect()
+        alive.extend(net() for net in nets)
+        return load_next(*args)
+
+    monkeypatch.setattr(pipeline.DETECTORS, "load", detector)
+    monkeypatch.setattr(pipeline.SEGMENTERS, "load", segmenter)
+    pipeline.mask_from_prompt(pictures(), settings())
+    assert alive == [None]
+
+
+def test_a_cancel_frees_everything_and_the_next_run_works(pipeline, monkeypatch) -> None:
+    import comfy.model_management as manager
+
+    manager.interrupt_current_processing()
+    with pytest.raises(manager.InterruptProcessingException):
+        pipeline.mask_from_prompt(pictures(), settings())
+    manager.interrupt_current_processing(False)
+    assert pipeline._detector.model is None
+    assert pipeline.mask_from_prompt(pictures(), settings()).masks.shape == (1, 48, 64)
+
+
+@pytest.mark.parametrize("on_missing, level", [("empty", 0.0), ("full", 1.0)])
+def test_pictures_in_which_nothing_is_found_keep_their_place(
+    pipeline, monkeypatch, on_missing: str, level: float
+) -> None:
+    script(pipeline, monkeypatch, [], [HEART], [])
+    result = pipeline.mask_from_prompt(pictures(3), settings(on_missing=on_missing, grow=2, feather=3))
+    assert result.masks.shape == (3, 48, 64) and (result.masks[0] == level).all() and (result.masks[2] == level).all()
+    images = json.loads(result.report)["images"]
+    assert [image["missing"] for image in images] == [True, False, True] and images[0]["mask_share"] == level
+
+
+def test_nothing_found_at_all_loads_no_segmenter(pipeline, monkeypatch) -> None:
+    script(pipeline, monkeypatch, [], [])
+    monkeypatch.setattr(pipeline.SEGMENTERS, "load", lambda *_: pytest.fail("loaded"))
+    assert pipeline.mask_from_prompt(pictures(2), settings(on_missing="full")).masks.min() == 1
+
+
+def test_an_error_names_the_picture_and_the_best_score(pipeline, monkeypatch) -> None:
+    script(pipeline, monkeypatch, [HEART], [])
+    with pytest.raises(
+        InputError,
+        match=r"no heart nor hat was found in picture 2 of 2: the best score was 0\.12 and `box_threshold` is 0\.30",
+    ):
+        pipeline.mask_from_prompt(pictures(2), settings(prompt="heart . hat", box_threshold=0.3))
+    assert pipeline._detector.model is None
+
+
+@pytest.mark.parametrize("select, chosen", [("best", [SMALL]), ("largest", [HEART]), ("all", [SMALL, HEART])])
+def test_the_report_says_what_is_selected(pipeline, monkeypatch, select: str, chosen: list[Detection]) -> None:
+    script(pipeline, monkeypatch, [SMALL, HEART])
+    (image,) = json.loads(pipeline.mask_from_prompt(pictures(), settings(select=select)).report)["images"]
+    assert [d["score"] for d in image["detections"]] == [0.95, 0.9]
+    assert [d["box"] for d in image["detections"] if d["selected"]] == [list(d.box) for d in chosen]
+
+
+def test_grow_and_feather_are_applied_to_the_mask(pipeline, monkeypatch) -> None:
+    def masks(**changes):  # type: ignore[no-untyped-def]
+        script(pipeline, monkeypatch, [HEART])
+        monkeypatch.setattr(
+            pipeline, "union_of_masks", lambda *_: torch.nn.functional.pad(torch.ones(4, 4), (30, 30, 22, 22))
+        )
+        return pipeline.mask_from_prompt(pictures(), settings(**changes)).masks[0]
+
+    assert masks().sum() == 16 and masks(grow=1).sum() == 32 and masks(grow=-1).sum() == 4
+    soft = masks(feather=4)
+    assert 0 < float(soft[24, 28]) < float(soft[24, 31]) < 1 and soft.sum() == pytest.approx(16, rel=1e-3)
+
+
+def test_no_picture_is_refused(pipeline) -> None:
+    for shape in ((0, 8, 8, 3), (1, 0, 8, 3), (8, 8, 3)):
+        with pytest.raises(InputError, match="`image` holds no picture"):
+            pipeline.mask_from_prompt(torch.zeros(shape), settings())
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"box_threshold": -0.1}, "`box_threshold` is -0.1"),
+        ({"text_threshold": float("nan")}, "`text_threshold` is nan"),
+        ({"select": "first"}, "`select` is 'first'; expected one of best, all, largest"),
+        ({"on_missing": "skip"}, "`on_missing` is 'skip'; expected one of error, empty, full"),
+        ({"grow": 513}, "`grow` is 513; it must be a whole number, from -512 to 512"),
+        ({"feather": -1}, "`feather` is -1"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(host, values, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        settings(**values)

@@ -1,0 +1,136 @@
+// Edit Grid on its node: the table, a line of words, and what can be chosen.
+import { element } from "../lib/elements.mjs";
+import { after, widgetOf } from "../lib/page.mjs";
+import { addView } from "../lib/views.mjs";
+import { say } from "../lib/words.mjs";
+import { cellWords, gridOf, heightOf, plannedGrid } from "./cells.mjs";
+import { earlierOutput } from "./earlier.mjs";
+import { ReceiverSelect } from "./receiver_select.mjs";
+import { allHave, sendTo } from "./receivers.mjs";
+import { CellTable } from "./table.mjs";
+
+/** @import { GraphNode } from "../types/host" */
+/** @import { Cell, GridOutput } from "../types/messages" */
+/** @import { Grid } from "./cells.mjs" */
+
+const LINE_HEIGHT = 72; // the line of words, with what is around it
+const TOOLS_HEIGHT = 32;
+
+export class GridView {
+  /** @param {GraphNode} node */
+  constructor(node) {
+    this.node = node;
+    /** @type {Grid | null} what has run */
+    this.grid = null;
+    this.lasting = say("gridEmpty"); // what the line says while no cell is pointed at
+    this.line = element("output", { class: "sis-say" }, this.lasting);
+    this.table = new CellTable({
+      point: (cell) => this.#point(cell),
+      choose: (cell) => this.#choose(cell),
+      lose: () => this.#say(say("picturesGone")),
+    });
+    this.picture = element("select", { "aria-label": say("batchLabel"), change: () => this.#paint() });
+    this.receivers = new ReceiverSelect(node);
+    this.tools = element("div", { class: "sis-tools" }, this.picture, this.receivers.element);
+    addView(node, "sis_edit_grid", this.#build(), () => this.#height());
+    this.#follow();
+    this.#draw();
+  }
+
+  #build() {
+    const stage = element("div", { class: "sis-stage" }, this.table.element);
+    const mark = () => this.#mark();
+    this.receivers.element.addEventListener("change", mark);
+    return element("div", { class: "sis-grid", mouseenter: mark, focusin: mark }, stage, this.line, this.tools);
+  }
+
+  /** Draws anew whenever the node has other widgets, another result, or is loaded. */
+  #follow() {
+    const { node } = this;
+    for (const name of ["alphas", "source_ratios"])
+      after(widgetOf(node, name), "callback", () => this.grid || this.#draw());
+    after(node, "onConfigure", () => {
+      this.#draw();
+      setTimeout(() => this.#restore());
+    });
+    after(node, "onExecuted", (output) => this.#take(output));
+  }
+
+  async #restore() {
+    if (this.grid) return;
+    this.#take(await earlierOutput(this.node));
+  }
+
+  /** @param {GridOutput | null | undefined} output */
+  #take(output) {
+    const grid = gridOf(output);
+    if (!grid) return;
+    this.grid = grid;
+    this.#say(say("gridHint"));
+    this.#draw();
+  }
+
+  #height() {
+    const { grid, node, tools } = this;
+    const table = heightOf(grid ?? plannedGrid(node), node.size[0]);
+    return table + LINE_HEIGHT + (tools.hidden ? 0 : TOOLS_HEIGHT);
+  }
+
+  // Drawing
+
+  #draw() {
+    this.table.show(this.grid ?? plannedGrid(this.node), this.grid !== null);
+    this.#listPictures();
+    this.#listReceivers();
+    if (this.grid) this.#paint();
+    this.#mark();
+    this.node.setDirtyCanvas?.(true, true);
+  }
+
+  #listPictures() {
+    const { sheets = [] } = this.grid ?? {};
+    const label = (/** @type {number} */ index) => say("batchPicture", { number: index + 1, count: sheets.length });
+    this.picture.replaceChildren(...sheets.map((_, index) => element("option", { value: index }, label(index))));
+    this.picture.hidden = sheets.length < 2;
+  }
+
+  #listReceivers() {
+    const { receivers, picture, tools } = this;
+    const nodes = receivers.update();
+    receivers.element.hidden = !this.grid || !receivers.isUseful;
+    tools.hidden = picture.hidden && receivers.element.hidden;
+    return nodes;
+  }
+
+  #paint() {
+    this.table.paint(Number(this.picture.value) || 0);
+  }
+
+  /** Marks the cells whose values the receivers have now. */
+  #mark() {
+    if (!this.grid) return;
+    const nodes = this.#listReceivers();
+    this.table.mark((cell) => allHave(cell, nodes));
+  }
+
+  // Words and clicks
+
+  /** @param {string} text that stays */
+  #say(text) {
+    this.lasting = text;
+    this.line.value = text;
+  }
+
+  /** @param {Cell | null} cell */
+  #point(cell) {
+    this.line.value = cell ? cellWords(cell) : this.lasting;
+  }
+
+  /** @param {Cell} cell */
+  #choose(cell) {
+    const nodes = this.#listReceivers();
+    if (nodes.length) this.#say(sendTo(cell, nodes));
+    else this.#say(say(this.receivers.hasAny ? "severalReceivers" : "noReceiver"));
+    this.#mark();
+  }
+}

@@ -1,0 +1,27 @@
+// What we say on the page, in the languages that the pack has.
+import { locale } from "./host.mjs";
+import { en } from "./words/en.mjs";
+import { ja } from "./words/ja.mjs";
+import { zh } from "./words/zh.mjs";
+
+/** @typedef {keyof typeof en} Word */
+/** @typedef {Record<Word, string>} Words */
+
+/** @type {Record<string, Words>} */
+const LANGUAGES = { en, ja, zh };
+
+/** The key of the page's language: "zh" for "zh-TW". */
+export function language() {
+  return locale().split("-")[0];
+}
+
+/**
+ * Our words for a key in the page's language, else in English.
+ * @param {Word} key
+ * @param {object} [values] for the names in braces
+ */
+export function say(key, values = {}) {
+  const words = LANGUAGES[language()] ?? en;
+  const texts = new Map(Object.entries(values));
+  return words[key].replace(/\{(\w+)\}/g, (_, name) => String(texts.get(name)));
+}

@@ -1,0 +1,120 @@
+// Which live view shows which run: from events, from the server's memory after a reload, from a node's own result.
+import { api } from "../lib/host.mjs";
+import { Histories } from "../lib/histories.mjs";
+import { NO_ID, after, nodeAt, rootGraph } from "../lib/page.mjs";
+import { addView } from "../lib/views.mjs";
+import { View } from "./view.mjs";
+
+/** @import { History } from "../lib/histories.mjs" */
+/** @import { GraphNode } from "../types/host" */
+/** @import { RunMessage } from "../types/messages" */
+
+/** @type {Record<string, string>} which node shows which kind of run */
+export const KINDS = {
+  SIS_TrainStage1: "stage1",
+  SIS_TrainStage2: "stage2",
+  SIS_ImagicTextOptimize: "text",
+  SIS_NullTextInvert: "inversion",
+};
+const HEIGHT = 220; // style.css knows it too
+
+const histories = new Histories();
+/** @type {WeakMap<GraphNode, View>} */
+const views = new WeakMap();
+/** @type {Set<View>} those whose clock goes on */
+const running = new Set();
+/** @type {Map<View, History>} what is shown at the next frame */
+const waiting = new Map();
+
+/**
+ * Puts a live view on a node.
+ * @param {GraphNode} node
+ */
+export function addLiveView(node) {
+  const view = new View();
+  const height = () => HEIGHT;
+  const widget = addView(node, "live_view", view.element, height, height);
+  views.set(node, view);
+  after(widget, "onRemove", () => running.delete(view));
+  after(node, "onExecuted", (output) => takeResult(view, output));
+}
+
+/**
+ * An event's news.
+ * @param {RunMessage} message
+ */
+export function take(message) {
+  place(histories.take(message));
+}
+
+/** Everything that is known of the open workflow, the server's memory included. */
+export async function restore() {
+  const workflow = rootGraph()?.id;
+  histories.of(workflow).filter(isOurs).forEach(place);
+  const runs = await askServer(workflow);
+  if (!runs) return;
+  runs.map((run) => histories.take(run)).filter(isOurs).forEach(place);
+  histories.forgetLost(workflow, runs).forEach(place);
+}
+
+/** Lets the clocks go on. */
+export function tick() {
+  for (const view of running) view.tick();
+}
+
+/**
+ * The server's memory; null from one that cannot be reached, which is asked again when it is back.
+ * @param {string | undefined} workflow
+ * @returns {Promise<RunMessage[] | null>}
+ */
+async function askServer(workflow) {
+  const route = `/single_image_studio/live?workflow=${encodeURIComponent(String(workflow))}`;
+  const answer = await api.fetchApi(route).catch(() => null);
+  return answer?.ok ? (await answer.json()).runs : null;
+}
+
+/**
+ * A result from the host's cache comes without events, and may have been made in another tab.
+ * @param {View} view
+ * @param {{ sis_live?: RunMessage[] } | undefined} output
+ */
+function takeResult(view, output) {
+  const whole = output?.sis_live?.[0];
+  const history = whole && histories.take({ ...whole, workflow: rootGraph()?.id });
+  if (history) show(view, history);
+}
+
+/**
+ * Whether an earlier run is surely this workflow's. One without an id of its own is believed only while it runs.
+ * @param {History | null} history
+ */
+function isOurs(history) {
+  return history !== null && (history.facts.workflow !== NO_ID || history.isRunning);
+}
+
+/** @param {History | null} history */
+function place(history) {
+  if (!history || history.facts.workflow !== rootGraph()?.id) return;
+  const node = nodeAt(history.facts.node);
+  const view = node && views.get(node);
+  if (view && KINDS[node.comfyClass ?? ""] === history.facts.kind) show(view, history);
+}
+
+/**
+ * Shows a history at the next frame: many events between two frames cost one drawing.
+ * @param {View} view
+ * @param {History} history
+ */
+function show(view, history) {
+  if (!waiting.size) requestAnimationFrame(drawWaiting);
+  waiting.set(view, history);
+}
+
+function drawWaiting() {
+  for (const [view, history] of waiting) {
+    view.update(history);
+    if (history.isRunning) running.add(view);
+    else running.delete(view);
+  }
+  waiting.clear();
+}

@@ -1,0 +1,87 @@
+// What Load Concept shows of the chosen concept, on its node.
+import { element } from "../lib/elements.mjs";
+import { after, isLinked, nodesOf, setWidget, widgetOf } from "../lib/page.mjs";
+import { addView } from "../lib/views.mjs";
+import { say } from "../lib/words.mjs";
+import { allConcepts, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
+import { Picker } from "./picker.mjs";
+
+/** @import { GraphNode } from "../types/host" */
+/** @import { Concept } from "../types/messages" */
+
+export const NODE = "SIS_LoadConcept";
+const INPUT = "concept_name";
+const HEIGHT = 62;
+
+/** @type {WeakMap<GraphNode, () => void>} what draws a node's face anew */
+const faces = new WeakMap();
+
+onConcepts(() => nodesOf(NODE).forEach(update));
+
+/**
+ * Puts a button with the chosen concept on a node; it opens the list.
+ * @param {GraphNode} node
+ */
+export function addFace(node) {
+  const click = () => openPicker(node);
+  const button = element("button", { type: "button", class: "sis-face", "aria-haspopup": "dialog", click });
+  const draw = () => drawFace(node, button);
+  faces.set(node, draw);
+  addView(node, "sis_concept", element("div", { class: "sis-face-box" }, button), () => HEIGHT);
+  after(widgetOf(node, INPUT), "callback", draw);
+  after(node, "onConfigure", () => update(node));
+  after(node, "onConnectionsChange", () => setTimeout(draw));
+  update(node);
+  refreshOrTell(); // what was copied into the folder since, too
+}
+
+/** @param {GraphNode} node */
+function update(node) {
+  const names = allConcepts().map((concept) => concept.name).sort();
+  const options = widgetOf(node, INPUT)?.options;
+  if (options && names.length) options.values = names;
+  faces.get(node)?.();
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {HTMLButtonElement} button
+ */
+function drawFace(node, button) {
+  const linked = isLinked(node, INPUT);
+  const name = widgetOf(node, INPUT)?.value;
+  const concept = linked ? undefined : allConcepts().find((known) => known.name === name);
+  const [first, second] = linked ? [say("fromWire"), say("fromWireMore")] : wordsFor(name, concept);
+  button.disabled = linked;
+  button.setAttribute("aria-label", say("chooseNow", { first, second }));
+  button.replaceChildren(
+    concept ? thumbnail(concept) : element("span", { class: "sis-blank", "aria-hidden": "true" }),
+    element("span", { class: "sis-words" }, element("b", {}, first), element("small", {}, second)),
+    element("span", { class: "sis-go", "aria-hidden": "true" }, say("chooseShort")),
+  );
+}
+
+/**
+ * The face's two lines.
+ * @param {string} name
+ * @param {Concept | undefined} concept
+ */
+function wordsFor(name, concept) {
+  if (concept) return [concept.name, summary(concept)];
+  return name ? [name, say("notListed")] : [say("noConceptYet"), say("noConceptYetMore")];
+}
+
+/** @param {GraphNode} node */
+function openPicker(node) {
+  new Picker(widgetOf(node, INPUT)?.value, (concept) => choose(node, concept)).open();
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Concept} concept
+ */
+function choose(node, { name }) {
+  const options = widgetOf(node, INPUT)?.options;
+  if (options?.values && !options.values.includes(name)) options.values = [...options.values, name];
+  setWidget(node, INPUT, name);
+}

@@ -1,0 +1,77 @@
+// What Python sends to the page.
+
+/** A concept in the list (page/concept_list.py); one that cannot be read has `name`, `version` and `error` alone. */
+export interface Concept {
+  name: string;
+  version: string;
+  class_word: string;
+  phrase: string;
+  stage: 1 | 2;
+  created: string;
+  error?: string;
+}
+
+/** A cell of Edit Grid. */
+export interface Cell {
+  alpha: number;
+  source_ratio: number;
+}
+
+/** What Edit Grid puts out: each cell as JSON, and a sheet of all cells for each picture of the batch. */
+export interface GridOutput {
+  cells: string[];
+  sheets: Record<string, string>[];
+  layout: { columns: number; rows: number; width: number; height: number }[];
+}
+
+/** One step of a node's run, in words. */
+export interface Moment {
+  phase: "learning" | "inverting" | "optimising" | "measuring" | "reconstructing";
+  step: number;
+  steps: number;
+  picture: number;
+  pictures: number;
+}
+
+export interface Preview {
+  done: number;
+  phase: string;
+  step: number;
+  src: string;
+}
+
+/** What a run is (page/live.py). */
+export interface RunFacts {
+  node: string;
+  workflow: string | null | undefined;
+  prompt_id: string;
+  kind: "stage1" | "stage2" | "text" | "inversion";
+  began: number;
+  /** "lost" is ours: the server no longer knows the run. */
+  state: "running" | "done" | "cancelled" | "failed" | "lost";
+  moment: Moment | null;
+  done: number;
+  total: number;
+  elapsed: number;
+  remaining: number | null;
+}
+
+/**
+ * How a term of the loss is shown.
+ * colour: an ink of style.css ("text", "orange", "blue", "green"), legible on every palette, or any CSS colour.
+ * words: by language, or one text for all. dash: an SVG stroke-dasharray.
+ */
+export interface Term {
+  colour?: string;
+  words?: string | Record<string, string>;
+  dash?: string;
+}
+
+/** A run's news, or its whole history. `terms` may be left out: the page then uses its own table. */
+export interface RunMessage extends RunFacts {
+  x: number[];
+  series: Record<string, (number | null)[]>;
+  previews: Preview[];
+  subject?: string | null;
+  terms?: Record<string, Term> | null;
+}
