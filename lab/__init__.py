@@ -1,7 +1,10 @@
-"""What `dev.py` is made of: set-up, a real ComfyUI server, a client for it, and the demos.
+"""What only developers use: `dev.py`'s commands, the demo model and its world, the reports and their pictures.
 
-Runs on the standard library alone, except for `contact_sheet` and `curves`, which need Pillow and run in the host's
-Python. The tests reuse `server` and `client`.
+Rooms, the lowest first; each uses only those below it (`tests/test_architecture.py` holds them to that):
+`hosting` and `figures`; `world` and `workflow_files`; `jobs` and `training`; `measuring`; `drawing`.
+
+`dev.py` runs on the standard library alone: `hosting`, `workflow_files` and `jobs` need nothing else. `figures`, which
+draws with Pillow, runs for them in the host's Python.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def concept_picture(host) -> tuple[Tensor, Tensor, str]:
     """(image, mask, class word) of one of the demo's concepts, as LoadImage would give them."""
     import random
 
-    from lab.world import world
+    from lab.world import painting, random_scenes
 
-    picture, masks = world.render(world.sample_concept(random.Random(3), "heart"))
+    picture, masks = painting.render(random_scenes.sample_concept(random.Random(3), "heart"))
     return torch.from_numpy(picture)[None].float() / 255, torch.from_numpy(masks[:1]), "heart"

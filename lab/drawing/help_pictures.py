@@ -25,7 +25,7 @@ from ..figures.sheets import contact_sheet, save_jpeg
 from ..hosting.in_process import PACKAGE
 from ..measuring import editing, sampling
 from ..measuring.learning import Learner, Training, Variant, load_pack, pixels_and_mask
-from ..world import world
+from ..world import random_scenes, world
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "web" / "docs" / "pictures"
 LARGEST = 60_000  # bytes: the page loads them while an artist waits
@@ -114,7 +114,7 @@ class Studio:
         return self._concepts[key]
 
     def scene(self, which: tuple[str, int] = CONCEPT) -> world.Scene:
-        return world.sample_concept(random.Random(which[1]), which[0])
+        return random_scenes.sample_concept(random.Random(which[1]), which[0])
 
     def draw(self, concepts: Sequence[Any], prompts: Sequence[str], strength: float = 1.0) -> list[np.ndarray]:
         return list(self.learner.draw(concepts, prompts, [SAMPLE_SEED + i for i in range(len(prompts))], strength))

@@ -1,5 +1,5 @@
-"""Small files that stand in for downloads where a shipped workflow wants a ControlNet or an upscaler: `python -m
-lab.drawing.stand_ins FOLDER`.
+"""Small files that stand in for downloads where a shipped workflow wants a ControlNet or an upscaler:
+`python -m lab.drawing.stand_ins FOLDER`.
 
 They have the published layouts, so the stock loaders take them. Neither is trained: the ControlNet is a fresh one,
 which changes nothing (`noise` makes it act), and the upscaler repeats pixels.

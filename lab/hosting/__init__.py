@@ -1,1 +1,1 @@
-"""A real ComfyUI for tests and demos: set-up, server, client, and the host inside this process."""
+"""A real ComfyUI for tests and demos: set-up, server, client, the frame of commands, and the host in this process."""

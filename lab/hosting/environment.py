@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .. import DevError
-from . import installation
+from . import in_process, installation
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ def own_host(comfyui: pathlib.Path, python: str | None) -> Host:
     if not chosen.is_file():
         raise DevError(f"there is no Python at {chosen}: check --python or COMFYUI_PYTHON")
     return Host(chosen, comfyui, ours=False)
+
+
+def this_process() -> Host:
+    """The ComfyUI that this process uses outside a server, and its Python."""
+    return Host(pathlib.Path(sys.executable), in_process.host_path(), ours=True)
 
 
 def find_python(comfyui: pathlib.Path) -> pathlib.Path:

@@ -2,9 +2,8 @@
 
 For each of a number of concepts that words can't describe, trains Stage I and II with the losses switched on one by
 one, draws pictures with the class word's prior, with each variant, and with two concepts in one prompt, and judges them
-with
-`lab.world.oracle`. Every finished concept is a line of `--results`, so that a run can be stopped and gone on with; its
-pictures are kept in a folder of the same name.
+with `lab.world.oracle`. Every finished concept is a line of `--results`, so that a run can be stopped and gone on with;
+its pictures are kept in a folder of the same name.
 At the end, or alone with `--report`, writes the tables (`--out`) and a contact sheet beside them (`.jpg`).
 """
 
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..world import oracle, world
+from ..world import oracle, painting, random_scenes, world
 from . import ablation_report, sampling
 from .learning import VARIANTS, Learner, Training
 
@@ -37,7 +36,7 @@ APART = 150.0  # `world.distance` between a background and what should be told f
 
 def concept_scene(seed: int, index: int) -> world.Scene:
     """The concept of this number; classes take turns."""
-    return world.sample_concept(random.Random(seed * 1_000 + index), world.CLASSES[index % len(world.CLASSES)])
+    return random_scenes.sample_concept(random.Random(seed * 1_000 + index), world.CLASSES[index % len(world.CLASSES)])
 
 
 def free_background(scenes: list[world.Scene], first: str) -> str:
@@ -114,7 +113,7 @@ class Ablation:
             training[key] = {"loss": loss, "seconds": round(seconds, 2)}
             drawn[key] = self._draw([learned[key]], "{0}", background, cls)
         self._full[index] = {key: learned[key] for key in PAIRED}
-        self._keep(f"concept_{index:03}", {"source": world.render(scene)[0], **drawn})
+        self._keep(f"concept_{index:03}", {"source": painting.render(scene)[0], **drawn})
         rates = {
             key: {"alone": measure(both[0], scene, None), "asked": measure(both[1], scene, background)}
             for key, both in drawn.items()

@@ -1,7 +1,8 @@
 """How well the demo's detector and segmenter find what a prompt names: `python -m lab.measuring.detection`.
 
 Asks held-out pictures of the world through the very code that Mask from Prompt runs, judges what comes back by the
-world's own masks and by `lab.world.seeing`, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
+world's own masks and by `lab.world.seeing`, and writes a dated report (`--out`) with a contact sheet beside it
+(`.jpg`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import torch
 
 from ..figures import sheets
 from ..hosting import in_process
-from ..world import grounding, seeing, world
+from ..world import grounding, painting, seeing, world
 from .quality import wilson
 
 SEED = 77  # training's pictures have seed 5, those that it measures itself by seed 6
@@ -122,7 +123,7 @@ def judge(question: Question, answer: Answer) -> Verdict:
 
 
 def _whole_masks(scene: world.Scene) -> np.ndarray:
-    return grounding.visible(world.render(scene)[1])
+    return grounding.visible(painting.render(scene)[1])
 
 
 def ask(some: Sequence[Question], folder: pathlib.Path = FOLDER) -> list[Answer]:

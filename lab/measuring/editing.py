@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..world import oracle, seeing, world
+from ..world import oracle, painting, random_scenes, seeing, world
 from . import editing_report, sampling
 from .learning import load_pack
 
@@ -49,7 +49,7 @@ def make_task(seed: int, index: int) -> Task:
     cannot."""
     rng = random.Random(seed * 1_000 + index)
     kind, cls = EDITS[index % len(EDITS)], rng.choice(world.CLASSES[1:])  # a circle cannot be turned
-    scene = world.sample_concept(rng, cls)
+    scene = random_scenes.sample_concept(rng, cls)
     background = rng.choice(
         [name for name in world.COLORS if world.distance(world.COLORS[name], scene.objects[0].second) > 200]
     )
@@ -111,7 +111,7 @@ class Bench:
         self.model, self.clip, self.vae = sampling.load(checkpoint)
         self.tasks, self.cfg, self.inner_steps, self.text_steps = tasks, cfg, inner_steps, text_steps
         self.schedule = DDIMSchedule(steps)
-        pictures = np.stack([world.render(task.scene)[0] for task in tasks])
+        pictures = np.stack([painting.render(task.scene)[0] for task in tasks])
         with torch.inference_mode():
             encoded = self.vae.encode(torch.from_numpy(pictures).float() / 255)
         self.latents = latents.latents_from({"samples": encoded})

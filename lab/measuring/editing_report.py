@@ -12,13 +12,13 @@ import numpy as np
 from ..figures.sheets import contact_sheet, save_jpeg
 
 SHOWN = 12
-Place = tuple[float, float]  # alpha, source ratio
-Cells = dict[Place, dict[str, float]]
+CellKey = tuple[float, float]  # alpha, source ratio
+Cells = dict[CellKey, dict[str, float]]
 
 
 def curves(rows: Iterable[dict[str, Any]]) -> dict[str, Cells]:
     """By variant and (alpha, ratio), the mean of every figure."""
-    groups: dict[str, dict[Place, list[dict[str, Any]]]] = {}
+    groups: dict[str, dict[CellKey, list[dict[str, Any]]]] = {}
     for row in rows:
         groups.setdefault(row["variant"], {}).setdefault((row["alpha"], row["ratio"]), []).append(row)
     fields = ("edit", "colors", "pattern", "background", "kept", "both")
@@ -28,7 +28,7 @@ def curves(rows: Iterable[dict[str, Any]]) -> dict[str, Cells]:
     }
 
 
-def best_cell(cells: Cells) -> Place:
+def best_cell(cells: Cells) -> CellKey:
     """Where most edits were done with colours and background kept; the first of equals."""
     return max(cells, key=lambda cell: cells[cell]["both"])
 
@@ -129,8 +129,8 @@ def _sheet(tasks: Sequence[Any], folder: pathlib.Path, found: dict[str, Cells], 
     for name, cells in found.items():
         alpha, ratio = best_cell(cells)
         stored = np.load(folder / f"{name.replace(' ', '_')}.npz")
-        place = [tuple(place) for place in stored["places"].tolist()].index((alpha, ratio))
-        columns.append((f"{name}, alpha {alpha:g}, ratio {ratio:g}", stored["pictures"][place]))
+        number = [tuple(key) for key in stored["places"].tolist()].index((alpha, ratio))
+        columns.append((f"{name}, alpha {alpha:g}, ratio {ratio:g}", stored["pictures"][number]))
         source = stored["source"]
     pictures, captions = [], []
     for i in range(min(SHOWN, len(tasks))):
@@ -151,8 +151,8 @@ def write(figures: dict[str, Any], tasks: Sequence[Any], folder: pathlib.Path, o
         "# Editing on the demo model: five inversions, and what each part of the method does",
         "",
         (
-            f"Measured {datetime.date.today()} with `python -m lab.measuring.editing {options}` in {figures['minutes']:.0f}"
-            " minutes on 2 CPU cores."
+            f"Measured {datetime.date.today()} with `python -m lab.measuring.editing {options}` in"
+            f" {figures['minutes']:.0f} minutes on 2 CPU cores."
         ),
         "",
         f"- {settings['pictures']} pictures with an object whose second colour no word can tell (seed"

@@ -1,8 +1,8 @@
 """Stable Diffusion 1.5's exact architecture with random weights: proof that real sizes load, train and export.
 
-    python -m lab.measuring.full_size make PATH      # writes a 2.1 GB checkpoint with SD 1.5's keys and shapes, float16
-    python -m lab.measuring.full_size run            # makes one, trains Stage I and II for two steps each at 256 px on a real
-    host
+    python -m lab.measuring.full_size make PATH   # writes a 2.1 GB checkpoint with SD 1.5's keys and shapes, float16
+    python -m lab.measuring.full_size run         # makes one, trains Stage I and II for two steps each at 256 px on a
+                                                  # real host
 
 `run` needs about 8 GB of memory and some minutes on two cores; it prints what docs/full_size.md records. Pictures
 from random weights mean nothing: this is about names, shapes, memory and the whole path through the host.
@@ -138,14 +138,14 @@ def run() -> int:
     sys.path.append(str(in_process.ROOT))  # `lab`, and only behind everything else
     from safetensors import safe_open
 
-    from ..hosting.environment import Host
+    from ..hosting.environment import this_process
     from ..hosting.server import serving, temporary_base
 
     with temporary_base(pathlib.Path(tempfile.gettempdir())) as base:
         began = time.monotonic()
         counts = make(base / "models" / "checkpoints" / "full.safetensors")
         print(f"checkpoint: {json.dumps(counts)} parameters, made in {time.monotonic() - began:.0f} s", flush=True)
-        with serving(Host(pathlib.Path(sys.executable), in_process.host_path(), ours=True), base) as client:
+        with serving(this_process(), base) as client:
             client.run(_graph(), timeout=3600)
             for line in client.log().splitlines():
                 if re.search(r"Stage I+\b|model_type|weight dtype|Saved the concept", line):

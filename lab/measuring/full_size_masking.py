@@ -1,11 +1,10 @@
-"""Full-size detectors and segmenters of every layout, with random weights, through a real host: `python -m
-lab.measuring.full_size_masking FOLDER`.
+"""Full-size detectors and segmenters of every layout, with random weights, through a real host:
+`python -m lab.measuring.full_size_masking FOLDER`.
 
-FOLDER is what `python -m lab.measuring.masking_weights make FOLDER` wrote; models that are not in it are left out. Prints the
-table that docs/masking.md
-records: seconds of the first run (reading the files, both networks), of a second prompt on the same picture with the
-models kept, and the server's peak memory (on Linux). Masks of random weights mean nothing: this is about names, sizes,
-time and memory.
+FOLDER is what `python -m lab.measuring.masking_weights make FOLDER` wrote; models that are not in it are left out.
+Prints the table that docs/masking.md records: seconds of the first run (reading the files, both networks), of a second
+prompt on the same picture with the models kept, and the server's peak memory (on Linux). Masks of random weights mean
+nothing: this is about names, sizes, time and memory.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ def run(folder: pathlib.Path, only: str) -> int:
     import transformers
 
     from ..hosting.base_folder import link
-    from ..hosting.environment import Host
+    from ..hosting.environment import this_process
     from ..hosting.server import serving, stop_on_signals, temporary_base
 
     stop_on_signals()
@@ -122,7 +121,7 @@ def run(folder: pathlib.Path, only: str) -> int:
             ):
                 continue
             # a new one: its own peak
-            with serving(Host(pathlib.Path(sys.executable), in_process.host_path(), ours=True), base) as client:
+            with serving(this_process(), base) as client:
                 _check(client, client.run(_graph(detector, segmenter, "face", True), timeout=3600))
                 times = re.findall(r"(?:found|cut out) \d+ .*?([\d.]+) s\.", client.log())
                 began = time.monotonic()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..hosting import in_process
-from ..world import world
+from ..world import painting, world
 from . import sampling
 
 
@@ -68,7 +68,7 @@ def pack_module(name: str) -> ModuleType:
 
 def pixels_and_mask(scene: world.Scene) -> tuple[Tensor, Tensor]:
     """A concept's picture and mask as LoadImage gives them: (1, 128, 128, 3) and (1, 128, 128), float32 in [0, 1]."""
-    picture, masks = world.render(scene)
+    picture, masks = painting.render(scene)
     return torch.from_numpy(picture).float()[None] / 255, torch.from_numpy(masks[0]).float()[None]
 
 

@@ -1,7 +1,7 @@
 """How well the demo model draws what captions tell: `python -m lab.measuring.quality`.
 
-Draws one picture for each of a number of captions that training never saw, judges them with `lab.world.oracle`, measures
-the autoencoder, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
+Draws one picture for each of a number of captions that training never saw, judges them with `lab.world.oracle`,
+measures the autoencoder, and writes a dated report (`--out`) with a contact sheet beside it (`.jpg`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..figures import sheets
-from ..world import oracle, seeing, world
+from ..world import oracle, painting, random_scenes, seeing, world
 from . import sampling
 
 SEED = 77_000_000_007  # training's generators are seeded (seed + 1)·1000003 + i, i < 60
@@ -51,7 +51,7 @@ def training_captions(pictures: int = TRAINING_PICTURES, seed: int = TRAINING_SE
     seen: set[str] = set()
     for chunk in range(pictures // TRAINING_CHUNK):
         rng = random.Random(seed * 1_000_003 + chunk)
-        seen.update(world.sample_scene(rng).caption for _ in range(TRAINING_CHUNK))
+        seen.update(random_scenes.sample_scene(rng).caption for _ in range(TRAINING_CHUNK))
     return seen
 
 
@@ -61,7 +61,7 @@ def held_out(count: int, seed: int = SEED, known: set[str] | None = None) -> lis
     rng = random.Random(seed)
     scenes: list[world.Scene] = []
     while len(scenes) < count:
-        scene = world.sample_scene(rng)
+        scene = random_scenes.sample_scene(rng)
         if scene.caption not in known:
             scenes.append(scene)
     return scenes
@@ -107,8 +107,8 @@ def tally(scenes: list[world.Scene], pictures: np.ndarray) -> tuple[Tally, list[
 def autoencoder_errors(vae: object, count: int, seed: int = SEED + 1) -> dict[str, float]:
     """PSNR (dB, of the mean squared error) and L1 (0…1) over held-out pictures, and what the oracle still sees."""
     rng = random.Random(seed)
-    scenes = [world.sample_scene(rng) for _ in range(count)]
-    originals = np.stack([world.render(scene)[0] for scene in scenes])
+    scenes = [random_scenes.sample_scene(rng) for _ in range(count)]
+    originals = np.stack([painting.render(scene)[0] for scene in scenes])
     drawn = sampling.reconstructions(vae, originals)
     difference = (drawn.astype(np.float64) - originals) / 255
     verdicts = [oracle.judge(picture, scene.told) for scene, picture in zip(scenes, drawn)]

@@ -112,9 +112,8 @@ class ImageLoss(GroundingDinoImageLoss):
     """transformers' loss, with the targets of every picture of a batch looked up among its own phrases.
 
     In transformers (5.24 at least) picture i's labels are moved on by picture i's number of phrases, where the phrases
-    of
-    all pictures before it belong: from the third picture of a batch on, and whenever prompts differ, targets are mixed
-        up.
+    of all pictures before it belong: from the third picture of a batch on, and whenever prompts differ, targets are
+    mixed up.
     """
 
     def _get_target_classes_one_hot(
@@ -176,9 +175,9 @@ def proposal_loss(
     named.
 
     One object trains all its places, not only the best one as in the paper: from scratch on two cores that is what
-    makes
-    learning fast. logits: (B, PLACES², TEXT_LENGTH); boxes: (B, PLACES², 4), relative; maps: a (phrases, TEXT_LENGTH)
-        each.
+    makes learning fast.
+
+    logits: (B, PLACES², TEXT_LENGTH); boxes: (B, PLACES², 4), relative; maps: a (phrases, TEXT_LENGTH) each.
     """
     wanted, found_boxes, true_boxes = torch.zeros_like(logits), [], []
     for i, label in enumerate(labels):

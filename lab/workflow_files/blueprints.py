@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .shipped_workflows import DINO, SAM, prompt
+from .pieces import Edit, mask_from_prompt, prompt
+from .sheet import Group
 from .ui_subgraph import Blueprint
-from .ui_workflow import Group
 
 
 def learn_a_concept(sheet: Blueprint) -> None:
@@ -18,15 +18,7 @@ def learn_a_concept(sheet: Blueprint) -> None:
         "vae": sheet.input("vae", "VAE"),
     }
     picture = sheet.input("image", "IMAGE")
-    mask = sheet.node(
-        "SIS_MaskFromPrompt",
-        "Mask",
-        models=[DINO, SAM],
-        image=picture,
-        prompt="face",
-        detector=DINO.name,
-        segmenter=SAM.name,
-    )
+    mask = mask_from_prompt(sheet, picture)
     first = sheet.node("SIS_TrainStage1", "Stage I", **wires, image=picture, mask=mask["mask"])
     second = sheet.node("SIS_TrainStage2", "Stage II", **wires, concept=first["concept"])
     kept = sheet.node("SIS_SaveConcept", "Save Concept", concept=second["concept"])
@@ -51,36 +43,15 @@ def edit_a_photo(sheet: Blueprint) -> None:
         prompt(sheet, title, clip, text["STRING"]) for title, text in (("Source prompt", now), ("Target prompt", then))
     )
     empty = prompt(sheet, "Empty prompt", clip, "")
-    optimized = sheet.node(
-        "SIS_ImagicTextOptimize",
-        "Text optimisation",
-        model=model,
-        target=target["CONDITIONING"],
-        latent=latent["LATENT"],
-    )
-    inversion = sheet.node(
-        "SIS_NullTextInvert",
-        "Inversion",
-        model=model,
-        latent=latent["LATENT"],
-        source=source["CONDITIONING"],
-        uncond=empty["CONDITIONING"],
-        vae=vae,
-    )
-    edit = sheet.node(
-        "SIS_TimestepAwareKSampler",
-        "Edit",
-        model=model,
-        inversion=inversion["inversion"],
-        source=source["CONDITIONING"],
-        target=target["CONDITIONING"],
-        optimized=optimized["optimized"],
-    )
-    decoder = sheet.node("VAEDecode", "VAE Decode", samples=edit["latent"], vae=vae)
+    edit = Edit(sheet, model, vae, latent["LATENT"], source["CONDITIONING"], target["CONDITIONING"])
+    optimized = edit.optimize_text()
+    inversion = edit.invert(empty["CONDITIONING"])
+    edited = edit.sample(inversion["inversion"], optimized["optimized"])
+    decoder = sheet.node("VAEDecode", "VAE Decode", samples=edited["latent"], vae=vae)
     sheet.widget("what it shows now", now, "value")
     sheet.widget("what it should become", then, "value", "a photo of a sitting dog")
-    sheet.widget("alpha", edit, "alpha")
-    sheet.widget("source_ratio", edit, "source_ratio")
+    sheet.widget("alpha", edited, "alpha")
+    sheet.widget("source_ratio", edited, "source_ratio")
     sheet.output("image", decoder["IMAGE"])
     sheet.output("inversion", inversion["inversion"])
     sheet.output("report", inversion["report"])
@@ -88,7 +59,7 @@ def edit_a_photo(sheet: Blueprint) -> None:
         [
             Group("Picture and prompts", [[latent, now, then], [source, target, empty]]),
             Group("Invert", [[inversion], [optimized]]),
-            Group("Edit", [[edit], [decoder]]),
+            Group("Edit", [[edited], [decoder]]),
         ]
     )
 

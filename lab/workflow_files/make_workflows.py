@@ -1,7 +1,8 @@
-"""Writes the shipped workflows, their API twins and the subgraph blueprints: `python -m
-lab.workflow_files.make_workflows`.
+"""Writes the shipped workflows, their API twins and the subgraph blueprints:
+`python -m lab.workflow_files.make_workflows`.
 
-They are described in shipped_workflows.py and blueprints.py; a test holds the files to what this writes.
+They are described in concept_workflows.py, editing_workflows.py and blueprints.py; a test holds the files to what this
+writes.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from .. import ROOT, DevError
 from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
 from .blueprints import BLUEPRINTS
+from .object_info import Info
+from .sheet import Sheet
 from .shipped_workflows import WORKFLOWS
 from .ui_subgraph import Blueprint, to_blueprint
-from .ui_workflow import Info, Sheet, to_api, to_ui
+from .ui_workflow import to_api, to_ui
 
 
 def versions() -> tuple[str, str]:

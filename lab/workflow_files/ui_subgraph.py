@@ -5,22 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from .ui_workflow import (
-    GROUP_PADDING,
-    TITLE,
-    UUIDS,
-    WIDTH,
-    Info,
-    Link,
-    Node,
-    Output,
-    Sheet,
-    is_widget,
-    links_of,
-    specs,
-    type_of,
-    ui_node,
-)
+from .object_info import Info, is_widget, specs, type_of
+from .page_sizes import GROUP_PADDING, TITLE, WIDTH
+from .sheet import Node, Output, Sheet
+from .ui_workflow import UUIDS, Link, links_of, ui_groups, ui_node
 
 INPUT_ID, OUTPUT_ID = -10, -20  # the page's own ids of a subgraph's two edges
 EDGE_WIDTH, SLOT = 120, 20
@@ -32,8 +20,8 @@ class Blueprint(Sheet):
     def __init__(self, name: str, description: str, info: Info, version: str, hosts_version: str) -> None:
         super().__init__(name, info, version, hosts_version)
         self.description = description
-        self.given = Node(INPUT_ID, "input", "", [], [], [], {}, {}, (EDGE_WIDTH, 0))
-        self.results = Node(OUTPUT_ID, "output", "", [], [], [], {}, {}, (EDGE_WIDTH, 0))
+        self.given = Node(id=INPUT_ID, type="input", title="", size=(EDGE_WIDTH, 0))
+        self.results = Node(id=OUTPUT_ID, type="output", title="", size=(EDGE_WIDTH, 0))
         self.shown: dict[str, Any] = {}
 
     def input(self, name: str, kind: str) -> Output:
@@ -126,7 +114,7 @@ def _definition(sheet: Blueprint, one: str, links: list[Link]) -> dict[str, Any]
         ],
         "widgets": [],
         "nodes": [ui_node(node, order, links, sheet.info) for order, node in enumerate(sheet.nodes)],
-        "groups": sheet.ui_groups(),
+        "groups": ui_groups(sheet),
         "links": [
             {
                 "id": number,

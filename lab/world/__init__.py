@@ -1,1 +1,1 @@
-"""The demo's world: pictures of shapes with captions, and an oracle that reads them."""
+"""The demo's world: pictures of shapes with captions, what detectors learn from them, and an oracle that reads them."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import world
+from . import painting, random_scenes, world
 
 # `world.distance` to a named colour: nearer is called so, farther is not; named ones are 150 apart
 SAME, OTHER = 60.0, 110.0
@@ -51,15 +51,15 @@ def sample_scene(rng: random.Random) -> world.Scene:
     """A scene of the world, with more pairs than it has of itself: words choose only where there is a choice."""
     kind = rng.random()
     if kind < CONCEPTS:
-        return world.sample_concept(rng)
+        return random_scenes.sample_concept(rng)
     while True:
-        scene = world.sample_scene(rng)
+        scene = random_scenes.sample_scene(rng)
         if kind > CONCEPTS + PAIRS or len(scene.objects) == 2:
             return scene
 
 
 def visible(masks: np.ndarray) -> np.ndarray:
-    """What is seen of each object. masks: `world.render`'s (objects, H, W), of which later ones are painted over
+    """What is seen of each object. masks: `painting.render`'s (objects, H, W), of which later ones are painted over
     earlier ones."""
     seen = masks.copy()
     for i in range(len(masks)):
@@ -209,7 +209,7 @@ def render_all(some: Sequence[world.Scene]) -> tuple[np.ndarray, np.ndarray]:
     pictures = np.empty((len(some), world.SIZE, world.SIZE, 3), np.uint8)
     masks = np.zeros((len(some), MOST_OBJECTS, world.SIZE, world.SIZE), np.uint8)
     for i, scene in enumerate(some):
-        pictures[i], whole = world.render(scene)
+        pictures[i], whole = painting.render(scene)
         masks[i, : len(whole)] = (visible(whole) * 255).round()
     return pictures, masks
 

@@ -12,7 +12,7 @@ import random
 import numpy as np
 from PIL import Image
 
-from . import world
+from . import painting, random_scenes
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "concepts"
 SEEDS = {"heart": 3, "star": 15, "square": 21}  # spotted, striped, split
@@ -20,7 +20,7 @@ SEEDS = {"heart": 3, "star": 15, "square": 21}  # spotted, striped, split
 
 def draw_concept(cls: str, seed: int) -> tuple[Image.Image, Image.Image]:
     """One concept's picture, 128 px RGB, and its object's mask, 128 px greyscale, white = subject."""
-    picture, masks = world.render(world.sample_concept(random.Random(seed), cls))
+    picture, masks = painting.render(random_scenes.sample_concept(random.Random(seed), cls))
     return Image.fromarray(picture), Image.fromarray((masks[0] * 255).round().astype(np.uint8))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import seeing, world
+from . import painting, seeing, world
 from .seeing import Seen
 
 SHAPE_SCORE = 0.7  # an IoU below this is no shape of the world (true ones score 0.84 and more, also when blurred)
@@ -75,8 +75,9 @@ def background_near(picture: np.ndarray, color: world.RGB) -> bool:
 def place_of(seen: Seen) -> str | None:
     """Where the world would say that an object is, or None for near the middle.
 
-    `world._object` puts the centre of a placed object at most 1.1·radius + 8 from its border, and of others at least
-    64 - max(4, 0.4·(60 - radius)); the threshold lies half-way. Large objects fill the picture and have no place.
+    `random_scenes.sample_object` puts the centre of a placed object at most 1.1·radius + 8 from its border, and of
+    others at least 64 - max(4, 0.4·(60 - radius)); the threshold lies half-way. Large objects fill the picture and have
+    no place.
     """
     if size_of(seen) == "large":
         return None
@@ -88,7 +89,7 @@ def place_of(seen: Seen) -> str | None:
 
 
 def size_of(seen: Seen) -> str | None:
-    """ "small", "large" or None: half-way between the radii in `world._object`."""
+    """ "small", "large" or None: half-way between the radii in `random_scenes.sample_object`."""
     return "small" if seen.radius < 24 else "large" if seen.radius > 40 else None
 
 
@@ -104,7 +105,7 @@ def has_color(seen: Seen, name: str) -> bool:
 
 def _second_color(obj: world.Object) -> np.ndarray:
     """Where an object shows its second colour: (128, 128) in {0, 1}. One sample a pixel is enough inside an object."""
-    return world._second_color_share(obj)[:: world.SUPERSAMPLING, :: world.SUPERSAMPLING]
+    return painting.second_color_share(obj)[:: painting.SUPERSAMPLING, :: painting.SUPERSAMPLING]
 
 
 def _paint_layouts(seen: Seen) -> dict[str, list[np.ndarray]]:
@@ -210,8 +211,8 @@ def _judge_details(verdict: Verdict, picture: np.ndarray, seen: list[Seen], told
 
 def _expected_shares(obj: world.Object) -> tuple[float, float]:
     """The shares of its two colours in a concept's own object."""
-    mask = world.shape_mask(obj.cls, obj.x, obj.y, obj.radius, obj.rotation) > 0
-    second = float(world._second_color_share(obj)[mask].mean())
+    mask = painting.shape_mask(obj.cls, obj.x, obj.y, obj.radius, obj.rotation) > 0
+    second = float(painting.second_color_share(obj)[mask].mean())
     return 1 - second, second
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from . import world
+from . import painting, world
 
 FOREIGN = 70.0  # an object's pixels are this far from the background (`world.distance`); the world keeps them 150 apart
 SAME = 45.0  # pixels of one painted colour are nearer to each other than this, a small VAE's noise included
@@ -109,7 +109,7 @@ def _templates() -> tuple[np.ndarray, np.ndarray, tuple[tuple[str, float, float,
     for cls, symmetry in SYMMETRY.items():
         turn = 2 * math.pi / symmetry if symmetry else 0.0
         for rotation in np.arange(-turn / 2, turn / 2, ROTATION_STEP) if symmetry else (0.0,):
-            mask = world.shape_mask(cls, 64, 64, 40, float(rotation), scale=1)
+            mask = painting.shape_mask(cls, 64, 64, 40, float(rotation), scale=1)
             y, x = ndimage.center_of_mass(mask)
             reach = 40 / math.sqrt(mask.sum())
             for aspect in ASPECTS:

@@ -14,7 +14,8 @@ from playwright.sync_api import expect
 
 from lab.drawing import shipped
 from lab.hosting.client import Client
-from lab.workflow_files.ui_workflow import NOTE, has_control, is_widget, specs
+from lab.workflow_files.object_info import has_control, is_widget, specs
+from lab.workflow_files.sheet import NOTE
 
 from ..helpers.frontend import Box, Frontend
 from ..helpers.shipped_runs import RUNS, prepare

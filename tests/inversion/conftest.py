@@ -36,8 +36,8 @@ def encode(demo_model) -> Callable[[str], Any]:
 @pytest.fixture
 def latent(demo_model) -> dict[str, Tensor]:
     """A demo picture, as VAEEncode gives it."""
-    from lab.world import world
+    from lab.world import painting, random_scenes
 
-    picture, _ = world.render(world.sample_scene(random.Random(5)))
+    picture, _ = painting.render(random_scenes.sample_scene(random.Random(5)))
     with torch.inference_mode():
         return {"samples": demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}

@@ -17,9 +17,9 @@ CHOSEN = {"alpha": 0.4, "source_ratio": 0.25}
 
 @pytest.fixture
 def latent(demo_model) -> dict[str, Tensor]:
-    from lab.world import world
+    from lab.world import painting, random_scenes
 
-    picture, _ = world.render(world.sample_concept(random.Random(9), "star"))
+    picture, _ = painting.render(random_scenes.sample_concept(random.Random(9), "star"))
     with torch.inference_mode():
         return {"samples": demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}
 

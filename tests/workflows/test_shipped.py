@@ -17,8 +17,8 @@ from lab.hosting.base_folder import MASKING
 from lab.hosting.client import Client
 from lab.workflow_files import workflow
 from lab.workflow_files.make_workflows import made, versions
-from lab.workflow_files.shipped_workflows import DINO, SAM
-from lab.workflow_files.ui_workflow import NOTE
+from lab.workflow_files.pieces import DINO, SAM
+from lab.workflow_files.sheet import NOTE
 
 from ..helpers.shipped_runs import FEW, RUNS, prepare
 

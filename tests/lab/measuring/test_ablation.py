@@ -14,7 +14,7 @@ import pytest
 
 from lab.measuring import ablation, ablation_report
 from lab.measuring.learning import VARIANTS, Training, Variant, pixels_and_mask
-from lab.world import oracle, world
+from lab.world import oracle, painting, world
 
 SEED, IMAGES = 7, 2
 
@@ -38,16 +38,16 @@ class Painter:
     def _paint(self, concepts: Sequence[Any], prompt: str) -> np.ndarray:
         background = world.COLORS[prompt.split(" on a ")[1].split()[0]] if " on a " in prompt else (128, 128, 128)
         if not concepts:
-            return world.render(
+            return painting.render(
                 world.Scene(
                     background, (world.Object("circle", 64, 64, 30, 0.0, "plain", (1, 2, 3), (1, 2, 3), 0.0),), ""
                 )
             )[0]
         if len(concepts) == 1:
             scene, variant = concepts[0]
-            return world.render(scene if variant.whole else replace(scene, background=background))[0]
+            return painting.render(scene if variant.whole else replace(scene, background=background))[0]
         seats = [replace(scene.objects[0], x=x, y=64.0, radius=24.0) for (scene, _), x in zip(concepts, (37.0, 91.0))]
-        return world.render(world.Scene(background, tuple(seats), ""))[0]
+        return painting.render(world.Scene(background, tuple(seats), ""))[0]
 
 
 def _settings() -> dict[str, Any]:
@@ -166,7 +166,7 @@ def test_backgrounds_are_told_from_the_concept() -> None:
         name = ablation.free_background([scene], "green")
         used = np.array([scene.background, scene.objects[0].color, scene.objects[0].second])
         assert name == "green" or world.distance(used, np.array(world.COLORS["green"])).min() <= ablation.APART
-        picture, _ = world.render(replace(scene, background=world.COLORS[name]))
+        picture, _ = painting.render(replace(scene, background=world.COLORS[name]))
         assert oracle.background_is(picture, name) and not oracle.background_near(picture, scene.background)
         assert oracle.concept_match(picture, scene).found
 

@@ -62,7 +62,7 @@ def test_wrong_masks_are_wrong(questions) -> None:
         assert detection.judge(question, nothing).right == (not question.wanted)
         assert not detection.judge(question, everything).right
         if question.kind == detection.BOTH:
-            parts = grounding.visible(detection.world.render(question.scene)[1])
+            parts = grounding.visible(detection.painting.render(question.scene)[1])
             assert (
                 not detection.judge(question, answer(parts[0])).right
                 and not detection.judge(question, answer(parts[1])).right
@@ -70,7 +70,7 @@ def test_wrong_masks_are_wrong(questions) -> None:
         elif len(question.wanted) == 1 and len(question.scene.objects) == 2:
             other = next(
                 part
-                for part in grounding.visible(detection.world.render(question.scene)[1])
+                for part in grounding.visible(detection.painting.render(question.scene)[1])
                 if np.abs(part - question.wanted[0]).max() > 0.5
             )
             assert not detection.judge(question, answer(other)).right

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.measuring import editing, editing_report
-from lab.world import world
+from lab.world import painting, world
 
 TASKS = [editing.make_task(editing.SEED, i) for i in range(24)]
 
@@ -38,8 +38,8 @@ def test_tasks_take_turns_and_are_fixed_by_their_seed() -> None:
 @pytest.mark.parametrize("kind", editing.EDITS)
 def test_the_true_edit_counts_and_the_untouched_picture_does_not(kind: str) -> None:
     tasks = [task for task in TASKS if task.kind == kind]
-    true = [editing.verdict(world.render(edited(task))[0], task) for task in tasks]
-    untouched = [editing.verdict(world.render(task.scene)[0], task) for task in tasks]
+    true = [editing.verdict(painting.render(edited(task))[0], task) for task in tasks]
+    untouched = [editing.verdict(painting.render(task.scene)[0], task) for task in tasks]
     assert sum(v["edit"] for v in true) >= len(tasks) - 1 and sum(v["edit"] for v in untouched) <= 1
     assert all(v["colors"] and v["background"] for v in true + untouched)
     assert sum(v["both"] for v in true) >= len(tasks) - 1
@@ -49,7 +49,7 @@ def test_another_background_and_other_colours_are_not_kept() -> None:
     task = TASKS[0]
     obj = task.scene.objects[0]
     other = world.Scene((120, 120, 120), (replace(obj, color=(10, 10, 10), second=(250, 250, 250)),), "")
-    seen = editing.verdict(world.render(other)[0], task)
+    seen = editing.verdict(painting.render(other)[0], task)
     assert not seen["colors"] and not seen["background"] and seen["kept"] <= 1 / 3
 
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from lab.figures import sheets
 from lab.measuring import quality
-from lab.world import world
+from lab.world import painting, random_scenes, world
 
 
 def _scenes(count: int) -> list[world.Scene]:
     rng = random.Random(5)
-    return [world.sample_scene(rng) for _ in range(count)]
+    return [random_scenes.sample_scene(rng) for _ in range(count)]
 
 
 def test_held_out_captions_are_none_of_trainings() -> None:
@@ -30,12 +30,12 @@ def test_held_out_captions_are_none_of_trainings() -> None:
 
 def test_training_captions_are_those_that_training_draws() -> None:
     rng = random.Random(quality.TRAINING_SEED * 1_000_003 + 1)
-    assert {world.sample_scene(rng).caption for _ in range(500)} <= quality.training_captions(1000)
+    assert {random_scenes.sample_scene(rng).caption for _ in range(500)} <= quality.training_captions(1000)
 
 
 def test_true_pictures_get_full_marks() -> None:
     scenes = _scenes(60)
-    result, verdicts = quality.tally(scenes, np.stack([world.render(scene)[0] for scene in scenes]))
+    result, verdicts = quality.tally(scenes, np.stack([painting.render(scene)[0] for scene in scenes]))
     assert all(quality.is_right(verdict) for verdict in verdicts)
     assert result.right == result.asked
     assert set(result.asked) >= set(quality.GOALS)
@@ -49,7 +49,7 @@ def test_true_pictures_get_full_marks() -> None:
 
 def test_pictures_of_other_captions_get_bad_marks() -> None:
     scenes = _scenes(120)
-    pictures = np.stack([world.render(scene)[0] for scene in scenes[1:] + scenes[:1]])
+    pictures = np.stack([painting.render(scene)[0] for scene in scenes[1:] + scenes[:1]])
     result, _ = quality.tally(scenes, pictures)
     assert (
         result.rate("background colour") < 0.25 and result.rate("object colour") < 0.35 and result.rate("class") < 0.4

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lab.training import detector, train_detector
-from lab.world import grounding, world
+from lab.world import grounding, painting, world
 
 FOLDER = pathlib.Path(detector.__file__).resolve().parents[1] / "weights" / "grounding-dino" / "sis_demo_dino"
 Batch = tuple[dict[str, torch.Tensor], list[dict[str, torch.Tensor]]]
@@ -237,7 +237,7 @@ def test_the_shipped_folder_finds_by_words_through_transformers_alone() -> None:
         ),
         "",
     )
-    picture, masks = world.render(pair)
+    picture, masks = painting.render(pair)
     for prompt, mask in (("heart.", masks[0]), ("blue star.", masks[1])):
         inputs = processor(images=picture, text=prompt, return_tensors="pt")
         assert inputs["pixel_values"].shape == (1, 3, 128, 128)

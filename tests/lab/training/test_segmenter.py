@@ -14,7 +14,7 @@ import torch
 from lab.training import train_segmenter as segmenter
 from lab.training.detector import pixel_values
 from lab.training.train_detector import box_iou
-from lab.world import grounding, world
+from lab.world import grounding, painting
 
 FOLDER = pathlib.Path(segmenter.__file__).resolve().parents[1] / "weights" / "sams" / "sis_demo_sam"
 
@@ -117,7 +117,7 @@ def test_the_shipped_folder_cuts_out_through_transformers_alone() -> None:
     processor = transformers.SamProcessor(transformers.AutoImageProcessor.from_pretrained(FOLDER))
     overlaps = []
     for scene in grounding.scenes(20, 78):
-        picture, masks = world.render(scene)
+        picture, masks = painting.render(scene)
         mask = grounding.visible(masks)[0]
         inputs = processor(images=picture, input_boxes=[[list(grounding.box_of(mask))]], return_tensors="pt")
         assert torch.allclose(inputs["pixel_values"], pixel_values(picture[None]), atol=0.02)

@@ -9,23 +9,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lab.training import train_model, train_vae
-from lab.world import world
+from lab.training import autoencoder, checkpoint_file, namer, networks, train_model
+from lab.world import named_scenes, random_scenes, world
 
 
 def test_the_folded_encoder_is_the_linear_one(host) -> None:
     from lab.hosting import in_process
 
-    linear = train_vae.LinearEncoder()
+    linear = autoencoder.LinearEncoder()
     with torch.no_grad():
         linear.weight.add_(0.05 * torch.randn(linear.weight.shape, generator=torch.Generator().manual_seed(0)))
     vae = in_process.taesd()
-    train_vae.fold_encoder(linear, vae.taesd_encoder)
+    autoencoder.fold_encoder(linear, vae.taesd_encoder)
     pictures = torch.rand(2, 3, 64, 48, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         assert torch.allclose(vae.taesd_encoder(pictures), linear(pictures), atol=1e-5)
     folded = {f"enc.{k}": v for k, v in vae.taesd_encoder.state_dict().items()}
-    back = train_vae.unfold_encoder(folded, "enc.")
+    back = autoencoder.unfold_encoder(folded, "enc.")
     assert torch.allclose(back["weight"], linear.weight) and torch.allclose(back["bias"], linear.bias)
 
 
@@ -34,22 +34,22 @@ def test_a_checkpoint_goes_in_and_out(host, tmp_path) -> None:
 
     from lab.hosting import in_process
 
-    unet, text = train_model.new_unet(), train_model.new_text_encoder()
+    unet, text = networks.new_unet(), networks.new_text_encoder()
     vae = in_process.taesd()
-    train_vae.start_decoder(vae.taesd_decoder)
-    state = {"encoder": train_vae.LinearEncoder().state_dict(), "decoder": vae.taesd_decoder.state_dict()}
+    autoencoder.start_decoder(vae.taesd_decoder)
+    state = {"encoder": autoencoder.LinearEncoder().state_dict(), "decoder": vae.taesd_decoder.state_dict()}
     used = torch.tensor([49406, 49407, 320])
     path = tmp_path / "small.safetensors"
-    safetensors.torch.save_file(train_model.checkpoint(unet, text, used, state), path)
-    again, words = train_model.new_unet(), train_model.new_text_encoder()
-    train_model.load_parts(safetensors.torch.load_file(path), again, words)
+    safetensors.torch.save_file(checkpoint_file.checkpoint(unet, text, used, state), path)
+    again, words = networks.new_unet(), networks.new_text_encoder()
+    checkpoint_file.load_parts(safetensors.torch.load_file(path), again, words)
     for one, two in zip(unet.parameters(), again.parameters()):
         assert torch.allclose(one, two, atol=1e-3)
     table, back = (t.transformer.get_input_embeddings().weight for t in (text, words))
     assert torch.allclose(table[used], back[used], atol=1e-3) and not torch.allclose(table[1], back[1], atol=1e-3)
-    autoencoder = train_vae.state_of(path)
-    assert torch.allclose(autoencoder["encoder"]["weight"], state["encoder"]["weight"], atol=1e-3)
-    assert torch.allclose(autoencoder["decoder"]["1.weight"], state["decoder"]["1.weight"], atol=1e-3)
+    stored = autoencoder.state_of(path)
+    assert torch.allclose(stored["encoder"]["weight"], state["encoder"]["weight"], atol=1e-3)
+    assert torch.allclose(stored["decoder"]["1.weight"], state["decoder"]["1.weight"], atol=1e-3)
 
 
 def test_half_the_timesteps_are_early() -> None:
@@ -62,12 +62,12 @@ def test_a_named_scene_shows_what_its_looks_say() -> None:
     rng = random.Random(5)
     counts = set()
     for _ in range(200):
-        scene, looks = world.sample_named_scene(rng)
+        scene, looks = named_scenes.sample_named_scene(rng)
         words = scene.caption.split()
         counts.add(len(looks))
-        assert words.count(world.NAME) == len(looks) and not set(words) & set(world.PATTERNS)
-        named = [obj for obj, after in zip(scene.objects, _words_before_classes(words)) if after == world.NAME]
-        assert [world.look_of(obj) for obj in named] == list(looks)
+        assert words.count(named_scenes.NAME) == len(looks) and not set(words) & set(world.PATTERNS)
+        named = [obj for obj, after in zip(scene.objects, _words_before_classes(words)) if after == named_scenes.NAME]
+        assert [named_scenes.look_of(obj) for obj in named] == list(looks)
         assert all(
             world.distance(obj.color, obj.second) > 150 and world.distance(obj.color, scene.background) > 150
             for obj in named
@@ -80,10 +80,10 @@ def _words_before_classes(words: list[str]) -> list[str]:
 
 
 def test_a_look_tells_every_appearance_apart() -> None:
-    scene = world.sample_concept(random.Random(1), "star")
+    scene = random_scenes.sample_concept(random.Random(1), "star")
     obj = replace(scene.objects[0], pattern="striped", pattern_angle=0.0)
     looks = {
-        world.look_of(replace(obj, **change))
+        named_scenes.look_of(replace(obj, **change))
         for change in (
             {},
             {"color": obj.second, "second": obj.color},
@@ -91,32 +91,34 @@ def test_a_look_tells_every_appearance_apart() -> None:
             {"pattern_angle": math.pi / 2},
         )
     }
-    assert len(looks) == 4 and {len(look) for look in looks} == {train_model.LOOK}
+    assert len(looks) == 4 and {len(look) for look in looks} == {namer.LOOK}
     spot = replace(obj, pattern="spotted")
-    assert world.look_of(spot) == world.look_of(replace(spot, pattern_angle=math.pi / 2)), "a spot has no angle"
+    assert named_scenes.look_of(spot) == named_scenes.look_of(replace(spot, pattern_angle=math.pi / 2)), (
+        "a spot has no angle"
+    )
 
 
 def test_names_take_their_places_in_order(host) -> None:
     """Against the same vectors put into the token table as words of their own."""
-    text = train_model.new_text_encoder()
+    text = networks.new_text_encoder()
     table = text.transformer.get_input_embeddings().weight
     vectors = torch.randn(3, table.shape[1], generator=torch.Generator().manual_seed(0))
-    ids = train_model.token_ids(["a * heart and a * star", "large * cross on a red background"])
-    assert (ids == train_model.NAME_TOKEN).sum(1).tolist() == [2, 1]
+    ids = networks.token_ids(["a * heart and a * star", "large * cross on a red background"])
+    assert (ids == namer.NAME_TOKEN).sum(1).tolist() == [2, 1]
     words = ids.clone()
     with torch.no_grad():
         table[1000:1003] = vectors
-        words[ids == train_model.NAME_TOKEN] = torch.tensor([1000, 1001, 1002])
-        assert torch.equal(train_model.encode_text(text, ids, vectors), train_model.encode_text(text, words)[:2])
+        words[ids == namer.NAME_TOKEN] = torch.tensor([1000, 1001, 1002])
+        assert torch.equal(networks.encode_text(text, ids, vectors), networks.encode_text(text, words)[:2])
 
 
 def test_names_are_found_by_their_looks_and_learned(host) -> None:
     generator = torch.Generator().manual_seed(0)
-    namer = train_model.Namer(96, 0.1)
-    prompt = train_model.token_ids(["a * heart and a * star", "a red heart", "* cross"])
-    looks = torch.randn(3, 2, train_model.LOOK, generator=generator)
-    called = train_model.called_by(prompt, looks, namer, generator)
-    exact = namer(torch.stack([looks[0, 0], looks[0, 1], looks[2, 0]]))
+    network = namer.Namer(96, 0.1)
+    prompt = networks.token_ids(["a * heart and a * star", "a red heart", "* cross"])
+    looks = torch.randn(3, 2, namer.LOOK, generator=generator)
+    called = namer.called_by(prompt, looks, network, generator)
+    exact = network(torch.stack([looks[0, 0], looks[0, 1], looks[2, 0]]))
     assert torch.nn.functional.cosine_similarity(called, exact).min() > 0.95 and not torch.equal(called, exact)
     called.square().sum().backward()
-    assert all(p.grad is not None for p in namer.parameters())
+    assert all(p.grad is not None for p in network.parameters())

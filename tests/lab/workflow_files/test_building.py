@@ -9,8 +9,9 @@ import pytest
 
 from lab import DevError
 from lab.workflow_files.make_workflows import versions, written
+from lab.workflow_files.sheet import NOTE, Group, Model, Sheet
 from lab.workflow_files.ui_subgraph import Blueprint, to_blueprint
-from lab.workflow_files.ui_workflow import NOTE, Group, Model, Sheet, to_api, to_ui
+from lab.workflow_files.ui_workflow import to_api, to_ui
 
 INFO: dict[str, Any] = {
     "Loader": {

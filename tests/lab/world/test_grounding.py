@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.world import grounding, oracle, seeing, world
+from lab.world import grounding, oracle, painting, seeing, world
 
 # the last: neither red nor orange for sure
 RED, GREEN, PURPLE, BETWEEN = (214, 40, 40), (46, 160, 67), (130, 50, 180), (230, 90, 35)
@@ -68,7 +68,7 @@ def test_the_oracle_sees_what_phrases_say(seed: int) -> None:
     for one in grounding.scenes(60, 1000 + seed):
         if len(one.objects) > 1:
             continue
-        (seen,) = seeing.objects(world.render(one)[0])[:1]
+        (seen,) = seeing.objects(painting.render(one)[0])[:1]
         for phrase in grounding.true_phrases(one, True):
             color, cls = phrase.text.split()
             assert seen.cls == cls
@@ -103,7 +103,7 @@ def test_prompts_are_written_as_the_detector_reads_them() -> None:
 
 def test_boxes_and_visible_masks_fit_the_pixels() -> None:
     below, above = obj("square", RED, 50), obj("circle", PURPLE, 70)
-    whole = world.render(scene(below, above))[1]
+    whole = painting.render(scene(below, above))[1]
     seen = grounding.visible(whole)
     assert (
         np.allclose(seen[1], whole[1])
@@ -122,7 +122,7 @@ def test_a_data_set_is_made_once_and_is_its_scenes(tmp_path: pathlib.Path) -> No
     again = grounding.data_set(grounding.CHUNK, 9, tmp_path)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == times and len(times) == 3
     assert again.scenes == data.scenes == grounding.scenes(grounding.CHUNK, 9)
-    picture, masks = world.render(data.scenes[17])
+    picture, masks = painting.render(data.scenes[17])
     assert (data.pictures[17] == picture).all()
     assert np.abs(data.masks[17, : len(masks)].astype(float) / 255 - grounding.visible(masks)).max() < 0.003
     assert {len(one.objects) for one in data.scenes} == {1, 2} and 60 < sum(

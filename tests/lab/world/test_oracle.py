@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lab.world import oracle, seeing, world
+from lab.world import oracle, painting, random_scenes, seeing, world
 
 SCENES, CONCEPTS = 320, 120
 LEAST = {0.0: 0.99, 1.5: 0.97}  # blur in pixels: share of right verdicts
@@ -27,15 +27,15 @@ def soften(picture: np.ndarray, sigma: float) -> np.ndarray:
 @functools.cache
 def scenes() -> list[tuple[world.Scene, np.ndarray]]:
     rng = random.Random(20250)
-    sampled = [world.sample_scene(rng) for _ in range(SCENES)]
-    return [(scene, world.render(scene)[0]) for scene in sampled]
+    sampled = [random_scenes.sample_scene(rng) for _ in range(SCENES)]
+    return [(scene, painting.render(scene)[0]) for scene in sampled]
 
 
 @functools.cache
 def concepts() -> list[tuple[world.Scene, np.ndarray]]:
     rng = random.Random(977)
-    sampled = [world.sample_concept(rng, world.CLASSES[i % 6]) for i in range(CONCEPTS)]
-    return [(scene, world.render(scene)[0]) for scene in sampled]
+    sampled = [random_scenes.sample_concept(rng, world.CLASSES[i % 6]) for i in range(CONCEPTS)]
+    return [(scene, painting.render(scene)[0]) for scene in sampled]
 
 
 def _facts(verdict: oracle.Verdict) -> list[tuple[str, bool]]:
@@ -137,7 +137,7 @@ def test_a_concept_is_found_elsewhere_and_in_slightly_other_colors(shift: int) -
             key=lambda c: min(world.distance(c, scene.objects[0].color), world.distance(c, scene.objects[0].second)),
         )
         moved = replace(scene.objects[0], x=64.0 + shift, y=60.0, radius=29.0)
-        picture, _ = world.render(replace(scene, background=background, objects=(moved,)))
+        picture, _ = painting.render(replace(scene, background=background, objects=(moved,)))
         drawn = (soften(picture, 1.0).astype(int) + shift).clip(0, 255).astype(np.uint8)
         found.append(oracle.concept_match(drawn, scene).found)
     assert np.mean(found) >= 0.97
@@ -154,7 +154,7 @@ def test_the_right_colors_in_another_pattern_are_told_apart() -> None:
     wrong = []
     for i, (scene, _) in enumerate(concepts()):
         others = [pattern for pattern in world.PATTERNS[1:] if pattern != scene.objects[0].pattern]
-        picture, _ = world.render(world.repaint(scene, pattern=others[i % 2]))
+        picture, _ = painting.render(world.repaint(scene, pattern=others[i % 2]))
         score = oracle.concept_match(picture, scene)
         assert score.both_colors
         wrong.append(score.pattern)
@@ -165,13 +165,13 @@ def test_a_spot_in_the_wrong_color_is_another_pattern() -> None:
     for scene, _ in concepts():
         obj = scene.objects[0]
         if obj.pattern == "spotted":
-            picture, _ = world.render(world.repaint(scene, color=obj.second, second=obj.color))
+            picture, _ = painting.render(world.repaint(scene, color=obj.second, second=obj.color))
             assert not oracle.concept_match(picture, scene).pattern
 
 
 def _together(one: world.Scene, other: world.Scene) -> np.ndarray:
     seats = [replace(scene.objects[0], x=x, y=64.0, radius=24.0) for scene, x in ((one, 37.0), (other, 91.0))]
-    return world.render(world.Scene((245, 245, 245), tuple(seats), ""))[0]
+    return painting.render(world.Scene((245, 245, 245), tuple(seats), ""))[0]
 
 
 def _pairs() -> list[tuple[world.Scene, world.Scene]]:
@@ -196,7 +196,7 @@ def test_one_object_is_not_two_concepts() -> None:
     for one, other in _pairs():
         first, second = oracle.pair_match(_together(one, one), one, other)
         assert first.both_colors and not second.found
-        alone, missing = oracle.pair_match(world.render(one)[0], one, other)
+        alone, missing = oracle.pair_match(painting.render(one)[0], one, other)
         assert alone.both_colors and not missing.both_colors
 
 
@@ -209,7 +209,7 @@ def test_mean_colours_are_told_apart_where_patterns_are_lost() -> None:
         scores = oracle.pair_match(picture, one, other)
         assert not any(score.found for score in scores)
         kept += [score.mean_color for score in scores]
-        crossed.append(oracle.concept_match(world.render(blurred[0])[0], other).mean_color)
+        crossed.append(oracle.concept_match(painting.render(blurred[0])[0], other).mean_color)
     assert all(kept) and np.mean(crossed) < 0.4, "two concepts' means may be near each other"
 
 

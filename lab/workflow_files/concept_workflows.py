@@ -1,0 +1,269 @@
+"""The shipped workflows that learn concepts and draw with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .pieces import (
+    CANNY,
+    NEGATIVE,
+    SAMPLING,
+    UPSCALER,
+    Drawing,
+    checkpoint,
+    empty_latent,
+    load_concept,
+    mask_from_prompt,
+    prompt,
+    square,
+)
+from .sheet import Group, Node, Sheet
+
+LEARNED = (
+    "a photo of <my_concept> face",
+    "a photo of <my_concept> face on a beach",
+    "a photo of <my_concept> face with red hair",
+    "a photo of <my_concept> face with sunglasses and a hat",
+    "a side view of <my_concept> face in a library",
+    "a pencil drawing of <my_concept> face",
+    # the last shows that the class word is still free
+    "a marble bust of <my_concept> face in a museum",
+    "a photo of a face on a beach",
+)
+
+
+def drawn_with(sheet: Sheet, concept: Node, negative: Node, latent: Node, loader: Node) -> Drawing:
+    """Pictures of a concept."""
+    return Drawing(sheet, concept["model"], negative["CONDITIONING"], latent["LATENT"], loader["VAE"])
+
+
+def learn_a_concept(sheet: Sheet) -> None:
+    loader = checkpoint(sheet)
+    picture = sheet.node("LoadImage", "Picture", image="photo.png")
+    mask = mask_from_prompt(sheet, picture["IMAGE"])
+    found_mask = sheet.node("MaskPreview", "Found mask", 10, mask=mask["mask"])
+    boxes = sheet.node("PreviewImage", "Found boxes", 11, images=mask["overlay"])
+    wires: dict[str, Any] = {"model": loader["MODEL"], "clip": loader["CLIP"], "vae": loader["VAE"]}
+    first = sheet.node("SIS_TrainStage1", "Stage I", 4, **wires, image=picture["IMAGE"], mask=mask["mask"])
+    second = sheet.node("SIS_TrainStage2", "Stage II", 5, **wires, concept=first["concept"])
+    kept = sheet.node("SIS_SaveConcept", "Save Concept", 6, concept=second["concept"], name="my_concept")
+    concept = load_concept(sheet, loader, kept["saved_as"], 7)
+    latent = empty_latent(sheet, 2, 8)
+    negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE, 9)
+    drawing = drawn_with(sheet, concept, negative, latent, loader)
+    columns = []
+    for number, text in enumerate(LEARNED, 1):
+        positive = prompt(sheet, f"Prompt {number}", concept["clip"], text, 10 + 10 * number)
+        prefix, id = f"learn_a_concept/prompt_{number}", 11 + 10 * number
+        columns.append([positive, *drawing.picture(positive["CONDITIONING"], prefix, number, f" {number}", id)])
+    start = sheet.note(
+        "### Learn a concept from one picture\n1. Choose your checkpoint and picture.\n2. **Mask**: write what the"
+        " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Write the name"
+        " and class word in the prompts below.\n\nAbout five minutes on a good GPU.",
+        "Start here",
+    )
+    painting = sheet.note(
+        "**Paint your own mask**: right-click the picture, choose *Open in MaskEditor*, paint the subject, and connect"
+        " the picture's MASK to Stage I. A mask from another pack works too.\n\n**Nothing found**: try another word or"
+        " a lower *box_threshold*.",
+        "No detector?",
+    )
+    tuning = sheet.note(
+        "**The picture's own background shows up**: make a cleaner mask, or set *background_weight* to 2.\n\n**Weak"
+        " likeness**: more Stage II *steps*.\n\n**Every face looks like the subject**: *semantic_weight* 2.",
+        "Troubleshooting",
+    )
+    sheet.lay(
+        [
+            Group("1 · Checkpoint and picture", [[start, loader], [picture]]),
+            Group("2 · Mask", [[mask, painting], [found_mask, boxes]]),
+            Group("3 · Learn", [[first], [second], [kept, tuning]]),
+        ],
+        [Group("4 · Use it", [[concept, negative, latent]]), Group("5 · Prompts and pictures", columns)],
+    )
+
+
+def use_a_concept(sheet: Sheet) -> None:
+    loader = checkpoint(sheet)
+    concept = load_concept(sheet, loader)
+    positive = prompt(sheet, "Prompt", concept["clip"], "a photo of <my_concept> face with sunglasses on a beach")
+    negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE)
+    latent = empty_latent(sheet, 4)
+    drawn = drawn_with(sheet, concept, negative, latent, loader).picture(positive["CONDITIONING"], "use_a_concept")
+    start = sheet.note(
+        "### Use a concept\nFirst learn one with the workflow **learn_a_concept**.\n\n1. Choose your checkpoint, best"
+        " the one the concept was trained on.\n2. Choose the concept.\n3. Write its phrase anywhere in the prompt: its"
+        " name in angle brackets and its class word.",
+        "Start here",
+    )
+    tuning = sheet.note(
+        "**Stiff pictures** that ignore the prompt: lower *strength_model* to 0.7.\n\n**Weak likeness**: give the"
+        " phrase a weight, as in (phrase:1.2), or train the concept further with Stage II.",
+        "Troubleshooting",
+    )
+    sheet.lay(
+        [
+            Group("1 · Checkpoint and concept", [[start, loader], [concept]]),
+            Group("2 · Prompt", [[positive, negative, latent], [tuning]]),
+            Group("3 · Pictures", [drawn[:2], drawn[2:]]),
+        ]
+    )
+
+
+def compose_three_concepts(sheet: Sheet) -> None:
+    loader = checkpoint(sheet)
+    model, clip, loaders = loader["MODEL"], loader["CLIP"], []
+    for number, name in enumerate(("my_face", "my_sunglasses", "my_hat"), 1):
+        loaders.append(
+            sheet.node(
+                "SIS_LoadConcept",
+                f"Load Concept {number}",
+                model=model,
+                clip=clip,
+                concept_name=name,
+                strength_model=0.8,
+                strength_clip=0.8,
+            )
+        )
+        model, clip = loaders[-1]["model"], loaders[-1]["clip"]
+    positive = prompt(
+        sheet,
+        "Prompt",
+        clip,
+        "a photo of <my_face> face wearing <my_sunglasses> sunglasses and a <my_hat> hat, in a garden",
+    )
+    negative = prompt(sheet, "Negative Prompt", clip, NEGATIVE)
+    latent = empty_latent(sheet, 4)
+    drawing = Drawing(sheet, model, negative["CONDITIONING"], latent["LATENT"], loader["VAE"])
+    drawn = drawing.picture(positive["CONDITIONING"], "compose_three_concepts")
+    start = sheet.note(
+        "### Three concepts in one picture\nA face, a pair of sunglasses and a hat, each learned separately with"
+        " **learn_a_concept**. They need no training together.\n\n1. Choose your three concepts.\n2. Write all three"
+        " phrases in the prompt: each name in angle brackets and its class word.",
+        "Start here",
+    )
+    tuning = sheet.note(
+        "**Do they mix?** Lower *strength_model* and *strength_clip* of the one that affects the others; 0.8 is a good"
+        " start for three, 0 uses only the learned word.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and remove"
+        " its phrase from the prompt.",
+        "Troubleshooting",
+    )
+    sheet.lay(
+        [
+            Group("1 · Checkpoint", [[start, loader]]),
+            Group("2 · Three concepts, one after another", [[node] for node in loaders]),
+            Group("3 · Prompt", [[positive, negative, latent], [tuning]]),
+            Group("4 · Pictures", [drawn[:2], drawn[2:]]),
+        ]
+    )
+
+
+VIEWS = ("a side view of", "a view from above of", "a close-up from below of")
+
+
+def views_and_editing_prompts(sheet: Sheet) -> None:
+    loader = checkpoint(sheet)
+    concept = load_concept(sheet, loader)
+    negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE)
+    latent = empty_latent(sheet, 1)
+    drawing = drawn_with(sheet, concept, negative, latent, loader)
+    columns = []
+    for number, view in enumerate(VIEWS, 1):
+        positive = prompt(sheet, f"View {number}", concept["clip"], f"{view} <my_concept> face")
+        prefix = f"views/view_{number}"
+        columns.append([positive, *drawing.picture(positive["CONDITIONING"], prefix, number, f" {number}")])
+    listed = sheet.node("SIS_EditingPrompts", "Editing Prompts", phrase=concept["phrase"])
+    score = sheet.node("PreviewAny", "Score sheet", source=listed["checklist"])
+    score.size, score.room = (640, 780), 40  # shows all ten prompts at once
+    each = prompt(sheet, "One prompt at a time", concept["clip"], listed["prompts"])
+    drawn = drawing.picture(each["CONDITIONING"], "views/editing_prompt", suffix=" of each prompt")
+    start = sheet.note(
+        "### New views, and a test of how freely a concept can be edited\n1. Choose your checkpoint and concept.\n2."
+        " Write its phrase in the three views.\n\nThe ten editing prompts get the phrase automatically.",
+        "Start here",
+    )
+    scoring = sheet.note(
+        "Everything after **Editing Prompts** runs once for each prompt: ten pictures.\n\n**Score them** with the"
+        " score sheet. The paper makes ten pictures per prompt: set *batch_size* to 10.\n\n**Not a face?** Choose"
+        " *dreambooth_object* or *dreambooth_live* (25 prompts).",
+        "Scoring",
+    )
+    sheet.lay(
+        [
+            Group("1 · Checkpoint and concept", [[start, loader], [concept, negative, latent]]),
+            Group("2 · New views", columns),
+        ],
+        [Group("3 · The ten editing prompts", [[listed, scoring], [score], [each, drawn[0]], drawn[1:]])],
+    )
+
+
+def concept_controlnet_upscale(sheet: Sheet) -> None:
+    loader = checkpoint(sheet)
+    concept = load_concept(sheet, loader)
+    positive = prompt(sheet, "Prompt", concept["clip"], "a photo of <my_concept> face as an astronaut")
+    negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE)
+    pose = sheet.node("LoadImage", "Pose", image="pose.png")
+    size = square(sheet, pose["IMAGE"])
+    edges = sheet.node("Canny", "Edges", image=size["IMAGE"], low_threshold=0.2, high_threshold=0.5)
+    shown = sheet.node("PreviewImage", "What the ControlNet sees", images=edges["IMAGE"])
+    net = sheet.node("ControlNetLoader", "Load ControlNet", models=[CANNY], control_net_name=CANNY.name)
+    control = sheet.node(
+        "ControlNetApplyAdvanced",
+        "Apply ControlNet",
+        positive=positive["CONDITIONING"],
+        negative=negative["CONDITIONING"],
+        control_net=net["CONTROL_NET"],
+        image=edges["IMAGE"],
+        strength=0.8,
+        end_percent=0.7,
+    )
+    latent = empty_latent(sheet, 1)
+    drawing = Drawing(sheet, concept["model"], control["negative"], latent["LATENT"], loader["VAE"])
+    drawn = drawing.picture(control["positive"], "controlnet/small")
+    upscaler = sheet.node("UpscaleModelLoader", "Load Upscale Model", models=[UPSCALER], model_name=UPSCALER.name)
+    larger = sheet.node(
+        "ImageUpscaleWithModel", "Upscale", upscale_model=upscaler["UPSCALE_MODEL"], image=drawn[1]["IMAGE"]
+    )
+    fitted = sheet.node(
+        "ImageScale",
+        "Final size",
+        image=larger["IMAGE"],
+        upscale_method="lanczos",
+        width=1024,
+        height=1024,
+        crop="disabled",
+    )
+    encoded = sheet.node("VAEEncode", "Encode again", pixels=fitted["IMAGE"], vae=loader["VAE"])
+    second = sheet.node(
+        "KSampler",
+        "Sampler of the second pass",
+        model=concept["model"],
+        positive=positive["CONDITIONING"],
+        negative=negative["CONDITIONING"],
+        latent_image=encoded["LATENT"],
+        seed=2,
+        **SAMPLING,
+        denoise=0.35,
+    )
+    decoder = sheet.node("VAEDecode", "Decode the second pass", samples=second["LATENT"], vae=loader["VAE"])
+    saved = sheet.node("SaveImage", "Save large", images=decoder["IMAGE"], filename_prefix="controlnet/large")
+    start = sheet.note(
+        "### A concept in a given pose, enlarged\n1. Choose your checkpoint and concept.\n2. **Pose**: a picture whose"
+        " outlines the new one should follow.\n3. Write the concept's phrase in the prompt.",
+        "Start here",
+    )
+    tuning = sheet.note(
+        "**Follows the outlines too strictly**: lower *strength* or *end_percent*.\n\n**Weaker likeness in the large"
+        " picture**: lower *denoise* of the second pass.\n\nAny other ControlNet for SD 1.5 works too: replace"
+        " **Edges** with its preprocessor.",
+        "Troubleshooting",
+    )
+    sheet.lay(
+        [
+            Group("1 · Checkpoint and concept", [[start, loader], [concept]]),
+            Group("2 · Prompt", [[positive, negative, latent]]),
+            Group("3 · Pose", [[pose, size], [edges, shown], [net, control, tuning]]),
+            Group("4 · First picture", [drawn[:2], drawn[2:]]),
+            Group("5 · Larger, with new detail", [[upscaler, larger, fitted, encoded], [second, decoder], [saved]]),
+        ]
+    )

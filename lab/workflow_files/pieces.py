@@ -1,0 +1,165 @@
+"""What several shipped workflows share: the files that they name, and nodes that always stand together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .sheet import Model, Node, Output, Sheet
+
+HUB = "https://huggingface.co"
+SD15 = Model(
+    "v1-5-pruned-emaonly.safetensors",
+    f"{HUB}/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/v1-5-pruned-emaonly.safetensors",
+    "checkpoints",
+)
+ANIME = Model(
+    "Counterfeit-V3.0_fix_fp16.safetensors",
+    f"{HUB}/gsdf/Counterfeit-V3.0/resolve/main/Counterfeit-V3.0_fix_fp16.safetensors",
+    "checkpoints",
+)
+CANNY = Model(
+    "control_v11p_sd15_canny_fp16.safetensors",
+    f"{HUB}/comfyanonymous/ControlNet-v1-1_fp16_safetensors/resolve/main/control_v11p_sd15_canny_fp16.safetensors",
+    "controlnet",
+)
+UPSCALER = Model(
+    "RealESRGAN_x4plus.safetensors",
+    f"{HUB}/Comfy-Org/Real-ESRGAN_repackaged/resolve/main/RealESRGAN_x4plus.safetensors",
+    "upscale_models",
+)
+DINO = Model(
+    "groundingdino_swint_ogc.pth",
+    "https://github.com/IDEA-Research/GroundingDINO/releases/download/v0.1.0-alpha/groundingdino_swint_ogc.pth",
+    "grounding-dino",
+)
+SAM = Model("sam_vit_b_01ec64.pth", "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth", "sams")
+NEGATIVE = ""
+REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
+SAMPLING: dict[str, Any] = {"steps": 30, "cfg": 7.5, "sampler_name": "euler", "scheduler": "normal"}
+
+
+def checkpoint(sheet: Sheet, model: Model = SD15) -> Node:
+    return sheet.node("CheckpointLoaderSimple", "Load Checkpoint", models=[model], ckpt_name=model.name)
+
+
+def prompt(sheet: Sheet, title: str, clip: Output, text: str | Output, id: int | None = None) -> Node:
+    return sheet.node("CLIPTextEncode", title, id, text=text, clip=clip)
+
+
+def empty_latent(sheet: Sheet, batch: int, id: int | None = None) -> Node:
+    return sheet.node("EmptyLatentImage", "Empty Latent", id, width=512, height=512, batch_size=batch)
+
+
+def mask_from_prompt(sheet: Sheet, image: Output) -> Node:
+    return sheet.node(
+        "SIS_MaskFromPrompt",
+        "Mask",
+        models=[DINO, SAM],
+        image=image,
+        prompt="face",
+        detector=DINO.name,
+        segmenter=SAM.name,
+    )
+
+
+def load_concept(sheet: Sheet, loader: Node, name: str | Output = "my_concept", id: int | None = None) -> Node:
+    wires: dict[str, Any] = {"model": loader["MODEL"], "clip": loader["CLIP"]}
+    return sheet.node("SIS_LoadConcept", "Load Concept", id, **wires, concept_name=name)
+
+
+def square(sheet: Sheet, image: Output) -> Node:
+    """A picture cropped and scaled to what SD 1.5 was trained on."""
+    return sheet.node("ImageScale", "Size", image=image, upscale_method="lanczos", width=512, height=512, crop="center")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What all pictures of one kind are drawn with; only prompts and seeds differ."""
+
+    sheet: Sheet
+    model: Output
+    negative: Output
+    latent: Output
+    vae: Output
+
+    def picture(
+        self, positive: Output, prefix: str, seed: int = 1, suffix: str = "", id: int | None = None
+    ) -> list[Node]:
+        """Sampler, decoder and Save Image, one below the other.
+
+        prefix: of the saved file. suffix: of the titles. id: the sampler's; the others follow it.
+        """
+        ids = [id + i if id else None for i in range(3)]
+        sampler = self.sheet.node(
+            "KSampler",
+            f"Sampler{suffix}",
+            ids[0],
+            model=self.model,
+            positive=positive,
+            negative=self.negative,
+            latent_image=self.latent,
+            seed=seed,
+            **SAMPLING,
+        )
+        decoder = self.sheet.node("VAEDecode", f"Decode{suffix}", ids[1], samples=sampler["LATENT"], vae=self.vae)
+        saved = self.sheet.node("SaveImage", f"Save{suffix}", ids[2], images=decoder["IMAGE"], filename_prefix=prefix)
+        return [sampler, decoder, saved]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The wires that the nodes of an edit share."""
+
+    sheet: Sheet
+    model: Output
+    vae: Output
+    latent: Output
+    source: Output
+    target: Output
+
+    def optimize_text(self) -> Node:
+        return self.sheet.node(
+            "SIS_ImagicTextOptimize", "Text optimisation", model=self.model, target=self.target, latent=self.latent
+        )
+
+    def invert(self, uncond: Output, **more: Any) -> Node:
+        return self.sheet.node(
+            "SIS_NullTextInvert",
+            "Inversion",
+            model=self.model,
+            latent=self.latent,
+            source=self.source,
+            uncond=uncond,
+            vae=self.vae,
+            **more,
+        )
+
+    def sample(self, inversion: Output, optimized: Output) -> Node:
+        return self.sheet.node(
+            "SIS_TimestepAwareKSampler",
+            "Edit",
+            model=self.model,
+            inversion=inversion,
+            source=self.source,
+            target=self.target,
+            optimized=optimized,
+        )
+
+    def grid(self, inversion: Output, optimized: Output, **more: Any) -> Node:
+        return self.sheet.node(
+            "SIS_EditGrid",
+            "Edit Grid",
+            model=self.model,
+            vae=self.vae,
+            inversion=inversion,
+            source=self.source,
+            target=self.target,
+            optimized=optimized,
+            **more,
+        )
+
+    def save(self, latent: Output, prefix: str) -> list[Node]:
+        """Decoder and Save Image."""
+        decoder = self.sheet.node("VAEDecode", "VAE Decode", samples=latent, vae=self.vae)
+        return [decoder, self.sheet.node("SaveImage", "Save the edit", images=decoder["IMAGE"], filename_prefix=prefix)]
