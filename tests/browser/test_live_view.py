@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable
@@ -13,9 +12,7 @@ import pytest
 from lab.hosting.client import Client
 
 from ..helpers.frontend import Frontend
-
-Graph = dict[str, dict[str, Any]]
-SEEDS = itertools.count(9000)  # nothing may come from the host's cache unasked
+from ..helpers.watched_graphs import editing, learning
 
 # What a node's live view shows, as a person or a screen reader meets it. Node ids as the executor has them.
 SHOWN = """(path) => {
@@ -61,107 +58,6 @@ CONTRASTS = """() => {
 INKS = """() => [...document.querySelectorAll("path[data-term]")].map((path) => [
   path.dataset.term, getComputedStyle(path).stroke, path.getAttribute("stroke-dasharray"),
 ])"""
-
-
-def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    return {"class_type": class_type, "inputs": inputs}
-
-
-def sources() -> Graph:
-    return {
-        "1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
-        "2": node("LoadImage", image="heart.png"),
-        "3": node("LoadImageMask", image="heart_mask.png", channel="red"),
-    }
-
-
-def learning(steps: int = 12, preview_every: int = 0) -> Graph:
-    """Both stages on the demo's picture, in its smallest form; `steps` are Stage I's."""
-    models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
-    shared = {
-        "batch_size": 1,
-        "background_weight": 1.0,
-        "seed": next(SEEDS),
-        "precision": "auto",
-        "gradient_checkpointing": "off",
-        "preview_every": preview_every,
-    }
-    return {
-        **sources(),
-        "4": node(
-            "SIS_TrainStage1",
-            **models,
-            image=["2", 0],
-            mask=["3", 0],
-            class_word="heart",
-            steps=steps,
-            learning_rate=0.02,
-            encoder="none",
-            resolution=64,
-            **shared,
-        ),
-        "5": node(
-            "SIS_TrainStage2",
-            **models,
-            concept=["4", 0],
-            steps=12,
-            learning_rate=0.005,
-            semantic_weight=1.0,
-            rank=4,
-            train_text_encoder=True,
-            class_text_encoder="tuned",
-            **shared,
-        ),
-        "6": node("SIS_SaveConcept", concept=["5", 0], name="watched", export_for_other_tools=False),
-        "7": node("PreviewAny", source=["6", 1]),
-    }
-
-
-def editing() -> Graph:
-    """Text optimisation and inversion of the demo's picture at 64 x 64."""
-    prompts = {
-        "8": node("CLIPTextEncode", clip=["1", 1], text="a heart"),
-        "9": node("CLIPTextEncode", clip=["1", 1], text=""),
-    }
-    small = {
-        "10": node("ImageScale", image=["2", 0], upscale_method="area", width=64, height=64, crop="disabled"),
-        "11": node("VAEEncode", pixels=["10", 0], vae=["1", 2]),
-    }
-    found = sources()
-    del found["3"]
-    return {
-        **found,
-        **prompts,
-        **small,
-        "4": node(
-            "SIS_ImagicTextOptimize",
-            model=["1", 0],
-            target=["8", 0],
-            latent=["11", 0],
-            steps=10,
-            learning_rate=0.001,
-            batch_size=1,
-            seed=next(SEEDS),
-            precision="auto",
-        ),
-        "5": node(
-            "SIS_NullTextInvert",
-            model=["1", 0],
-            latent=["11", 0],
-            source=["9", 0],
-            uncond=["9", 0],
-            method="null_text",
-            steps=10,
-            cfg=5.0,
-            inner_steps=1,
-            learning_rate=0.01,
-            tolerance=0.0,
-            precision="auto",
-            steps_offset=1,
-        ),
-        "6": node("PreviewAny", source=["5", 3]),
-        "7": node("PreviewAny", source=["4", 1]),
-    }
 
 
 def shown(frontend: Frontend, path: str) -> dict[str, Any]:

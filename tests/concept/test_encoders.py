@@ -17,7 +17,6 @@ from single_image_studio.concept.encoders import (
     VisionTransformer,
     build_encoder,
     preprocess,
-    resume_encoder,
 )
 from single_image_studio.support.errors import InputError
 
@@ -275,28 +274,3 @@ def test_anchored_has_the_encoders_gradients_and_moves(pixels: Tensor):
 def test_anchored_refuses_a_vector_of_another_width(pixels: Tensor):
     with pytest.raises(InputError, match=r"\(1, 16\).*\(1, 32\)"):
         Anchored(build_encoder("none", 32, 0, torch.zeros(32)), torch.zeros(1, 16), pixels)
-
-
-def trained_a_little(encoder: nn.Module, pixels: Tensor) -> nn.Module:
-    encoder(pixels).sum().backward()
-    torch.optim.AdamW(encoder.parameters(), lr=1e-3).step()
-    return encoder
-
-
-def test_resume_goes_on_from_the_wire(pixels: Tensor):
-    """Stage I's own encoder, and the anchored one of a Stage II that started from a file."""
-    vector = torch.ones(1, 32)
-    for wrap in (lambda encoder: encoder, lambda encoder: Anchored(encoder, vector, pixels)):
-        before = trained_a_little(wrap(build_encoder("cnn", 32, 1, torch.zeros(32))), pixels)
-        state = {name: value.clone() for name, value in before.state_dict().items()}
-        after = resume_encoder(build_encoder("cnn", 32, 9, torch.zeros(32)), state, before(pixels).detach(), pixels)
-        assert torch.equal(after(pixels), before(pixels))
-
-
-def test_resume_goes_on_from_a_file(pixels: Tensor):
-    vector = torch.randn(1, 32, generator=torch.Generator().manual_seed(7))
-    anchored = resume_encoder(build_encoder("cnn", 32, 1, torch.zeros(32)), None, vector, pixels)
-    free = resume_encoder(build_encoder("none", 32, 1, vector), None, vector, pixels)
-    assert torch.equal(anchored(pixels), vector)
-    assert torch.equal(free(pixels), vector)
-    assert isinstance(free, FreeEmbedding)

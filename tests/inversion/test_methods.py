@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import math
-import pathlib
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from single_image_studio.diffusion.report import result_of
 from single_image_studio.inversion.backward import Backward
 from single_image_studio.inversion.data import Inversion
 from single_image_studio.inversion.ddim import ddim_invert
-from single_image_studio.inversion.methods import METHODS, InversionSettings, Inverted, invert, method_notes
+from single_image_studio.inversion.methods import METHODS, InversionSettings, Inverted, invert
 from single_image_studio.inversion.null_text import NullTextSettings, null_text
 from single_image_studio.inversion.reconstruction import Reconstruction
 from single_image_studio.inversion.sampling import Guidance, sample
@@ -287,21 +285,3 @@ def test_prompts_are_not_changed() -> None:
     kept = start.context.clone()
     run("null_text")
     assert torch.equal(start.context, kept) and isinstance(start, ToyPrompt) and not start.context.requires_grad
-
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-GUIDES = [ROOT / "docs" / "editing.md", *sorted((ROOT / "web" / "docs").rglob("SIS_NullTextInvert*/*.md"))]
-GUIDES.append(ROOT / "web" / "docs" / "SIS_NullTextInvert.md")
-
-
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_guide_tells_of_every_method(guide: pathlib.Path) -> None:
-    text = guide.read_text(encoding="utf-8")
-    assert all(name in text for name in METHODS)
-
-
-@pytest.mark.parametrize("texts", sorted((ROOT / "locales").glob("*/nodeDefs.json")), ids=lambda path: path.parent.name)
-def test_the_tooltip_tells_of_every_method(texts: pathlib.Path) -> None:
-    tooltip = json.loads(texts.read_text(encoding="utf-8"))["SIS_NullTextInvert"]["inputs"]["method"]["tooltip"]
-    assert all(name in tooltip for name in METHODS)
-    assert texts.parent.name != "en" or tooltip == method_notes()

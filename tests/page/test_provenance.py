@@ -144,7 +144,8 @@ def test_facts_name_the_concept_by_its_content() -> None:
 
 
 def text_of(server: Client, entry: dict[str, Any], key: str) -> dict[str, str]:
-    return Image.open(io.BytesIO(server.view(entry["outputs"][key]["images"][0]))).text  # type: ignore[attr-defined, no-any-return]
+    picture = Image.open(io.BytesIO(server.view(entry["outputs"][key]["images"][0])))
+    return picture.text  # type: ignore[attr-defined, no-any-return]
 
 
 def test_saved_pictures_name_their_concepts_also_when_nothing_but_the_seed_is_new(server: Client) -> None:

@@ -40,7 +40,7 @@ def test_all_are_there() -> None:
 
 
 def test_the_files_are_what_their_description_gives(server: Client) -> None:
-    """`python -m lab.workflow_files.make_workflows` writes them; both forms come from one description, so they agree."""
+    """`lab.workflow_files.make_workflows` writes them; both forms come from one description, so they agree."""
     if server.get("/system_stats")["system"]["comfyui_version"] != versions()[1]:
         pytest.skip(f"the files are made on ComfyUI {versions()[1]}")
     for path, text in made(server.object_info()).items():

@@ -20,7 +20,7 @@ SEED, IMAGES = 7, 2
 
 
 class Painter:
-    """Stands in for `lab.measuring.learning.Learner`: plain variants paint the source picture whatever is asked, the others what
+    """Stands in for `learning.Learner`: plain variants paint the source picture whatever is asked, the others what
     is asked."""
 
     def __init__(self) -> None:
