@@ -29,7 +29,7 @@ class Lora(nn.Module):
 class LoraSet(nn.Module):
     """LoRAs for a set of layers, added by forward hooks while `attached`.
 
-    targets: kohya name -> the layer (Linear, or 1x1 Conv over tokens is not supported). enabled: switches all of them.
+    targets: kohya name -> the layer, a Linear. enabled: switches all of them.
     """
 
     def __init__(self, targets: Mapping[str, nn.Module], rank: int, generator: torch.Generator) -> None:
@@ -95,6 +95,12 @@ class LoraSet(nn.Module):
 
         Raises: InputError when they are of another rank or for other layers.
         """
+        layers = {name.rsplit(".lora_", 1)[0].removesuffix(".alpha") for name in weights}
+        if layers - set(self.targets):
+            raise InputError(
+                f"`concept` has a LoRA on {sorted(layers - set(self.targets))[0]}, which would be lost: set"
+                " `train_text_encoder` as it was when the concept was trained."
+            )
         for name, lora in self._loras():
             up, down = weights.get(f"{name}.lora_up.weight"), weights.get(f"{name}.lora_down.weight")
             if up is None or down is None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..diffusion.report import Steps
-from ..losses import LOSS_TERMS, background_loss, foreground_loss, semantic_loss
+from ..losses.terms import LOSS_TERMS, background_loss, foreground_loss, semantic_loss
 from ..support.errors import InputError
 from .lora import LoraSet
 from .model import ConceptModel

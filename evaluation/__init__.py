@@ -1,1 +1,1 @@
-"""Looking at results: pictures and numbers of what was made."""
+"""Judging results: the editing prompts, and how they are scored."""

@@ -172,13 +172,16 @@ def checkpointed_blocks(unet: nn.Module, wanted: Callable[[], bool]) -> Iterator
     Wraps the instances' forwards and unwraps them at the end; a recomputation may itself be cancelled by the host.
     """
     blocks = [m for m in unet.modules() if isinstance(m, (openaimodel.ResBlock, openaimodel.SpatialTransformer))]
+    before = [block.__dict__.get("forward") for block in blocks]  # another pack may have set one on the instance
     try:
         for block in blocks:
             block.forward = _checkpointed(block.forward, wanted)  # type: ignore[method-assign]
         yield
     finally:
-        for block in blocks:
+        for block, forward in zip(blocks, before, strict=True):
             block.__dict__.pop("forward", None)
+            if forward is not None:
+                block.forward = forward  # type: ignore[method-assign]
 
 
 def _checkpointed(forward: Callable[..., Tensor], wanted: Callable[[], bool]) -> Callable[..., Tensor]:

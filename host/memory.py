@@ -7,12 +7,13 @@ import logging
 import comfy.model_management
 import torch
 
+log = logging.getLogger("single_image_studio")
 OUT_OF_MEMORY: tuple[type[BaseException], ...] = (comfy.model_management.OOM_EXCEPTION, MemoryError)
 
 
 def free_memory_after(error: BaseException) -> None:
     """Lets go of what a failed step held, so that a smaller one can be tried."""
-    logging.info("out of memory: %s", error)
+    log.info("out of memory: %s", error)
     comfy.model_management.soft_empty_cache()
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .server import running_server
 
+log = logging.getLogger("single_image_studio")
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
 
 
@@ -65,7 +66,7 @@ class Progress:
                     self._previewer = self._make_previewer(latents.device)
                 return self._previewer.decode_latent_to_preview_image("JPEG", latents[:1].detach())
         except (AttributeError, RuntimeError, TypeError) as error:  # a preview is a courtesy: training goes on
-            logging.debug("no preview: %s (%s)", error, latent_preview.__name__)
+            log.debug("no preview: %s (%s)", error, latent_preview.__name__)
             return None
 
     def _make_previewer(self, device: torch.device) -> Any:

@@ -42,6 +42,10 @@ class HostPrompt:
     def with_context(self, context: Tensor) -> HostPrompt:
         return replace(self, context=context)
 
+    def of_picture(self, index: int) -> HostPrompt:
+        """One picture's part of a prompt that has embeddings for each."""
+        return self if len(self.context) == 1 else self.with_context(self.context[index : index + 1])
+
 
 @dataclass(frozen=True)
 class Entries:
@@ -98,8 +102,10 @@ class Unet:
         throw_if_cancelled()
         # the host reads a batch's ranges off its first timestep
         if self._ranged and len(timesteps) > 1 and len(timesteps.unique()) > 1:
-            singles = zip(latents.split(1), timesteps.split(1), strict=True)
-            predictions = [self.predict_x0(*single, prompts) for single in singles]
+            predictions = [
+                self.predict_x0(latents[i : i + 1], timesteps[i : i + 1], [prompt.of_picture(i) for prompt in prompts])
+                for i in range(len(latents))
+            ]
             return [torch.cat(list(x0s)) for x0s in zip(*predictions, strict=True)]
         sigma = self.sigmas[timesteps]
         self.evaluations += len(prompts) * len(latents)

@@ -71,7 +71,7 @@ class Method:
     """One inversion method.
 
     note: what to know of it, for the tooltip. up, find: its way up and its way back.
-    step_cost: what a step counts, up and back together; an evaluation of the model counts 1.
+    step_cost: what a step counts in the progress bar, up and back together; an inversion step counts 1.
     guided: sampled with guidance; if not, at a scale of 1. optimises: its way back needs gradients.
     source_for_uncond: the source prompt takes the unconditional one's place.
     exact: sampling with the source prompt gives the picture back by construction.

@@ -59,13 +59,14 @@ def semantic_loss(x0_class_tuned: Tensor, x0_class_frozen: Tensor) -> Tensor:
 class LossTerm:
     """One curve.
 
-    words: what people read, by language; the log takes English. ink, dash: the page's, CSS and SVG, told apart by both.
+    words: what people read, by language; the log takes English. colour: text, orange, blue or green, which the page
+    makes legible on every palette. dash: SVG's; curves are told apart by both.
     weight: the setting that weighs it in the total; None: 1, or no part of a total.
     """
 
     name: str
     words: dict[str, str]
-    ink: str
+    colour: str
     dash: str = ""
     weight: str | None = None
 
@@ -75,25 +76,17 @@ def _table(*terms: LossTerm) -> dict[str, LossTerm]:
 
 
 LOSS_TERMS = _table(
-    LossTerm("loss", {"en": "total", "zh": "总计", "ja": "合計"}, "--sis-loss"),
-    LossTerm("foreground", {"en": "subject", "zh": "主体", "ja": "被写体"}, "--sis-one", "7 2"),
+    LossTerm("loss", {"en": "total", "zh": "总计", "ja": "合計"}, "text"),
+    LossTerm("foreground", {"en": "subject", "zh": "主体", "ja": "被写体"}, "orange", "7 2"),
+    LossTerm("background", {"en": "background", "zh": "背景", "ja": "背景"}, "blue", "2 2", weight="background_weight"),
     LossTerm(
-        "background", {"en": "background", "zh": "背景", "ja": "背景"}, "--sis-two", "2 2", weight="background_weight"
-    ),
-    LossTerm(
-        "semantic",
-        {"en": "class word", "zh": "类别词", "ja": "クラス語"},
-        "--sis-three",
-        "9 2 2 2",
-        weight="semantic_weight",
+        "semantic", {"en": "class word", "zh": "类别词", "ja": "クラス語"}, "green", "9 2 2 2", weight="semantic_weight"
     ),
     LossTerm(
         "misfit",
         {"en": "how well the prompt fits", "zh": "提示词与图片的差距", "ja": "プロンプトと画像のずれ"},
-        "--sis-one",
+        "orange",
     ),
-    LossTerm(
-        "distance", {"en": "distance from the picture", "zh": "与原图的距离", "ja": "元画像との距離"}, "--sis-two"
-    ),
+    LossTerm("distance", {"en": "distance from the picture", "zh": "与原图的距离", "ja": "元画像との距離"}, "blue"),
 )
-"""By name. `page.live` sends words, ink and dash to the page with a run."""
+"""By name. `page.live` sends words, colour and dash to the page with a run."""

@@ -22,7 +22,7 @@ from typing import Any
 import comfy.model_management
 
 from ..host.server import running_server
-from ..losses import LOSS_TERMS
+from ..losses.terms import LOSS_TERMS
 
 log = logging.getLogger("single_image_studio")
 
@@ -207,7 +207,7 @@ class LiveRun:
             "total": self.total,
             "elapsed": round(self.elapsed, 2),
             "remaining": _rounded(self.remaining),
-            "terms": {name: _shown(name) for name in self.series},
+            "terms": {name: _shown(name) for name in LOSS_TERMS if name in self.series},
         }
 
     def _send(self) -> None:
@@ -231,7 +231,7 @@ class LiveRun:
 def _shown(name: str) -> dict[str, Any]:
     """How the page draws and names a curve."""
     term = LOSS_TERMS[name]
-    return {"ink": term.ink, "dash": term.dash, "words": term.words}
+    return {"colour": term.colour, "dash": term.dash, "words": term.words}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -59,6 +59,8 @@ def invert_pictures(
     Raises: InputError when an input does not fit, or the inversion is not finite.
     """
     checks.require_sd1(model)
+    if vae is not None:
+        checks.require_vae(vae)
     latents = latents_from(latent)
     _warn(settings)
     pictures = len(latents)
@@ -145,7 +147,6 @@ def _figures(runs: Sequence[_Run], settings: InversionSettings) -> dict[str, Any
 
 def _pixel_psnr(vae: Any, latents: Tensor, runs: Sequence[_Run]) -> list[float]:
     """Each picture's, of what the VAE makes of the reconstruction and of the picture's own latents."""
-    checks.require_vae(vae)
     return [
         psnr(decode(vae, latent_of(run.inverted.reconstruction.latents)), decode(vae, latent_of(picture[None])), 1.0)
         for run, picture in zip(runs, latents, strict=True)

@@ -32,8 +32,7 @@ class Reporter:
         self.address = address or NodeAddress()
         self._live = None if kind is None else LiveRun(kind, self.address)
         self._node = self.address.node if text else None
-        self.total = self.done = 0
-        self.pictures = 1
+        self.begin(0)
 
     def begin(self, total: int, model: Any = None, *, pictures: int = 1, preview_every: int = 0) -> None:
         """Starts counting.

@@ -104,3 +104,11 @@ def test_another_rank_or_missing_layers_are_refused() -> None:
 def test_only_linear_layers() -> None:
     with pytest.raises(TypeError, match="Conv2d"):
         LoraSet({"c": nn.Conv2d(3, 3, 3)}, 2, torch.Generator())
+
+
+def test_weights_of_other_layers_are_not_dropped_silently() -> None:
+    """Going on without the text encoder from a LoRA that has it."""
+    model, lora = make()
+    part = LoraSet({"a": model[0]}, 2, torch.Generator().manual_seed(0))
+    with pytest.raises(InputError, match=r"LoRA on b.*train_text_encoder"):
+        part.load_kohya(lora.kohya())

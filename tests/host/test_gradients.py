@@ -225,3 +225,16 @@ def test_every_weight_format_trains_and_keeps_its_bits(
     assert torch.isfinite(grad).all() and grad.abs().sum() > 0
     assert {p.dtype for p in model.model.diffusion_model.parameters()} == {dtype}
     assert torch.equal(stock_picture(model, clip, vae, steps=2), before)
+
+
+def test_a_forward_that_another_pack_has_set_comes_back(demo_model, concept_picture) -> None:
+    from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock
+
+    block = next(m for m in demo_model[0].model.diffusion_model.modules() if isinstance(m, ResBlock))
+    original = block.forward
+    block.forward = own = lambda *args, **kwargs: original(*args, **kwargs)
+    try:
+        backward_once(*demo_model, concept_picture[0])
+        assert block.__dict__["forward"] is own
+    finally:
+        del block.forward

@@ -232,3 +232,22 @@ def test_a_patch_of_the_guidance_is_said(demo_model, caplog) -> None:
     model.set_model_sampler_post_cfg_function(lambda args: args["denoised"])
     predict(model, {"source": encode(clip, "a heart")}, {}, latents())
     assert "patch of the guidance" in caplog.text
+
+
+def test_ranges_and_embeddings_of_each_picture(demo_model) -> None:
+    """A batch with ranges, a timestep and embeddings of its own for each picture: as each alone."""
+    from single_image_studio.host.conditioning import within
+
+    model, clip, _ = demo_model
+    z = latents(pictures=2)
+    ranged = [*within(encode(clip, "a heart"), 0.0, 0.5), *within(encode(clip, "a blue star"), 0.5, 1.0)]
+    noise = torch.randn(2, 154, 96, generator=torch.Generator().manual_seed(1))
+
+    def work(unet: Any) -> tuple[Tensor, list[Tensor]]:
+        prompt, times = unet.prompts["source"].with_context(noise), torch.tensor([900, 100])
+        together = unet.predict_eps(z, times, [prompt])[0]
+        alone = [unet.predict_eps(z[i : i + 1], times[i : i + 1], [prompt.of_picture(i)])[0] for i in range(2)]
+        return together, alone
+
+    together, alone = in_session(work, model=model, positive={"source": ranged}, shape=z.shape, precision="fp32")
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from single_image_studio.losses import background_loss, foreground_loss, semantic_loss
+from single_image_studio.losses.terms import LOSS_TERMS, background_loss, foreground_loss, semantic_loss
 
 
 def latents(*values: float) -> torch.Tensor:
@@ -70,3 +70,14 @@ def test_gradients_reach_only_the_prediction() -> None:
     assert x.grad is not None
     expected = 2 * (x - y).detach() * mask / x.numel()
     assert torch.allclose(x.grad, expected)
+
+
+def test_every_weight_is_a_setting() -> None:
+    """A misspelt one would silently weigh nothing."""
+    from dataclasses import fields
+
+    from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
+
+    settings = {field.name for stage in (Stage1Settings, Stage2Settings) for field in fields(stage)}
+    assert {term.weight for term in LOSS_TERMS.values() if term.weight} <= settings
+    assert {"en", "zh", "ja"} == set.intersection(*(set(term.words) for term in LOSS_TERMS.values()))

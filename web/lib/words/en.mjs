@@ -47,12 +47,6 @@ export const en = {
   noReceiver: "Add a Timestep-Aware KSampler with the same inversion, and click again.",
   picturesGone: "The host no longer has these pictures: run the grid again.",
   // The live view: its terms
-  loss: "total",
-  foreground: "subject",
-  background: "background",
-  semantic: "class word",
-  misfit: "words against picture",
-  distance: "distance from the picture",
   // The live view: what a node does
   learning: "Step {step} of {steps}",
   inverting: "Inverting, {step} of {steps}",

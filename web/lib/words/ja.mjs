@@ -48,12 +48,6 @@ export const ja = {
   noReceiver: "同じ反転を使う Timestep-Aware KSampler を追加して、もう一度クリックしてください。",
   picturesGone: "画像はもうサーバーにありません。グリッドを再実行してください。",
   // The live view: its terms
-  loss: "合計",
-  foreground: "被写体",
-  background: "背景",
-  semantic: "クラス語",
-  misfit: "言葉と画像のずれ",
-  distance: "元画像との距離",
   // The live view: what a node does
   learning: "ステップ {step} / {steps}",
   inverting: "インバージョン中 {step} / {steps}",

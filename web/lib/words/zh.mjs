@@ -48,12 +48,6 @@ export const zh = {
   noReceiver: "请添加一个使用同一反演的 Timestep-Aware KSampler，然后再次点击。",
   picturesGone: "服务器上已没有这些图片：请重新运行网格。",
   // The live view: its terms
-  loss: "总计",
-  foreground: "主体",
-  background: "背景",
-  semantic: "类别词",
-  misfit: "文字与图片的差距",
-  distance: "与原图的距离",
   // The live view: what a node does
   learning: "第 {step} / {steps} 步",
   inverting: "反演中，{step} / {steps}",
