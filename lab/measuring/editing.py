@@ -266,9 +266,7 @@ def main() -> None:
     parser.add_argument("--inner-steps", type=int, default=10)
     parser.add_argument("--text-steps", type=int, default=200)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument(
-        "--checkpoint", type=pathlib.Path, default=pathlib.Path("lab/weights/sis_demo_sd15.safetensors")
-    )
+    sampling.add_checkpoint_argument(parser)
     parser.add_argument(
         "--folder",
         type=pathlib.Path,
