@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..measuring import editing, sampling
+from ..measuring import editing, editing_tasks, sampling
 from ..measuring.learning import pack_module
 from .rows import Row, blank, sheet
 from .studio import Studio, grid_cells
@@ -82,7 +82,7 @@ def reuse(studio: Studio) -> Image.Image:
         "small": tail.replace("a ", "a small ", 1),
         "tilted": tail.replace("a ", "a tilted ", 1),
     }
-    tasks = [editing.Task(scene, "move", tail, target, {"classes": (name,)}) for target in wishes.values()]
+    tasks = [editing_tasks.Task(scene, "move", tail, target, {"classes": (name,)}) for target in wishes.values()]
     bench = studio.new_bench(tasks)
     inverted = bench.invert("null_text", "source")[0]
     (edited,) = bench.edit(inverted, "null_text", bench.optimize()[0], grid_cells([(ALPHA, RATIO)]))

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..measuring import editing, sampling
+from ..measuring import editing_tasks, sampling
+from ..measuring.editing_bench import Bench
 from ..measuring.learning import Learner, Training, Variant, pack_module
 from ..world import random_scenes, world
 
 CONCEPT, SECOND = ("heart", 3), ("star", 15)  # class and seed, as in lab/world/make_concepts.py
-# the tasks of lab/measuring/editing.py that are shown: one to move, one to resize, one to change class
+# the tasks of lab/measuring/editing_tasks.py that are shown: one to move, one to resize, one to change class
 EDITED = (0, 1, 3)
 SAMPLE_SEED = 11
 
@@ -56,19 +57,17 @@ class Studio:
         return Learner(*sampling.load(self.checkpoint), Training(), self.effort.sampling_steps, self.effort.cfg)
 
     @cached_property
-    def tasks(self) -> list[editing.Task]:
-        return [editing.make_task(editing.SEED, index) for index in EDITED]
+    def tasks(self) -> list[editing_tasks.Task]:
+        return [editing_tasks.make_task(editing_tasks.SEED, index) for index in EDITED]
 
     @cached_property
-    def bench(self) -> editing.Bench:
+    def bench(self) -> Bench:
         return self.new_bench(self.tasks)
 
-    def new_bench(self, tasks: Sequence[editing.Task]) -> editing.Bench:
+    def new_bench(self, tasks: Sequence[editing_tasks.Task]) -> Bench:
         """A bench for other tasks."""
         effort = self.effort
-        return editing.Bench(
-            self.checkpoint, tasks, effort.inversion_steps, effort.cfg, effort.inner_steps, effort.text_steps
-        )
+        return Bench(self.checkpoint, tasks, effort.inversion_steps, effort.cfg, effort.inner_steps, effort.text_steps)
 
     def concept(
         self,
