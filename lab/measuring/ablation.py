@@ -243,9 +243,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--concepts", type=int, default=20)
     parser.add_argument("--images", type=int, default=8, help="of each prompt")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument(
-        "--checkpoint", type=pathlib.Path, default=pathlib.Path("lab/weights/sis_demo_sd15.safetensors")
-    )
+    sampling.add_checkpoint_argument(parser)
     parser.add_argument("--sampling-steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument(

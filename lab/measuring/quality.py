@@ -201,9 +201,7 @@ def report(result: Tally, errors: dict[str, float], args: argparse.Namespace, se
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--checkpoint", type=pathlib.Path, default=pathlib.Path("lab/weights/sis_demo_sd15.safetensors")
-    )
+    sampling.add_checkpoint_argument(parser)
     parser.add_argument("--captions", type=int, default=240)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--cfg", type=float, default=5.0)

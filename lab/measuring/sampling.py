@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..hosting import in_process
+from ..hosting import base_folder, in_process
 
 DOWNSCALE = 8  # pixels to a latent
+CHECKPOINT = pathlib.Path("lab/weights") / base_folder.CHECKPOINT
+
+
+def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+    """--checkpoint, by default the demo model's as seen from the root."""
+    parser.add_argument("--checkpoint", type=pathlib.Path, default=CHECKPOINT)
 
 
 def load(path: pathlib.Path | str) -> tuple[Any, Any, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lab import ROOT
-from lab.drawing import help_pictures
-from lab.drawing.help_pictures import Effort, Studio
+from lab.drawing import concept_pictures, editing_pictures, rows
+from lab.drawing.studio import Effort, Studio
 from lab.figures import sheets
 
 WEIGHTS = ROOT / "lab" / "weights" / "sis_demo_sd15.safetensors"
@@ -33,7 +33,7 @@ def cell(picture: Any, row: int, column: int, lines: int) -> np.ndarray:
 
 def test_a_sheet_fills_short_rows_with_paper() -> None:
     black = np.zeros((128, 128, 3), np.uint8)
-    made = help_pictures.sheet([[(black, "a"), (black, "b")], [(black, "c")]], lines=1)
+    made = rows.sheet([[(black, "a"), (black, "b")], [(black, "c")]], lines=1)
     assert made.size == (2 * CELL + sheets.GAP, 2 * (CELL + sheets.LINE) + sheets.GAP)
     assert cell(made, 1, 0, 1).max() == 0 and cell(made, 1, 1, 1).min() == 255
 
@@ -43,14 +43,14 @@ def test_alpha_moves_from_the_source_and_the_ratio_of_one_does_not(studio: Studi
     still, held, edited = studio.edits([(0.6, 1.0), (1.0, 1.0), (1.0, 0.0)], optimized)
     assert np.array_equal(still, held), "with the source prompt throughout alpha has no say"
     assert np.abs(edited.astype(int) - held).mean() > 1
-    drawn = help_pictures.alpha(studio)
+    drawn = editing_pictures.alpha(studio)
     assert drawn.width == 6 * CELL + sheets.GAP
 
 
 def test_strength_is_what_its_column_says(studio: Studio) -> None:
     concept = studio.concept()
-    none, whole = (studio.draw([concept], help_pictures.PROMPTS, strength)[0].astype(int) for strength in (0.0, 1.0))
-    drawn = help_pictures.strength(studio)
+    none, whole = (studio.draw([concept], concept_pictures.PROMPTS, strength)[0].astype(int) for strength in (0.0, 1.0))
+    drawn = concept_pictures.strength(studio)
     assert np.array_equal(cell(drawn, 0, 0, 2), none) and np.array_equal(cell(drawn, 0, 2, 2), whole)
     assert not np.array_equal(none, whole)
 

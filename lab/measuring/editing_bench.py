@@ -1,0 +1,124 @@
+"""The pack's inversions, text optimisation and edits on a batch of the demo's pictures, through the host."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..world import painting
+from . import sampling
+from .editing_tasks import Task
+from .learning import load_pack
+
+
+class Bench:
+    """The pack's algorithms on a batch of pictures with a prompt each, through the host."""
+
+    def __init__(
+        self, checkpoint: pathlib.Path, tasks: Sequence[Task], steps: int, cfg: float, inner_steps: int, text_steps: int
+    ) -> None:
+        load_pack()
+        from single_image_studio.diffusion.ddim import DDIMSchedule
+        from single_image_studio.host import latents
+
+        self.model, self.clip, self.vae = sampling.load(checkpoint)
+        self.tasks, self.cfg, self.inner_steps, self.text_steps = tasks, cfg, inner_steps, text_steps
+        self.schedule = DDIMSchedule(steps)
+        pictures = np.stack([painting.render(task.scene)[0] for task in tasks])
+        with torch.inference_mode():
+            encoded = self.vae.encode(torch.from_numpy(pictures).float() / 255)
+        self.latents = latents.latents_from({"samples": encoded})
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """(N, 128, 128, 3) uint8, as VAEDecode and SaveImage give them."""
+        from single_image_studio.host.latents import decode, latent_of
+
+        with torch.inference_mode():
+            return sampling.levels(decode(self.vae, latent_of(latents)))
+
+    def prompts(self, which: str) -> list[list[Any]]:
+        """source, target or empty, one row a picture."""
+        with torch.inference_mode():
+            return sampling.encode_many(
+                self.clip, ["" if which == "empty" else getattr(task, which) for task in self.tasks]
+            )
+
+    def _run(
+        self, positive: dict[str, Any], algorithm: Callable[..., Any], gradients: bool = False
+    ) -> tuple[Any, int, float]:
+        """What came out, UNet evaluations a picture, and seconds a picture."""
+        from single_image_studio.host.session import UnetSession
+
+        began = time.perf_counter()
+        session = UnetSession(
+            model=self.model,
+            shape=self.latents.shape,
+            timesteps=self.schedule.timesteps,
+            positive=positive,
+            negative={"uncond": self.prompts("empty")},
+            gradients=gradients,
+            precision="fp32",
+        )
+        with torch.inference_mode():
+            out, count = session.run(lambda unet: (algorithm(unet, unet.prompts), unet.evaluations))
+        return out, count // len(self.tasks), (time.perf_counter() - began) / len(self.tasks)
+
+    def settings(self, method: str) -> Any:
+        from single_image_studio.inversion.methods import InversionSettings
+        from single_image_studio.inversion.null_text import NullTextSettings
+
+        return InversionSettings(
+            method=method,
+            schedule=self.schedule,
+            guidance_scale=self.cfg,
+            null_text=NullTextSettings(inner_steps=self.inner_steps),
+        )
+
+    def invert(self, method: str, source: str) -> tuple[Any, int, float]:
+        """source: which prompt to invert with, `source` or `empty`."""
+        from single_image_studio.diffusion.report import result_of
+        from single_image_studio.inversion.methods import invert
+
+        settings = self.settings(method)
+
+        def algorithm(model: Any, prompts: dict[str, Any]) -> Any:
+            return result_of(invert(model, self.latents, prompts["source"], prompts["uncond"], settings))
+
+        return self._run({"source": self.prompts(source)}, algorithm, gradients=settings.optimises)
+
+    def optimize(self) -> tuple[Tensor, int, float]:
+        """Imagic's embeddings of all targets."""
+        from single_image_studio.diffusion.report import result_of
+        from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
+
+        settings = TextOptimizationSettings(steps=self.text_steps)
+        text, evaluations, seconds = self._run(
+            {"target": self.prompts("target")},
+            lambda model, prompts: result_of(optimize_text(model, self.latents, prompts["target"], settings)),
+            gradients=True,
+        )
+        return text.embeds, evaluations, seconds
+
+    def edit(self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any]) -> list[np.ndarray]:
+        """The pictures of every cell: (tasks, 128, 128, 3) uint8 each. optimized None: alpha begins at the source
+        prompt."""
+        from single_image_studio.diffusion.report import result_of
+        from single_image_studio.inversion.grid import EditPrompts, sample_grid
+        from single_image_studio.inversion.sampling import Guidance
+
+        back, scale = inverted.reconstruction, self.settings(method).sampling_scale
+
+        def algorithm(model: Any, prompts: dict[str, Any]) -> list[Tensor]:
+            start = prompts["source"] if optimized is None else prompts["target"].with_context(optimized)
+            guidance = Guidance([prompts["uncond"].with_context(e) for e in back.uncond_embeds], scale, back.offsets)
+            edit = EditPrompts(prompts["source"], prompts["target"], start)
+            return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, self.schedule))
+
+        edits, _, _ = self._run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)
+        return [self.decode(latents) for latents in edits]
