@@ -46,8 +46,8 @@ _CFG_PATCHES = ("sampler_cfg_function", "sampler_post_cfg_function", "sampler_pr
 class UnetSession:
     """What some work needs of the graph; `run` opens the door for it and leaves everything as it was.
 
-    model: a MODEL wire, with whatever LoRAs and patches are on it. clip: a CLIP wire to encode with inside, or None; it needs
-    `gradients`.
+    model: a MODEL wire, with whatever LoRAs and patches are on it. clip: a CLIP wire to encode with inside, or None;
+    it needs `gradients`.
     shape: of the latents that are worked on. timesteps: noisiest first; what a stock sampler would be told.
     positive, negative: conditionings by name, on the side where the host has them (it shares ControlNets and areas
     between the sides).

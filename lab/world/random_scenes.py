@@ -37,7 +37,8 @@ class Wishes:
 
 def near_color(name: str, rng: random.Random, spread: int = 10) -> RGB:
     """A colour at random that a named one's name still fits."""
-    return tuple(int(min(255, max(0, c + rng.uniform(-spread, spread)))) for c in COLORS[name])  # type: ignore[return-value]
+    red, green, blue = (int(min(255, max(0, c + rng.uniform(-spread, spread)))) for c in COLORS[name])
+    return red, green, blue
 
 
 def free_color(rng: random.Random, *unlike: RGB, apart: float = 150.0) -> RGB:

@@ -35,7 +35,7 @@ def test_no_algorithm_takes_many_parameters() -> None:
 def root(tmp_path: pathlib.Path) -> pathlib.Path:
     """A small project."""
     for name, text in {
-        "concept/a.py": "class A:\n    def six(self, a, b, c, *, d, e, f):\n        return a\n\n\ndef one():\n    pass\n",
+        "concept/a.py": "class A:\n    def six(self, a, b, c, *, d, e, f):\n        return a\n\ndef one():\n    pass\n",
         "inversion/b.py": "def seven(a, b, c, d, e, f, g):\n\n    def inner():\n        pass\n",
         "nodes/long.py": "x = 1\n" * 301,
         "web/long.mjs": "x = 1;\n" * 301 + "y" * 121 + "\n",
