@@ -26,7 +26,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str | list[str]]:
 
         return run
 
-    for name in ("ruff", "ruff_format", "mypy", "check_tools", "pytest"):
+    for name in ("ruff", "ruff_format", "mypy", "check_javascript", "check_tools", "pytest"):
         monkeypatch.setattr(checks, name, tool(name))
     monkeypatch.setattr(checks.browser, "provide", lambda: calls.append("browser"))
     return calls
@@ -35,10 +35,10 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str | list[str]]:
 @pytest.mark.parametrize(
     ("arguments", "tools", "passed_on"),
     [
-        ([], ["browser", "ruff", "ruff_format", "mypy"], []),
-        (["-k", "quick"], ["browser", "ruff", "ruff_format", "mypy"], ["-k", "quick"]),
+        ([], ["browser", "ruff", "ruff_format", "mypy", "check_javascript"], []),
+        (["-k", "quick"], ["browser", "ruff", "ruff_format", "mypy", "check_javascript"], ["-k", "quick"]),
         (["quick", "-x"], ["ruff", "ruff_format"], ["-m", checks.TIERS["quick"].marks, "-x"]),
-        (["host", "tests/nodes"], ["ruff", "ruff_format", "mypy"], ["-m", "not browser", "tests/nodes"]),
+        (["host", "tests/nodes"], ["ruff", "ruff_format", "mypy", "check_javascript"], ["-m", "not browser", "tests/nodes"]),
     ],
 )
 def test_a_tier_is_the_first_word(

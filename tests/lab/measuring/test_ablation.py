@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -69,13 +70,30 @@ def _settings() -> dict[str, Any]:
     }
 
 
+def _replace_learner(patch: pytest.MonkeyPatch, painter: Painter) -> None:
+    patch.setattr(ablation.sampling, "load", lambda path: (None, None, None))
+    patch.setattr(ablation, "Learner", lambda *args: painter)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, Painter]:
+    """A run over two concepts and their pair; tests get copies."""
+    folder, painter = tmp_path_factory.mktemp("first"), Painter()
+    with pytest.MonkeyPatch.context() as patch:
+        _replace_learner(patch, painter)
+        _run(folder, 2)
+    return folder, painter
+
+
 @pytest.fixture
-def painted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pathlib.Path, Painter]:
-    """Results of a run over two concepts and their pair."""
+def painted(
+    first_run: tuple[pathlib.Path, Painter], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[pathlib.Path, Painter]:
+    """Its results, and its learner to go on with."""
     painter = Painter()
-    monkeypatch.setattr(ablation.sampling, "load", lambda path: (None, None, None))
-    monkeypatch.setattr(ablation, "Learner", lambda *args: painter)
-    _run(tmp_path, 2)
+    painter.trained += first_run[1].trained
+    _replace_learner(monkeypatch, painter)
+    shutil.copytree(first_run[0], tmp_path, dirs_exist_ok=True)
     return tmp_path, painter
 
 
