@@ -78,6 +78,7 @@ class Client:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] | None = None
         self._socket: WebSocket | None = None
+        self._ended = threading.Event()
 
     # HTTP
 
@@ -147,10 +148,11 @@ class Client:
         end = time.monotonic() + timeout
         pause = 0.05
         while time.monotonic() < end:
+            self._ended.clear()
             history = self.get(f"/history/{prompt_id}")
             if prompt_id in history:
                 return dict(history[prompt_id])
-            time.sleep(pause)
+            self._ended.wait(pause)  # told over the WebSocket, once the history has the run
             pause = min(0.5, pause * 1.3)
         raise TimeoutError(f"workflow {prompt_id} has not ended within {timeout:.0f} s")
 
@@ -188,6 +190,8 @@ class Client:
         while (message := socket.receive()) is not None:
             event: Event = json.loads(message) if isinstance(message, str) else {"type": "preview", "data": message}
             self.events.append(event)
+            if event["type"] == "executing" and event["data"].get("node") is None:
+                self._ended.set()
             if tell := self.on_event:  # which may be taken away meanwhile
                 tell(event)
 

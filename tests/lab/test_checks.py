@@ -11,6 +11,7 @@ import pytest
 from lab import ROOT, checks
 from lab.hosting.environment import Host
 
+STYLE, TYPES = ["ruff", "ruff_format"], ["mypy", "check_javascript"]
 HOST = Host(pathlib.Path("p"), pathlib.Path("c"), ours=True)
 
 
@@ -26,7 +27,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str | list[str]]:
 
         return run
 
-    for name in ("ruff", "ruff_format", "mypy", "check_javascript", "check_tools", "pytest"):
+    for name in (*STYLE, *TYPES, "check_tools", "pytest"):
         monkeypatch.setattr(checks, name, tool(name))
     monkeypatch.setattr(checks.browser, "provide", lambda: calls.append("browser"))
     return calls
@@ -35,10 +36,10 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str | list[str]]:
 @pytest.mark.parametrize(
     ("arguments", "tools", "passed_on"),
     [
-        ([], ["browser", "ruff", "ruff_format", "mypy", "check_javascript"], []),
-        (["-k", "quick"], ["browser", "ruff", "ruff_format", "mypy", "check_javascript"], ["-k", "quick"]),
-        (["quick", "-x"], ["ruff", "ruff_format"], ["-m", checks.TIERS["quick"].marks, "-x"]),
-        (["host", "tests/nodes"], ["ruff", "ruff_format", "mypy", "check_javascript"], ["-m", "not browser", "tests/nodes"]),
+        ([], ["browser", *STYLE, *TYPES], []),
+        (["-k", "quick"], ["browser", *STYLE, *TYPES], ["-k", "quick"]),
+        (["quick", "-x"], STYLE, ["-m", checks.TIERS["quick"].marks, "-x"]),
+        (["host", "tests/nodes"], [*STYLE, *TYPES], ["-m", "not browser", "tests/nodes"]),
     ],
 )
 def test_a_tier_is_the_first_word(

@@ -16,35 +16,12 @@ from single_image_studio.inversion.methods import METHODS
 
 from ..helpers.editing_graphs import STEPS, edit, grid, imagic, inversion, report_of, shown, sources
 from ..helpers.graphs import Graph, node
-from ..helpers.runs import failure
+from ..helpers.runs import failure, stock
 from ..helpers.waiting import cancel_at
 
 
 def pixels(server: Client, entry: dict[str, Any], key: str = "out") -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(server.view(entry["outputs"][key]["images"][0]))), np.float32)
-
-
-def stock(server: Client) -> np.ndarray:
-    server.free()
-    graph = {
-        **sources(),
-        "empty_latent": node("EmptyLatentImage", width=128, height=128, batch_size=1),
-        "ks": node(
-            "KSampler",
-            model=["ckpt", 0],
-            seed=5,
-            steps=4,
-            cfg=5.0,
-            sampler_name="euler",
-            scheduler="normal",
-            positive=["target", 0],
-            negative=["empty", 0],
-            latent_image=["empty_latent", 0],
-            denoise=1.0,
-        ),
-        **shown(["ks", 0]),
-    }
-    return pixels(server, server.run(graph))
 
 
 @pytest.mark.parametrize("method", METHODS)

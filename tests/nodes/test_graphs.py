@@ -13,20 +13,10 @@ import pytest
 from lab.hosting.client import Client, RunFailed, describe_failure
 
 from ..helpers.graphs import applied, loaded, node, picture, save, sources, stage1, stage2, trained
-from ..helpers.runs import failure, pixels
+from ..helpers.runs import failure, pixels, stock
 from ..helpers.waiting import cancel_at, wait_to_the_last_event
 
 SCHEMAS = pathlib.Path(__file__).parent / "schemas.json"
-
-
-def stock(server: Client) -> np.ndarray:
-    """A stock picture made afresh: the seed's node is renamed, so that nothing is taken from the host's cache."""
-    server.free()
-    return pixels(
-        server,
-        server.run({**sources(), **picture("stock", ["ckpt", 0], ["ckpt", 1], "a red heart on a green background")}),
-        "stock",
-    )
 
 
 def test_schemas_are_as_saved(server: Client) -> None:
