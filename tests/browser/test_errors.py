@@ -74,7 +74,6 @@ MISTAKES = {
         "`mask` marks nothing: paint or detect the subject, so that it is white in the mask.",
     ),
     "no class word": (learning(class_word=" "), "`class_word`"),
-    "no steps": (learning(steps=0), "`steps`"),
     "a name with a slash": (
         learning() | {"save": save("a/b", concept=["one", 0])},
         "`name` is 'a/b', which points into another folder: use letters, digits, _ and -, as in my_concept.",

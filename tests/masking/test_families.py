@@ -17,6 +17,8 @@ from single_image_studio.masking.family import Source
 from single_image_studio.masking.grounding_dino import OriginalDino, TransformersDino, network
 from single_image_studio.support.errors import InputError
 
+pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
+
 PROMPT = parse_prompt("a red heart . hat")
 
 

@@ -17,6 +17,8 @@ from lab.measuring import ablation, ablation_report
 from lab.measuring.learning import VARIANTS, Training, Variant, pixels_and_mask
 from lab.world import oracle, painting, world
 
+pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
+
 SEED, IMAGES = 7, 2
 
 

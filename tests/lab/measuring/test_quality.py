@@ -14,6 +14,8 @@ from lab.figures import sheets
 from lab.measuring import quality
 from lab.world import painting, random_scenes, world
 
+pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
+
 
 def _scenes(count: int) -> list[world.Scene]:
     rng = random.Random(5)

@@ -15,6 +15,8 @@ import torch
 from lab.training import detector, train_detector
 from lab.world import grounding, painting, world
 
+pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
+
 FOLDER = pathlib.Path(detector.__file__).resolve().parents[1] / "weights" / "grounding-dino" / "sis_demo_dino"
 Batch = tuple[dict[str, torch.Tensor], list[dict[str, torch.Tensor]]]
 

@@ -16,6 +16,8 @@ from lab.training.detector import pixel_values
 from lab.training.train_detector import box_iou
 from lab.world import grounding, painting
 
+pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
+
 FOLDER = pathlib.Path(segmenter.__file__).resolve().parents[1] / "weights" / "sams" / "sis_demo_sam"
 
 

@@ -13,6 +13,8 @@ from scipy import ndimage
 
 from lab.world import oracle, painting, random_scenes, seeing, world
 
+pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
+
 SCENES, CONCEPTS = 320, 120
 LEAST = {0.0: 0.99, 1.5: 0.97}  # blur in pixels: share of right verdicts
 
