@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab.hosting.client import Client
+from single_image_studio.losses.terms import LOSS_TERMS
 
 from ..helpers.frontend import Frontend
 from ..helpers.watched_graphs import editing, learning
@@ -245,23 +246,23 @@ def test_terms_are_shown_as_the_server_says(frontend: Frontend, snap: Callable[.
     frontend.frame("4")
     series = {"likeness": [3.0, 2.0], "background": [0.3, 0.2], "loss": [0.5, 0.4], "foreground": [0.2, 0.1]}
     own = {name: numbers for name, numbers in series.items() if name != "likeness"}
-    assert told(frontend, 1, series=own)["legend"] == ["total 0.4", "subject 0.1", "background 0.2"]
+    table = {name: {"colour": t.colour, "dash": t.dash, "words": t.words} for name, t in LOSS_TERMS.items()}
+    assert told(frontend, 1, series=own, terms=table)["legend"] == ["total 0.4", "subject 0.1", "background 0.2"]
     inks = frontend.page.evaluate(INKS)
     assert [(name, dash) for name, _, dash in inks] == [("loss", ""), ("foreground", "7 2"), ("background", "2 2")]
     assert len({colour for _, colour, _ in inks}) == 3
-    # a table of the server's: its order, words and colours; what it leaves out stays as it was
     terms = {
         "likeness": {"colour": "rgb(1, 2, 3)", "words": "likeness", "dash": "1 1"},
         "loss": {"words": {"en": "sum", "ja": "総和"}},
         "foreground": {"colour": "blue", "words": {"ja": "被写体"}},
         "unused": {"colour": "green", "words": "unused"},
     }
-    again = told(frontend, 2, series=series, terms=terms)
-    assert again["legend"] == ["likeness 2", "sum 0.4", "subject 0.1", "background 0.2"]
-    assert again["told"] == "step 2: likeness 2, sum 0.4, subject 0.1, background 0.2"
+    again = told(frontend, 2, series=series, terms=terms)  # what it leaves out: the name, and the text's colour
+    assert again["legend"] == ["likeness 2", "sum 0.4", "foreground 0.1", "background 0.2"]
+    assert again["told"] == "step 2: likeness 2, sum 0.4, foreground 0.1, background 0.2"
     (name, colour, dash), *others = frontend.page.evaluate(INKS)
     assert (name, colour, dash) == ("likeness", "rgb(1, 2, 3)", "1 1")
-    assert others == [inks[0], ["foreground", inks[2][1], "7 2"], inks[2]]
+    assert others == [inks[0], ["foreground", inks[2][1], ""], ["background", inks[0][1], ""]]
     snap(frontend)
 
 
