@@ -32,9 +32,9 @@ class Tier:
 
 TIERS = {
     "quick": Tier(
-        "not (host or server or browser or slow)", False, False, "style, and tests of pure logic, in less than a minute"
+        "not (host or server or browser or slow)", False, False, "style, and tests of pure logic, in a minute"
     ),
-    "host": Tier("not browser", True, False, "style, types, and all tests but the page's, in less than 8 minutes"),
+    "host": Tier("not browser", True, False, "style, types, and all tests but the page's, in about ten minutes"),
 }
 EVERYTHING = Tier("", True, True, "style, types and all tests")
 
