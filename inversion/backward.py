@@ -26,6 +26,7 @@ class Backward:
     def __init__(self, model: EpsModel) -> None:
         self.model = model
         self.scale = LARGEST_SCALE
+        self.acts = True  # whether the leaf had any part in the latest losses
 
     def __call__(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
         """Every picture's loss, (B,); the gradient of their sum is then at `leaf`, so that each picture has its own.
@@ -58,7 +59,8 @@ class Backward:
         leaf.grad = None
         with torch.enable_grad():
             losses = losses_of(leaf)
-            if losses.requires_grad:
+            self.acts = losses.requires_grad
+            if self.acts:
                 (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
         if leaf.grad is None:  # the prompt does not act here: its timestep range or area leaves it out
             leaf.grad = torch.zeros_like(leaf)

@@ -129,8 +129,7 @@ def _optimise(
         optimizer.step()
         leaf.copy_(torch.where(going[:, None, None], leaf, before))
         losses, updates = torch.where(going, new_losses, losses), updates + going
-        moved = leaf.grad is not None and leaf.grad.flatten(1).any(1)  # not where the prompt does not act
-        going = going & moved & ~(new_losses < settings.enough(landing.step.index))
-        if not going.any():
+        going = going & ~(new_losses < settings.enough(landing.step.index))
+        if not (going.any() and backward.acts):
             break
     return leaf.detach(), losses, updates
