@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +14,6 @@ import torch
 from torch import nn
 
 from .progress import throw_if_cancelled
-
-log = logging.getLogger("single_image_studio")
 
 
 class _Holder(nn.Module):

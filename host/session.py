@@ -93,7 +93,8 @@ class UnetSession:
         for named in self._sides.values():
             for name, conditioning in named.items():
                 check_conditioning(self.model, name, conditioning)
-        if any(self.model.model_options.get(patch) for patch in _CFG_PATCHES):
+        # training, which brings its CLIP, has no guidance that a patch could change
+        if self.clip is None and any(self.model.model_options.get(patch) for patch in _CFG_PATCHES):
             log.warning(
                 "`model` carries a patch of the guidance (such as RescaleCFG), which inversion and its sampler do not"
                 " use: the stock KSampler route does."

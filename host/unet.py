@@ -6,11 +6,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any, TypeVar
+from typing import Any
 
 import comfy.conds
-import comfy.model_management
-import comfy.sampler_helpers
 import comfy.samplers
 import torch
 from torch import Tensor
@@ -21,7 +19,6 @@ from .memory import OUT_OF_MEMORY, free_memory_after
 from .progress import throw_if_cancelled
 from .scale import alpha_bar_of, sigmas_of, x_of
 
-T = TypeVar("T")
 Entry = dict[str, Any]
 log = logging.getLogger("single_image_studio")
 _CROSS = "c_crossattn"
