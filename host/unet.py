@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor
 from ..diffusion.process import eps_from_x0
 from .hooks import Keyframes, has_keyframes
 from .memory import OUT_OF_MEMORY, free_memory_after
+from .noise_masks import mask_at
 from .progress import throw_if_cancelled
 from .scale import alpha_bar_of, sigmas_of, x_of
 
@@ -77,6 +78,7 @@ class Unet:
         self.sides_differ = _is_patched(model_options)
         self._sides: dict[str, list[Entry]] = dict(guider.conds)
         self._keyframes = Keyframes(self.patcher)
+        self._guider = guider
         self._ranged = any(_changes_with_time(entry) for side in self._sides.values() for entry in side)
 
     @property
@@ -114,6 +116,11 @@ class Unet:
                 if i is not None:
                     x0s[i] = x0.float()
         return [x0 for x0 in x0s if x0 is not None]
+
+    def masking(self, mask: Tensor) -> Callable[[Tensor], Tensor]:
+        """A noise mask (B, 1, h, w) at each timestep, as the patches of MODEL have it."""
+        here = mask.to(self.device)
+        return lambda timesteps: mask_at(here, self.sigmas[timesteps], self._guider, self._model_options)
 
     def make_room(self, error: BaseException) -> bool:
         """After running out of memory in a backward: from now on recomputes blocks instead of keeping them.

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..diffusion.ddim import DDIMSchedule
 from ..support.errors import InputError
 from .methods import METHODS
+from .noise_mask import Outside
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Inversion:
         `noise_alpha_bar`.
     uncond_embeds: (steps, B, n, width) for null-text, else (1, 1 or B, n, width): one for all steps.
     offsets: (steps, B, 4, h, w) of direct inversion, or None.
+    outside: what is kept outside the picture's noise mask; None for a picture without one.
     guidance_scale: to sample with; 1 after plain DDIM inversion.
     base_model: the checkpoint's fingerprint. report: numbers of how well it went.
     uncond: the host's CONDITIONING that the embeddings belong in (ControlNet, masks …); on the wire only, files lack
@@ -38,6 +40,7 @@ class Inversion:
     base_model: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
     uncond: Any = None
+    outside: Outside | None = None
 
     def __post_init__(self) -> None:
         steps, shape = self.schedule.steps, tuple(self.noise_latents.shape)
@@ -56,3 +59,5 @@ class Inversion:
             raise InputError(
                 f"the inversion's offsets have shape {tuple(self.offsets.shape)}; expected {(steps, *shape)}."
             )
+        if self.outside is not None:
+            self.outside.check(steps, shape)

@@ -1,9 +1,10 @@
 """The inversion file: one safetensors that samples the picture again without inverting it again.
 
 Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for
-direct inversion; all float32. Metadata, all strings: `format`, `format_version`, `method`, `steps`, `steps_offset`,
-`guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON), `created` (ISO 8601, UTC). A newer version may add
-names.
+direct inversion; where the picture had a noise mask, `noise_mask` (B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w)
+and `levels` (steps + 1,); all float32. Metadata, all strings: `format`, `format_version`, `method`, `steps`,
+`steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON), `created` (ISO 8601, UTC). A newer
+version may add names.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.writing import FileTaken, write_new
 from .data import Inversion
+from .noise_mask import Outside
 
 FORMAT = "single_image_studio.inversion"
 FORMAT_VERSION = 1
@@ -70,11 +72,18 @@ def load_inversion(path: Path) -> Inversion:
             noise_alpha_bar=float(metadata["noise_alpha_bar"]),
             uncond_embeds=tensors["uncond_embeds"],
             offsets=tensors.get("offsets"),
+            outside=_outside(tensors),
             base_model=metadata.get("base_model", ""),
             report=json.loads(metadata.get("report", "{}")),
         )
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
+
+
+def _outside(tensors: Mapping[str, torch.Tensor]) -> Outside | None:
+    if "noise_mask" not in tensors:
+        return None
+    return Outside(tensors["noise_mask"], tensors["trajectory"], tensors["levels"])
 
 
 def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
@@ -83,6 +92,9 @@ def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
         "uncond_embeds": inversion.uncond_embeds,
         "offsets": inversion.offsets,
     }
+    if inversion.outside is not None:
+        outside = inversion.outside
+        tensors |= {"noise_mask": outside.mask, "trajectory": outside.trajectory, "levels": outside.levels}
     return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
 
 

@@ -19,6 +19,7 @@ from ..support.errors import InputError
 from .ddim import ddim_invert
 from .direct import direct
 from .model import EpsModel, Prompt
+from .noise_mask import KnownPath, MaskAt, MaskedModel
 from .null_text import NullTextSettings, null_text
 from .reconstruction import Reconstruction, reconstruct
 from .sampling import Guidance
@@ -129,28 +130,40 @@ def method_notes() -> str:
 
 @dataclass(frozen=True)
 class Inverted:
-    """noise_latents: (B, 4, h, w). psnr: each picture's, of the reconstructed latents."""
+    """trajectory: (steps + 1, B, 4, h, w), noisiest first. psnr: each picture's, of the reconstructed latents."""
 
-    noise_latents: Tensor
+    trajectory: Tensor
     reconstruction: Reconstruction
     psnr: list[float]
 
+    @property
+    def noise_latents(self) -> Tensor:
+        """Where sampling starts: (B, 4, h, w)."""
+        return self.trajectory[0]
+
 
 def invert(
-    model: EpsModel, latents: Tensor, source: Prompt, uncond: Prompt, settings: InversionSettings
+    model: EpsModel,
+    latents: Tensor,
+    source: Prompt,
+    uncond: Prompt,
+    settings: InversionSettings,
+    mask_at: MaskAt | None = None,
 ) -> Steps[Inverted]:
     """Inverts pictures, each on its own, and reconstructs them.
 
     latents: (B, 4, h, w), clean, VP scale. uncond: a method with `source_for_uncond` wants the source prompt here too,
-    on the unconditional side.
+    on the unconditional side. mask_at: where the way back may leave the trajectory; None: everywhere.
     Raises: InputError when predictions are not finite.
     """
     method = METHODS[settings.method]
     trajectory = yield from method.up(model, latents, source, settings.schedule)
     if not torch.isfinite(trajectory[0]).all():
         raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
+    if mask_at is not None:
+        model = MaskedModel(model, mask_at, KnownPath(trajectory, settings.schedule.levels(model.alpha_bar)))
     same = method.source_for_uncond and not model.sides_differ  # one prediction serves both sides
     guidance = Guidance([source if same else uncond], settings.sampling_scale)
     back = yield from method.find(model, trajectory, source, guidance, settings)
     psnr = [latent_psnr(a, b) for a, b in zip(back.latents, latents, strict=True)]
-    return Inverted(trajectory[0], back, psnr)
+    return Inverted(trajectory, back, psnr)

@@ -18,6 +18,8 @@ from ..host.unet import Unet
 from ..host.weights import warn_of_another_checkpoint
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, EditPrompts, sample_grid, steps_needed
+from ..inversion.model import EpsModel
+from ..inversion.noise_mask import MaskedModel
 from ..inversion.ranges import split_range, stock_start
 from ..inversion.sampling import Guidance, interpolate
 from ..support.errors import InputError
@@ -86,12 +88,13 @@ def sample_cells(
     reporter.begin(steps_needed(cells, inversion.schedule.steps), model, preview_every=preview_every)
 
     def work(unet: Unet) -> list[Tensor]:
+        model = _masked(unet, inversion)
         uncond = [unet.prompts["uncond"].with_context(embeds.to(unet.device)) for embeds in inversion.uncond_embeds]
         guidance = Guidance(uncond, inversion.guidance_scale, inversion.offsets)
         optimized = unet.prompts["target"].with_context(start.to(unet.device))
         edit = EditPrompts(unet.prompts["source"], unet.prompts["target"], optimized)
         noise = inversion.noise_latents.to(unet.device)
-        edits = reporter.follow(sample_grid(unet, noise, edit, cells, guidance, inversion.schedule))
+        edits = reporter.follow(sample_grid(model, noise, edit, cells, guidance, inversion.schedule))
         log.info("Sampled %d edits in %d UNet evaluations.", len(cells), unet.evaluations)
         return edits
 
@@ -102,7 +105,21 @@ def sample_cells(
         positive={"source": prompts.source, "target": target},
         negative={"uncond": plain_uncond(inversion)},
     )
-    return [latent_of(latents) for latents in session.run(work)]
+    return [_latent(latents, inversion) for latents in session.run(work)]
+
+
+def _masked(unet: Unet, inversion: Inversion) -> EpsModel:
+    """The model that leaves what is outside the inversion's noise mask as it was."""
+    outside = inversion.outside
+    if outside is None:
+        return unet
+    return MaskedModel(unet, unet.masking(outside.mask), outside.path(unet.device))
+
+
+def _latent(latents: Tensor, inversion: Inversion) -> dict[str, Tensor]:
+    """A LATENT wire that keeps the noise mask, as the host's samplers keep it."""
+    mask = {} if inversion.outside is None else {"noise_mask": inversion.outside.mask}
+    return latent_of(latents) | mask
 
 
 def _check_pictures(inversion: Inversion, *contexts: Tensor) -> None:

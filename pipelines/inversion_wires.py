@@ -6,13 +6,24 @@ from typing import Any
 
 from ..host.conditioning import Conditioning, with_context, within
 from ..host.latents import noise_latent_of
+from ..host.noise_masks import keeping_outside
 from ..inversion.data import Inversion
 from ..inversion.ranges import step_ranges
 
 
 def plain_wires(inversion: Inversion) -> tuple[dict[str, Any], list[list[Any]]]:
-    """An inversion as LATENT and CONDITIONING: its noise, and its unconditional side."""
-    return noise_latent_of(inversion.noise_latents, inversion.noise_alpha_bar), uncond_conditioning(inversion)
+    """An inversion as LATENT and CONDITIONING: its noise, and its unconditional side, which keeps what is outside a
+    noise mask."""
+    noise_latent = noise_latent_of(inversion.noise_latents, inversion.noise_alpha_bar)
+    uncond = uncond_conditioning(inversion)
+    return noise_latent, _keeping_outside(uncond, inversion)
+
+
+def _keeping_outside(uncond: Conditioning, inversion: Inversion) -> list[list[Any]]:
+    outside = inversion.outside
+    if outside is None:
+        return list(uncond)
+    return keeping_outside(uncond, outside.mask, outside.path(), outside.trajectory[-1])
 
 
 def uncond_conditioning(inversion: Inversion) -> list[list[Any]]:

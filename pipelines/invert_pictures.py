@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -16,12 +16,14 @@ from ..diffusion.quality import psnr
 from ..host import checks
 from ..host.conditioning import Conditioning, picture_of
 from ..host.latents import decode, latent_of, latents_from
+from ..host.noise_masks import noise_mask_of
 from ..host.scale import alpha_bar_of, sigmas_of
 from ..host.session import UnetSession
 from ..host.unet import Unet
 from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
+from ..inversion.noise_mask import Outside
 from ..inversion.ranges import stock_start
 from .reporter import Reporter
 
@@ -62,19 +64,32 @@ def invert_pictures(
     if vae is not None:
         checks.require_vae(vae)
     latents = latents_from(latent)
+    mask = noise_mask_of(latent, latents.shape)
     _warn(settings)
     pictures = len(latents)
     reporter.begin(settings.cost * pictures, model, pictures=pictures, preview_every=PREVIEW_EVERY)
     began = time.monotonic()
     runs = [
-        _invert_one(model, picture[None], prompts.of_picture(i, pictures), settings, reporter, i + 1)
+        _invert_one(model, picture[None], _part(mask, i), prompts.of_picture(i, pictures), settings, reporter, i + 1)
         for i, picture in enumerate(latents)
     ]
     report = {**_figures(runs, settings), "seconds": time.monotonic() - began}
     if vae is not None:
         report["pixel_psnr"] = _pixel_psnr(vae, latents, runs)
     uncond = prompts.source if METHODS[settings.method].source_for_uncond else prompts.uncond
-    return _inversion(model, [run.inverted for run in runs], settings, report, uncond)
+    inversion = _inversion(model, [run.inverted for run in runs], settings, report, uncond)
+    if mask is None:
+        return inversion
+    trajectory = torch.cat([run.inverted.trajectory for run in runs], dim=1).cpu()
+    return replace(inversion, outside=Outside(mask, trajectory, settings.schedule.levels(_alpha_bar(model))))
+
+
+def _alpha_bar(model: Any) -> Tensor:
+    return alpha_bar_of(sigmas_of(model.get_model_object("model_sampling")))
+
+
+def _part(mask: Tensor | None, picture: int) -> Tensor | None:
+    return None if mask is None else mask[picture : picture + 1]
 
 
 def _warn(settings: InversionSettings) -> None:
@@ -86,10 +101,18 @@ def _warn(settings: InversionSettings) -> None:
 
 
 def _invert_one(
-    model: Any, latents: Tensor, prompts: SourcePrompts, settings: InversionSettings, reporter: Reporter, picture: int
+    model: Any,
+    latents: Tensor,
+    mask: Tensor | None,
+    prompts: SourcePrompts,
+    settings: InversionSettings,
+    reporter: Reporter,
+    picture: int,
 ) -> _Run:
     def work(unet: Unet) -> _Run:
-        steps = invert(unet, latents.to(unet.device), unet.prompts["source"], unet.prompts["uncond"], settings)
+        source, uncond = unet.prompts["source"], unet.prompts["uncond"]
+        mask_at = None if mask is None else unet.masking(mask)
+        steps = invert(unet, latents.to(unet.device), source, uncond, settings, mask_at)
         return _Run(reporter.follow(steps, picture), unet.evaluations)
 
     session = UnetSession(
@@ -108,14 +131,13 @@ def _inversion(
     model: Any, pictures: Sequence[Inverted], settings: InversionSettings, report: dict[str, Any], uncond: Conditioning
 ) -> Inversion:
     """The wire of all pictures together."""
-    alpha_bar = alpha_bar_of(sigmas_of(model.get_model_object("model_sampling")))
     offsets = [one.reconstruction.offsets for one in pictures if one.reconstruction.offsets is not None]
     return Inversion(
         method=settings.method,
         schedule=settings.schedule,
         guidance_scale=settings.sampling_scale,
         noise_latents=torch.cat([one.noise_latents for one in pictures]).cpu(),
-        noise_alpha_bar=float(alpha_bar[settings.schedule.timesteps[0]]),
+        noise_alpha_bar=float(_alpha_bar(model)[settings.schedule.timesteps[0]]),
         uncond_embeds=_joined([one.reconstruction.uncond_embeds for one in pictures]),
         offsets=torch.cat(offsets, dim=1).cpu() if offsets else None,
         base_model=fingerprint(model),
