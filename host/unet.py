@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from .hooks import Keyframes, has_keyframes
 from .memory import OUT_OF_MEMORY, free_memory_after
 from .noise_masks import mask_at
 from .progress import throw_if_cancelled
+from .randomness import same_chance
 from .scale import alpha_bar_of, sigmas_of, x_of
 
 Entry = dict[str, Any]
@@ -110,8 +112,10 @@ class Unet:
         self.evaluations += len(prompts) * len(latents)
         x0s: list[Tensor | None] = [None] * len(prompts)
         for places in _one_of_each_side(prompts):
-            entries = [None if i is None else self._entries(prompts[i], sigma) for i in places]
-            predicted = self._calculate(entries, x_of(latents, sigma), sigma)
+            together = [prompts[i] for i in places if i is not None]
+            entries = [None if i is None else self._entries(prompts[i], sigma, together) for i in places]
+            with same_chance(int(timesteps[0]), self.device) if self.sides_differ else contextlib.nullcontext():
+                predicted = self._calculate(entries, x_of(latents, sigma), sigma)
             for i, x0 in zip(places, predicted, strict=True):
                 if i is not None:
                     x0s[i] = x0.float()
@@ -142,9 +146,14 @@ class Unet:
             return other(batch)  # type: ignore[no-any-return]
         return comfy.samplers.calc_cond_batch(self.base, entries, x, sigma, self._model_options)
 
-    def _entries(self, prompt: HostPrompt, sigma: Tensor) -> list[Entry]:
-        """A prompt's processed conditioning for a prediction at one noise level."""
+    def _entries(self, prompt: HostPrompt, sigma: Tensor, together: Sequence[HostPrompt]) -> list[Entry]:
+        """A prompt's processed conditioning for a prediction at one noise level.
+
+        together: the prompts that are predicted with it, itself too.
+        """
         entries = self._with_context(prompt.name, prompt.context)
+        if len(together) > 1:
+            entries = self._without_opposites_of_others(entries, together)
         level = float(sigma[0])
         return [{**e, "hooks": self._keyframes.at(e["hooks"], level)} if has_keyframes(e) else e for e in entries]
 
@@ -156,7 +165,7 @@ class Unet:
         """
         place = self._places[name]
         entries = self._sides[place.side]
-        own = entries[place.first : place.first + len(place.lengths)]
+        own = self._own(name)
         parts = context.to(self.device).split(place.lengths, dim=1)
         new = {
             id(entry["model_conds"][_CROSS]): comfy.conds.CONDCrossAttn(part)
@@ -167,6 +176,20 @@ class Unet:
             for entry in entries
             if (key := id(entry["model_conds"][_CROSS])) in new
         ]
+
+    def _without_opposites_of_others(self, entries: list[Entry], together: Sequence[HostPrompt]) -> list[Entry]:
+        """Without the opposites that the host made for areas of prompts that take no part in this prediction.
+
+        Such an entry keeps the uuid of the one that it was made for.
+        """
+        present = {prompt.name for prompt in together}
+        absent = {own["uuid"] for name in self._places if name not in present for own in self._own(name)}
+        return [entry for entry in entries if entry["uuid"] not in absent]
+
+    def _own(self, name: str) -> list[Entry]:
+        """A prompt's entries, without what the host appended."""
+        place = self._places[name]
+        return self._sides[place.side][place.first : place.first + len(place.lengths)]
 
 
 def _is_patched(model_options: Mapping[str, Any]) -> bool:
