@@ -21,6 +21,7 @@ from torch import Tensor
 from ..support.errors import InputError
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, Header, read_header, read_tensors
+from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import write_new
 from .data import Concept
 from .export import DOWN, same_export
@@ -172,7 +173,7 @@ def _metadata(concept: Concept, name: str) -> dict[str, str]:
         "class_word": concept.class_word,
         "stage": str(concept.stage),
         "settings": json.dumps(concept.settings, ensure_ascii=False),
-        "losses": json.dumps(concept.losses),
+        "losses": write_numbers(concept.losses),
         "base_model": concept.base_model,
         "name": name,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -192,7 +193,7 @@ def _texts(metadata: dict[str, str], name: str) -> dict[str, Any]:
     Raises: InputError when something is missing or no JSON.
     """
     try:
-        settings, losses = (json.loads(metadata.get(key, "{}")) for key in ("settings", "losses"))
+        settings, losses = json.loads(metadata.get("settings", "{}")), read_numbers(metadata.get("losses", "{}"))
         class_word, stage = metadata["class_word"], int(metadata["stage"])
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"the metadata of {name}{EXTENSION} is damaged ({error}): {CHOOSE}.") from error

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
 import pathlib
 import pickle
 
@@ -52,6 +55,26 @@ def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
     assert not two.noise_latents.is_inference()
     with safe_open(path, "pt") as file:
         assert file.metadata()["format"] == "single_image_studio.inversion"
+
+
+def test_reports_are_valid_json_and_infinite_ones_come_back(tmp_path: pathlib.Path) -> None:
+    """Direct inversion reconstructs exactly: its PSNR is infinite, which JSON has no word for."""
+    report = {"latent_psnr": [math.inf, 31.0], "errors": [[0.0]], "method": "direct"}
+    path = save_inversion(dataclasses.replace(make("direct"), report=report), "mine", [tmp_path])
+    with safe_open(path, "pt") as file:
+        strictly_read(file.metadata()["report"])
+    assert load_inversion(path).report == report
+    # files of earlier versions
+    assert load_inversion(rewritten(path, report=json.dumps(report))).report == report
+
+
+def strictly_read(text: str) -> object:
+    """As browsers read JSON."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def test_a_taken_name_gets_a_number_and_the_same_stays(tmp_path: pathlib.Path) -> None:
