@@ -73,6 +73,8 @@ def load_inversion(path: Path) -> Inversion:
             base_model=metadata.get("base_model", ""),
             report=read_numbers(metadata.get("report", "{}")),
         )
+    except InputError as error:
+        raise InputError(f"{path.name} cannot be used: {error}") from error
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
 
