@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from ..support.finite import NOT_FINITE, are_finite
 
 FINGERPRINT_LENGTH = 16
 
@@ -77,9 +78,7 @@ def tensor_bytes(tensor: Tensor) -> bytes:
 
 def _check_embedding(embedding: Tensor) -> None:
     if embedding.dim() != 2 or 0 in embedding.shape:
-        raise InputError(
-            f"the concept's embedding has shape {tuple(embedding.shape)}; expected (words, width): train it again."
-        )
+        raise InputError("the concept's embedding is no list of words: train it again.")
     if embedding.dtype != torch.float32 or embedding.device.type != "cpu":
         raise InputError(
             f"the concept's embedding is {embedding.dtype} on {embedding.device}; expected torch.float32 on cpu: train"
@@ -90,30 +89,24 @@ def _check_embedding(embedding: Tensor) -> None:
 
 def _check_pictures(picture: Tensor | None, mask: Tensor | None) -> None:
     if picture is not None:
-        _check_pixels(
-            "picture", picture, "(1, H, W, 3)", picture.dim() == 4 and picture.shape[0] == 1 and picture.shape[3] == 3
-        )
+        is_one = picture.dim() == 4 and picture.shape[0] == 1 and picture.shape[3] == 3
+        _check_pixels("picture", picture, "one RGB picture", is_one)
     if mask is not None:
-        _check_pixels("mask", mask, "(1, H, W)", mask.dim() == 3 and mask.shape[0] == 1)
+        _check_pixels("mask", mask, "one mask", mask.dim() == 3 and mask.shape[0] == 1)
     if picture is not None and mask is not None and picture.shape[1:3] != mask.shape[1:]:
-        sizes = f"picture is {tuple(picture.shape[1:3])} and its mask {tuple(mask.shape[1:])}"
+        (height, width), (mask_height, mask_width) = picture.shape[1:3], mask.shape[1:]
         raise InputError(
-            f"the concept's {sizes} high and wide; expected the same: train it again with a `mask` of the picture's"
-            " size."
+            f"the concept's picture is {width}x{height} pixels and its mask {mask_width}x{mask_height}: train it again"
+            " with a `mask` of the picture's size."
         )
 
 
 def _check_pixels(name: str, pixels: Tensor, expected: str, fits: bool) -> None:
     if not fits or 0 in pixels.shape or pixels.dtype != torch.float32:
-        found = f"has shape {tuple(pixels.shape)} and {pixels.dtype}"
-        raise InputError(
-            f"the concept's {name} {found}; expected {expected}, not empty, in torch.float32: train it again."
-        )
+        raise InputError(f"the concept's {name} is not {expected} in float32: train it again.")
     _check_finite(name, pixels)
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:
-    if not torch.isfinite(tensor).all():
-        raise InputError(
-            f"the concept's {name} holds numbers that are not finite: train it again, with a lower `learning_rate`."
-        )
+    if not are_finite(tensor):
+        raise InputError(f"the concept's {name} holds {NOT_FINITE}: train it again, with a lower `learning_rate`.")

@@ -32,10 +32,7 @@ def preprocess(pixels: Tensor) -> Tensor:
     Raises: InputError for another shape.
     """
     if pixels.dim() != 4 or pixels.shape[:2] != (1, 3):
-        raise InputError(
-            f"the picture for the encoder has shape {tuple(pixels.shape)}; expected one RGB picture, (1, 3, H, W):"
-            " change `image`."
-        )
+        raise InputError("the picture for the encoder is not one RGB picture: change `image`.")
     size = (PICTURE_SIZE, PICTURE_SIZE)
     small = F.interpolate(pixels.float(), size=size, mode="bicubic", antialias=True)
     return (small.clamp(0, 1) - 0.5) / 0.5  # bicubic overshoots at edges; 8-bit resizing clips there too
@@ -170,8 +167,10 @@ class Anchored(nn.Module):
             at_start = encoder(pixels.clone()).detach().clone()
             saved = vector.detach().to(at_start).clone()
         if saved.shape != at_start.shape:
-            shapes = f"the saved concept has shape {tuple(saved.shape)}, the encoder's output {tuple(at_start.shape)}"
-            raise InputError(f"{shapes}: use a `concept` that was learned with this `clip`.")
+            raise InputError(
+                "`concept` is more than one word, or of another size than `clip`'s words: use a concept that this pack"
+                " learned with this `clip`."
+            )
         self.encoder = encoder
         self.register_buffer("vector", saved)
         self.register_buffer("at_start", at_start)
@@ -194,8 +193,7 @@ def build_encoder(kind: str, width: int, seed: int, start: Tensor) -> nn.Module:
         raise InputError(f"`encoder` is {kind!r}; expected one of {', '.join(ENCODER_KINDS)}: choose one of these.")
     if start.numel() != width:
         raise InputError(
-            f"the encoder's start has {start.numel()} numbers, this `clip`'s words have {width}: connect the CLIP of"
-            " the same checkpoint."
+            "the encoder's start is a word of another size than this `clip`'s: connect the CLIP of the same checkpoint."
         )
     # The host calls nodes in inference mode, where parameters made would never train. Only the CPU's generator is
     # seeded:

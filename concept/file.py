@@ -19,8 +19,10 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from ..support.kinds import kind_of_width
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, Header, read_header, read_tensors
+from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import write_new
 from .data import Concept
 from .export import DOWN, same_export
@@ -154,14 +156,13 @@ def free_name(folders: Sequence[Path], name: str, concept: Concept, include_pict
 def check_width(concept: Concept, width: int) -> None:
     """Refuses a text encoder whose words have another size than the concept's.
 
-    Raises: InputError naming both.
+    Raises: InputError naming the kinds of model of both.
     """
     found = concept.embedding.shape[1]
     if found != width:
-        sizes = f"`concept` has words of {found} numbers and `clip` has words of {width}"
         raise InputError(
-            f"{sizes}: connect the CLIP of the kind of checkpoint that it was trained on, or train it again on this"
-            " one."
+            f"`concept` seems to be learned on {kind_of_width(found)} and `clip` to be made for {kind_of_width(width)}:"
+            " connect the CLIP of the kind of checkpoint that it was learned on, or train it again on this one."
         )
 
 
@@ -172,7 +173,7 @@ def _metadata(concept: Concept, name: str) -> dict[str, str]:
         "class_word": concept.class_word,
         "stage": str(concept.stage),
         "settings": json.dumps(concept.settings, ensure_ascii=False),
-        "losses": json.dumps(concept.losses),
+        "losses": write_numbers(concept.losses),
         "base_model": concept.base_model,
         "name": name,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -192,7 +193,7 @@ def _texts(metadata: dict[str, str], name: str) -> dict[str, Any]:
     Raises: InputError when something is missing or no JSON.
     """
     try:
-        settings, losses = (json.loads(metadata.get(key, "{}")) for key in ("settings", "losses"))
+        settings, losses = json.loads(metadata.get("settings", "{}")), read_numbers(metadata.get("losses", "{}"))
         class_word, stage = metadata["class_word"], int(metadata["stage"])
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"the metadata of {name}{EXTENSION} is damaged ({error}): {CHOOSE}.") from error
@@ -224,7 +225,7 @@ def _read_concept_header(path: Path) -> Header:
         )
     shape = header.tensors.get("embedding", {}).get("shape", [])
     if len(shape) != 2:
-        raise InputError(f"the embedding in {path.name} has shape {tuple(shape)}; expected (words, width): {CHOOSE}.")
+        raise InputError(f"the embedding in {path.name} is no list of words: {CHOOSE}.")
     return header
 
 

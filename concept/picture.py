@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..support.errors import InputError
+from ..support.finite import require_finite
 
 MULTIPLE = 64  # SD 1.x halves latents three times: 8 pixels × 8
 WHOLE_PICTURE = (
@@ -74,7 +74,7 @@ def _resized_mask(cover: Tensor, size: Sequence[int]) -> Tensor:
 
 def _checked(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     if image.dim() != 4 or image.shape[-1] not in (3, 4):
-        raise InputError(f"`image` has shape {tuple(image.shape)}; expected one RGB picture, (1, height, width, 3).")
+        raise InputError("`image` is not one RGB picture: connect a Load Image, or another node that gives an IMAGE.")
     if image.shape[0] != 1:
         raise InputError(
             f"`image` is a batch of {image.shape[0]} and a concept is learned from one picture: take one with"
@@ -90,8 +90,8 @@ def _checked(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         raise InputError(f"`mask` is a batch of {cover.shape[0]} and there is one picture: connect one mask.")
     picture = image[..., :3].float()
     cover = cover.float()
-    if not (torch.isfinite(picture).all() and torch.isfinite(cover).all()):
-        raise InputError("`image` or `mask` holds values that are not numbers: check the node before it.")
+    require_finite("image", "check the node before it", picture)
+    require_finite("mask", "check the node before it", cover)
     if float(cover.max()) <= 0:
         raise InputError("`mask` marks nothing: paint or detect the subject, so that it is white in the mask.")
     return picture.clamp(0, 1), cover.clamp(0, 1)

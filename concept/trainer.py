@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..diffusion.process import add_noise
 from ..diffusion.report import StepReport, Steps
 from ..support.errors import InputError
+from ..support.finite import OTHER_WEIGHTS
 from .model import ConceptModel
 from .settings import StageSettings
 
@@ -75,11 +76,12 @@ class Trainer:
             self.size = model.micro_batch(settings.batch_size)
         self.history: LossHistory = {}
         self._overflows = 0
+        self._has_learned = False
 
     def steps(self) -> Steps[LossHistory]:
         """All updates. Returns every loss term's history, one number a step.
 
-        Raises: InputError when a loss is not a number, or when memory is short even for a single sample.
+        Raises: InputError when a loss or a gradient is not finite, or when memory is short even for a single sample.
         """
         for done in range(1, self.settings.steps + 1):
             losses = self.step()
@@ -157,6 +159,7 @@ class Trainer:
         self._overflows = 0 if torch.isfinite(norm) else self._overflows + 1
         if self._overflows > (OVERFLOWS_ALLOWED if self.scaler.is_enabled() else 0):
             raise self._diverged("gradients", float(norm))
+        self._has_learned |= self._overflows == 0
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for name, value in losses.items():
@@ -164,5 +167,9 @@ class Trainer:
 
     def _diverged(self, name: str, value: float) -> InputError:
         step = len(self.history.get("loss", [])) + 1
-        advice = "" if self.model.compute_dtype == torch.float32 else ", or set `precision` to fp32"
+        in_fp32 = self.model.compute_dtype == torch.float32
+        if not self._has_learned:  # so the learning rate cannot be why
+            advice = OTHER_WEIGHTS if in_fp32 else f"set `precision` to fp32, {OTHER_WEIGHTS}"
+            return InputError(f"`model` makes the {name} {value} before anything is learned: {advice}.")
+        advice = "" if in_fp32 else ", or set `precision` to fp32"
         return InputError(f"the {name} became {value} at step {step}: lower `learning_rate`{advice}.")

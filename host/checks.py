@@ -10,6 +10,7 @@ import comfy.model_sampling
 
 from ..diffusion.ddim import TRAIN_STEPS
 from ..support.errors import InputError
+from ..support.kinds import UNKNOWN, kind_of_latents, kind_of_width
 
 
 def _other_layers(base: Any) -> str:
@@ -82,30 +83,44 @@ def require_sd1_clip(clip: Any, model: Any | None = None) -> None:
     """Raises: InputError unless the CLIP is SD 1.x's single text encoder, of the width that `model` reads."""
     if clip is None:
         raise InputError(
-            "`clip` is empty: the loaded file holds no text encoder; load a full SD 1.5 checkpoint, or add a"
-            " CLIPLoader."
+            "`clip` is empty: the loaded file holds no text encoder; load a full SD 1.5 checkpoint, or add a Load CLIP."
         )
     stage = getattr(clip, "cond_stage_model", None)
-    if not hasattr(stage, "clip_l") or any(hasattr(stage, other) for other in ("clip_g", "t5xxl", "clip_h")):
+    other = _other_text_encoder(stage)
+    if other:
         raise InputError(
-            f"`clip` is a {type(stage).__name__}, and this works on SD 1.x's text encoder (CLIP-L alone): connect the"
-            " checkpoint's own CLIP."
+            f"`clip` is a text encoder of {other}, and this works on Stable Diffusion 1.x: connect the checkpoint's own"
+            " CLIP."
         )
     if model is not None:
         wanted, found = model.model.model_config.unet_config.get("context_dim"), text_width(clip)
         if wanted is not None and wanted != found:
             raise InputError(
-                f"`clip` gives {found} numbers a token but `model` reads {wanted}: connect both to the same checkpoint."
+                f"`clip` seems to be made for {kind_of_width(found)}, and `model` cannot read it: connect both to the"
+                " same checkpoint."
             )
+
+
+def _other_text_encoder(stage: Any) -> str:
+    """Whose text encoder it is that is not SD 1.x's CLIP-L alone; "" for one that is."""
+    if hasattr(stage, "t5xxl"):
+        return "Stable Diffusion 3, Flux or a like model"
+    if hasattr(stage, "clip_g"):
+        return "SDXL"
+    if hasattr(stage, "clip_h"):
+        return "Stable Diffusion 2.x"
+    return "" if hasattr(stage, "clip_l") else UNKNOWN
 
 
 def require_vae(vae: Any) -> None:
     """Raises: InputError unless the VAE has SD 1.x's four latent channels."""
     if vae is None or getattr(vae, "first_stage_model", None) is None:
         raise InputError(
-            "`vae` is empty: the loaded file holds no VAE; load a full SD 1.5 checkpoint, or add a VAELoader."
+            "`vae` is empty: the loaded file holds no VAE; load a full SD 1.5 checkpoint, or add a Load VAE."
         )
-    if vae.latent_channels != 4:
+    dimensions = getattr(vae, "latent_dim", 2)
+    if (vae.latent_channels, dimensions) != (4, 2):
         raise InputError(
-            f"`vae` has {vae.latent_channels} latent channels and SD 1.x has 4: connect the checkpoint's own VAE."
+            f"`vae` seems to be made for {kind_of_latents(vae.latent_channels, dimensions)}, and this works on Stable"
+            " Diffusion 1.x: connect the checkpoint's own VAE."
         )

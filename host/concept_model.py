@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
+from ..support.finite import OTHER_WEIGHTS, require_finite
 from . import text
 from .checks import text_width
 from .memory import OUT_OF_MEMORY, free_memory_after
@@ -34,6 +35,7 @@ class ConceptModel:
         self.device, self.alpha_bar = unet.device, unet.alpha_bar
         self._posterior = posterior
         self._class = text.class_tokens(self.clip, class_word)
+        self._clip_tried = False
 
     @property
     def checkpointing(self) -> bool:
@@ -60,9 +62,14 @@ class ConceptModel:
         """Encodes "* class" with the embedding in the place of "*", or the class word alone: (1, 77, width).
 
         embedding: (n, width), one row a token, or None.
+        Raises: InputError when the first encoding, before anything is learned, is not finite.
         """
         star = [] if embedding is None else [(row, 1.0) for row in embedding]
-        return text.encode(self.clip, [*star, *self._class]).to(self.device)
+        encoded = text.encode(self.clip, [*star, *self._class]).to(self.device)
+        if not self._clip_tried:
+            require_finite("clip", OTHER_WEIGHTS, encoded, verb="gives")
+            self._clip_tried = True
+        return encoded
 
     def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
         """Samples of the VAE's posterior, in the model's scaled latent space: (count, 4, h, w)."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from ..support.finite import require_finite
+from ..support.kinds import kind_of_width
 
 Conditioning = Sequence[Any]
 
@@ -93,26 +95,48 @@ def aligned(target: Conditioning, other: Conditioning, name: str) -> tuple[list[
 def _check_widths(embedding: Tensor, companion: Tensor, name: str) -> None:
     if embedding.shape[2] != companion.shape[2]:
         raise InputError(
-            f"`{name}` has {companion.shape[2]} numbers a token and `target` has {embedding.shape[2]}: encode both"
-            " with one checkpoint's CLIP."
+            f"`{name}` seems to be made for {kind_of_width(companion.shape[2])} and `target` for"
+            f" {kind_of_width(embedding.shape[2])}: encode both with the CLIP of one checkpoint."
         )
 
 
-def check_conditioning(model: Any, name: str, conditioning: Any) -> None:
-    """Raises: InputError when a conditioning is empty, damaged, or of another width than the model reads."""
+def check_conditioning(model: Any | None, name: str, conditioning: Any) -> None:
+    """model: the MODEL that will read it; None for one that is not known here.
+
+    Raises: InputError when a conditioning is empty, damaged, not finite, or of another kind than the model reads.
+    """
     if not conditioning:
-        raise InputError(f"`{name}` is empty: connect a CLIPTextEncode to it; for no text at all leave its text empty.")
-    wanted = model.model.model_config.unet_config.get("context_dim")
+        raise InputError(
+            f"`{name}` is empty: connect a CLIP Text Encode (Prompt) to it; for no text at all leave its text empty."
+        )
+    wanted = None if model is None else model.model.model_config.unet_config.get("context_dim")
     for embedding, _ in conditioning:
         if not isinstance(embedding, Tensor) or embedding.dim() != 3:
-            raise InputError(f"`{name}` holds no text embedding: connect a CLIPTextEncode to it.")
-        if wanted is not None and embedding.shape[2] != wanted:
+            raise InputError(f"`{name}` holds no text embedding: connect a CLIP Text Encode (Prompt) to it.")
+        if wanted not in (None, embedding.shape[2]):
             raise InputError(
-                f"`{name}` has {embedding.shape[2]} numbers a token but `model` reads {wanted}: encode it with the same"
-                " checkpoint's CLIP."
+                f"`{name}` seems to be made for {kind_of_width(embedding.shape[2])}, and `model` cannot read it:"
+                f" {_REMEDIES.get(name, _ENCODE).of_another_kind}."
             )
-        if not torch.isfinite(embedding).all():
-            raise InputError(
-                f"`{name}` holds numbers that are not finite (NaN): encode the prompt again, or load another"
-                " checkpoint."
-            )
+        require_finite(name, _REMEDIES.get(name, _ENCODE).not_finite, embedding)
+
+
+class _Remedy(NamedTuple):
+    """What to do about a wire that is of another kind, and about one whose numbers are not finite."""
+
+    of_another_kind: str
+    not_finite: str
+
+
+_ENCODE = _Remedy(
+    "encode the prompt with the CLIP of the checkpoint that `model` comes from",
+    "the CLIP that encoded it is broken; encode the prompt with another checkpoint's, or undo what was merged into it",
+)
+_REMEDIES = {
+    "optimized": _Remedy(
+        "run Imagic Text Optimize again with this `model`", "run Imagic Text Optimize again, with `precision` fp32"
+    ),
+    "inversion": _Remedy(
+        "invert the picture again with this `model`", "invert the picture again, with `precision` fp32"
+    ),
+}

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from ..support.finite import require_finite
+from ..support.kinds import kind_of_latents
+from .vae import require_finite_vae
 
 _FORMAT = comfy.latent_formats.SD15()
 
@@ -20,21 +23,26 @@ def latents_from(latent: dict[str, Any]) -> Tensor:
     """
     samples = latent.get("samples") if isinstance(latent, dict) else None
     if not isinstance(samples, Tensor) or getattr(samples, "is_nested", False):
-        raise InputError("`latent` holds no picture's latents: connect a VAEEncode to it.")
+        raise InputError("`latent` holds no picture's latents: connect a VAE Encode to it.")
     if samples.dim() != 4 or samples.shape[1] != 4:
         raise InputError(
-            f"`latent` has shape {tuple(samples.shape)}, and Stable Diffusion 1.x has (pictures, 4, height, width):"
-            " encode the picture with the checkpoint's own VAE."
+            f"`latent` seems to be made for {_kind_of(samples)}, and this works on Stable Diffusion 1.x: encode the"
+            " picture with the VAE of the checkpoint that `model` comes from."
         )
-    if not len(samples):
-        raise InputError("`latent` holds no picture: connect a VAEEncode to it.")
+    if not samples.numel():
+        raise InputError("`latent` holds no picture: connect a VAE Encode to it.")
     with torch.inference_mode(False), torch.no_grad():
         samples = samples.clone().float().cpu()
-        if not torch.isfinite(samples).all():
-            raise InputError(
-                "`latent` holds numbers that are not finite (NaN): encode the picture again, with a VAE in fp32."
-            )
+        advice = (
+            "the VAE that encoded it is broken, or its fp16 overflows; use another, or start ComfyUI with --fp32-vae"
+        )
+        require_finite("latent", advice, samples)
         return _FORMAT.process_in(samples)  # type: ignore[no-any-return]
+
+
+def _kind_of(samples: Tensor) -> str:
+    channels = samples.shape[1] if samples.dim() > 1 else 0
+    return kind_of_latents(channels, samples.dim() - 2)
 
 
 def latent_of(latents: Tensor) -> dict[str, Tensor]:
@@ -52,6 +60,18 @@ def noise_latent_of(latents: Tensor, alpha_bar: float) -> dict[str, Tensor]:
 
 
 def decode(vae: Any, latent: dict[str, Tensor]) -> Tensor:
-    """(B, H, W, 3), by the host's own path."""
+    """(B, H, W, 3), by the host's own path.
+
+    Raises: InputError when the VAE gives numbers that are not finite.
+    """
     pictures = vae.decode(latent["samples"])
+    require_finite_vae(pictures)
     return pictures.reshape(-1, *pictures.shape[-3:])  # type: ignore[no-any-return]
+
+
+def try_decoder(vae: Any) -> None:
+    """Decodes a few grey pixels, so that a broken VAE is known before the work whose result it will decode.
+
+    Raises: InputError as `decode`.
+    """
+    decode(vae, {"samples": torch.zeros(1, 4, 8, 8)})

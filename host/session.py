@@ -52,7 +52,8 @@ class UnetSession:
     positive, negative: conditionings by name, on the side where the host has them (it shares ControlNets and areas
     between the sides).
     gradients: weights are made fit for autograd, and grad may be switched on inside.
-    precision: auto (the model's own), fp32, bf16 or fp16; what is computed in, whatever the weights are stored in.
+    precision: auto (the model's own), fp32, bf16 or fp16; what is computed in, whatever the weights are stored in. None
+    is auto, for a node that has no such input.
     """
 
     model: Any
@@ -62,12 +63,13 @@ class UnetSession:
     negative: Mapping[str, Conditioning] = field(default_factory=dict)
     clip: Any = None
     gradients: bool = False
-    precision: str = "auto"
+    precision: str | None = None
 
     def run(self, work: Callable[[Unet], T]) -> T:
         """Calls `work` with the loaded UNet, where the host would call a sampler, and returns what it returns.
 
-        Raises: InputError when a conditioning is empty, or of another width than the model reads.
+        Raises: InputError when a conditioning is empty, not finite, or of another width than the model reads; inside,
+        when the first prediction under a prompt is not finite.
         """
         self._check()
         with contextlib.ExitStack() as stack:
@@ -103,7 +105,7 @@ class UnetSession:
     def _guider(self) -> Any:
         """The host's guider for our copy of the MODEL and the conditionings of both sides."""
         patcher = (static_memory(self.model) if self.gradients else self.model).clone()
-        if self.precision != "auto":
+        if self.precision not in (None, "auto"):
             patcher.set_model_compute_dtype(DTYPES[self.precision])
         leave_out_what_wraps_the_sampler(patcher)
         guider = comfy.samplers.CFGGuider(patcher)
@@ -130,6 +132,7 @@ class UnetSession:
     def _inside(self, guider: Any, model_options: dict[str, Any], clip: Any, work: Callable[[Unet], T]) -> T:
         options = out_of_place_patches(model_options) if self.gradients else model_options
         unet = Unet(guider, options, self._places(), clip)
+        unet.has_precision = self.precision is not None
         for side, named in self._sides.items():
             for name, conditioning in named.items():
                 unet.prompts[name] = HostPrompt(name, context_of(conditioning).to(unet.device), side)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion.process import eps_from_x0
+from ..support.finite import OTHER_WEIGHTS, require_finite
 from .hooks import Keyframes, has_keyframes
 from .memory import OUT_OF_MEMORY, free_memory_after
 from .noise_masks import mask_at
@@ -62,7 +63,8 @@ class Unet:
     prompts: by the names that the session was given. clip: the session's, ready for gradients, or None.
     alpha_bar: (1000,) float32 on the device. evaluations: so far, one a prompt and picture.
     checkpointing: recompute blocks in backward; may be switched at any time. sides_differ: whether a prompt may be
-    predicted otherwise on the negative side, as other packs' patches are on the model.
+    predicted otherwise on the negative side, as other packs' patches are on the model. has_precision: whether the node
+    lets a person choose what is computed in.
     """
 
     out_of_memory = OUT_OF_MEMORY
@@ -75,7 +77,8 @@ class Unet:
         self.alpha_bar = alpha_bar_of(self.sigmas)
         self.prompts: dict[str, HostPrompt] = {}
         self.evaluations = 0
-        self.checkpointing = False
+        self.checkpointing = self.has_precision = False
+        self._tried: set[str] = set()
         self._model_options, self._places = model_options, places
         self.sides_differ = _is_patched(model_options)
         self._sides: dict[str, list[Entry]] = dict(guider.conds)
@@ -98,7 +101,8 @@ class Unet:
 
         latents: (B, 4, h, w), VP scale. timesteps: (B,) int64, 0 is cleanest. All prompts go through the UNet in one
         pass where memory allows; gradients flow where grad is on.
-        Raises: the host's InterruptProcessingException when the user has pressed cancel.
+        Raises: InputError when the first prediction under a prompt is not finite; the host's
+        InterruptProcessingException when the user has pressed cancel.
         """
         throw_if_cancelled()
         # the host reads a batch's ranges off its first timestep
@@ -119,7 +123,20 @@ class Unet:
             for i, x0 in zip(places, predicted, strict=True):
                 if i is not None:
                     x0s[i] = x0.float()
-        return [x0 for x0 in x0s if x0 is not None]
+        found = [x0 for x0 in x0s if x0 is not None]
+        new = {prompt.name for prompt in prompts} - self._tried
+        if new:  # once a prompt: each look waits for the device
+            self.require_finite(*found)
+            self._tried |= new
+        return found
+
+    def require_finite(self, *results: Tensor | None) -> None:
+        """Raises: InputError that names `model` when something that it gave is not finite."""
+        advice = OTHER_WEIGHTS
+        if self.compute_dtype == torch.float16:
+            instead = "set `precision` to fp32" if self.has_precision else "start ComfyUI with --fp32-unet"
+            advice = f"it is computed in fp16, which may overflow; {instead}, {advice}"
+        require_finite("model", advice, *results, verb="gives")
 
     def masking(self, mask: Tensor) -> Callable[[Tensor], Tensor]:
         """A noise mask (B, 1, h, w) at each timestep, as the patches of MODEL have it."""

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..support.finite import require_finite
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -33,6 +35,7 @@ def posterior(vae: Any, image: Tensor) -> Posterior:
     """Encodes pictures (B, H, W, 3) in [0, 1], by the host's own path.
 
     `VAE.encode` gives only the posterior's mode, so its moments are read where they enter the regulariser.
+    Raises: InputError when the VAE gives numbers that are not finite.
     """
     moments: list[Tensor] = []
     regularizer = getattr(vae.first_stage_model, "regularization", None)
@@ -47,8 +50,15 @@ def posterior(vae: Any, image: Tensor) -> Posterior:
             hook.remove()
     with torch.inference_mode(False), torch.no_grad():
         mean = mode.clone().float().cpu()
+        require_finite_vae(mean, *moments)
         if not moments or sum(len(m) for m in moments) != len(mean) or moments[0].shape[2:] != mean.shape[2:]:
             return Posterior(mean, None)  # no moments, or a tiled encode's pieces
         # the same clamp as the public VAE code: exp(±…) stays finite
         log_variance = torch.cat([m.chunk(2, dim=1)[1] for m in moments]).clone().float().clamp(-30.0, 20.0)
         return Posterior(mean, (0.5 * log_variance).exp().cpu())
+
+
+def require_finite_vae(*numbers: Tensor) -> None:
+    """Raises: InputError when what a VAE gave is not finite."""
+    advice = "it is broken, or its fp16 overflows; connect another VAE, or start ComfyUI with --fp32-vae"
+    require_finite("vae", advice, *numbers, verb="gives")

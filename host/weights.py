@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import comfy.lora
 import torch
 from torch import nn
 
+from ..support.finite import OTHER_WEIGHTS, require_finite
+
 log = logging.getLogger("single_image_studio")
 _UNET_PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 _TEXT_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 # Weights that LoRAs leave alone, so that a checkpoint keeps its fingerprint with any of them on it.
 _FINGERPRINT_KEYS = (
-    "input_blocks.0.0.weight",
-    "time_embed.0.weight",
-    "middle_block.0.in_layers.2.weight",
-    "out.2.weight",
+    "diffusion_model.input_blocks.0.0.weight",
+    "diffusion_model.time_embed.0.weight",
+    "diffusion_model.middle_block.0.in_layers.2.weight",
+    "diffusion_model.out.2.weight",
 )
+_TEXT = "clip_l.transformer.text_model."
+_TEXT_KEYS = (f"{_TEXT}embeddings.position_embedding.weight", f"{_TEXT}final_layer_norm.weight")
 
 
 def _by_path(root: nn.Module, names: dict[str, str], prefix: str, endings: tuple[str, ...]) -> dict[str, nn.Module]:
@@ -49,24 +54,39 @@ def attention_projections(model: Any, clip: Any | None) -> dict[str, nn.Module]:
     return found
 
 
+def _merged_weights(patcher: Any, names: Iterable[str]) -> list[torch.Tensor]:
+    """Some of a model's weights as they will be computed with, LoRAs aside. names: those that it lacks count for
+    nothing."""
+    state = dict(patcher.model.named_parameters())
+    return [_merged_weight(patcher, name, state[name]) for name in names if name in state]
+
+
+def _merged_weight(patcher: Any, name: str, weight: torch.Tensor) -> torch.Tensor:
+    kept = patcher.backup.get(name)
+    if kept is not None:  # a patch is on: the original lies here
+        weight = getattr(kept, "weight", kept)
+    with torch.inference_mode(False), torch.no_grad():
+        return _merged(patcher, name, weight.detach().clone())
+
+
+def require_finite_weights(model: Any, clip: Any) -> None:
+    """A look at a few weights of each, for who uses them without computing anything: a broken merge breaks all.
+
+    Raises: InputError when one is not finite.
+    """
+    require_finite("model", OTHER_WEIGHTS, *_merged_weights(model, _FINGERPRINT_KEYS))
+    require_finite("clip", OTHER_WEIGHTS, *_merged_weights(clip.patcher, _TEXT_KEYS))
+
+
 def fingerprint(model: Any) -> str:
     """Tells checkpoints apart: the first 16 hex digits of a SHA-256 over some of the UNet's weights, as float16.
 
     The weights are those that will be sampled with: a merge over the same base is another checkpoint. LoRAs are left
     aside, on whatever layers they are.
     """
-    state = dict(model.model.diffusion_model.named_parameters())
     digest = hashlib.sha256()
-    for key in _FINGERPRINT_KEYS:
-        if key not in state:
-            continue
-        weight = state[key]
-        kept = model.backup.get(f"diffusion_model.{key}")
-        if kept is not None:  # a patch is on: the original lies here
-            weight = getattr(kept, "weight", kept)
-        with torch.inference_mode(False), torch.no_grad():
-            merged = _merged(model, f"diffusion_model.{key}", weight.detach().clone())
-            digest.update(merged.to("cpu", torch.float16).numpy().tobytes())
+    for weight in _merged_weights(model, _FINGERPRINT_KEYS):
+        digest.update(weight.to("cpu", torch.float16).numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

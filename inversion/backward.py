@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
+from ..support.finite import OTHER_WEIGHTS
 from .model import EpsModel
 
 LARGEST_SCALE = 65536.0
@@ -27,6 +28,7 @@ class Backward:
         self.model = model
         self.scale = LARGEST_SCALE
         self.acts = True  # whether the leaf had any part in the latest losses
+        self._has_worked = False
 
     def __call__(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
         """Every picture's loss, (B,); the gradient of their sum is then at `leaf`, so that each picture has its own.
@@ -36,16 +38,24 @@ class Backward:
         while True:
             losses = self._fitting(losses_of, leaf)
             if not torch.isfinite(losses).all():
-                raise InputError(
-                    f"the loss became {losses.max().item()}: set `precision` to fp32, or use a lower `learning_rate`."
-                )
+                raise self._not_finite("loss")
             assert leaf.grad is not None
             if torch.isfinite(leaf.grad).all():
                 leaf.grad /= self.scale
+                self._has_worked = True
                 return losses
             if self.scale == 1:
-                raise InputError("the gradient is not finite: set `precision` to fp32, or use a lower `learning_rate`.")
+                raise self._not_finite("gradient")
             self.scale = max(1.0, self.scale / 16)
+
+    def _not_finite(self, name: str) -> InputError:
+        """Before anything is learned, the learning rate cannot be why."""
+        if self._has_worked:
+            return InputError(f"the {name} is not finite: use a lower `learning_rate`, or set `precision` to fp32.")
+        return InputError(
+            f"`model` gives a {name} that is not finite before anything is learned: set `precision` to fp32,"
+            f" {OTHER_WEIGHTS}."
+        )
 
     def _fitting(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
         try:

@@ -10,8 +10,12 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..support.errors import InputError
+from ..support.finite import NOT_FINITE, are_finite
+from ..support.kinds import SD1, kind_of_latents
 from .methods import METHODS
 from .noise_mask import Outside
+
+AGAIN = "invert the picture again"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Inversion:
     base_model: the checkpoint's fingerprint. report: numbers of how well it went.
     uncond: the host's CONDITIONING that the embeddings belong in (ControlNet, masks …); on the wire only, files lack
         it.
-    Raises: InputError when the parts do not fit together.
+    Raises: InputError when the parts do not fit together, or hold numbers that are not finite.
     """
 
     method: str
@@ -49,15 +53,16 @@ class Inversion:
                 f"the inversion's method is {self.method!r}, which this version does not know: update the pack."
             )
         if len(shape) != 4 or shape[1] != 4:
-            raise InputError(f"the inversion's latents have shape {shape}; expected (pictures, 4, height, width).")
+            made_for = kind_of_latents(shape[1] if len(shape) > 1 else 0, len(shape) - 2)
+            raise InputError(
+                f"the inversion seems to be made for {made_for}, and this works on {SD1}: invert the picture with"
+                " Null-Text Invert."
+            )
         if self.uncond_embeds.dim() != 4 or len(self.uncond_embeds) not in (1, steps):
-            raise InputError(
-                f"the inversion holds embeddings of shape {tuple(self.uncond_embeds.shape)}; expected (1 or {steps},"
-                " pictures, tokens, width)."
-            )
+            raise InputError(f"the inversion's embeddings are not those of its {steps} steps: {AGAIN}.")
         if self.offsets is not None and tuple(self.offsets.shape) != (steps, *shape):
-            raise InputError(
-                f"the inversion's offsets have shape {tuple(self.offsets.shape)}; expected {(steps, *shape)}."
-            )
+            raise InputError(f"the inversion's offsets are not those of its {steps} steps and its pictures: {AGAIN}.")
+        if not are_finite(self.noise_latents, self.uncond_embeds, self.offsets):
+            raise InputError(f"the inversion holds {NOT_FINITE}: {AGAIN}, with `precision` fp32.")
         if self.outside is not None:
             self.outside.check(steps, shape)

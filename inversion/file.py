@@ -10,7 +10,6 @@ version may add names.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -22,6 +21,7 @@ from ..diffusion.ddim import DDIMSchedule
 from ..support.errors import InputError
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, read_header, read_tensors
+from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import FileTaken, write_new
 from .data import Inversion
 from .noise_mask import Outside
@@ -74,8 +74,10 @@ def load_inversion(path: Path) -> Inversion:
             offsets=tensors.get("offsets"),
             outside=_outside(tensors),
             base_model=metadata.get("base_model", ""),
-            report=json.loads(metadata.get("report", "{}")),
+            report=read_numbers(metadata.get("report", "{}")),
         )
+    except InputError as error:
+        raise InputError(f"{path.name} cannot be used: {error}") from error
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
 
@@ -108,7 +110,7 @@ def _metadata(inversion: Inversion) -> dict[str, str]:
         "guidance_scale": repr(float(inversion.guidance_scale)),
         "noise_alpha_bar": repr(inversion.noise_alpha_bar),
         "base_model": inversion.base_model,
-        "report": json.dumps(dict(inversion.report)),
+        "report": write_numbers(inversion.report),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.quality import latent_psnr
 from ..diffusion.report import Steps
 from ..support.checks import PRECISIONS, choice, number
-from ..support.errors import InputError
+from ..support.finite import OTHER_WEIGHTS, require_finite
 from .ddim import ddim_invert
 from .direct import direct
 from .model import EpsModel, Prompt
@@ -158,8 +157,7 @@ def invert(
     """
     method = METHODS[settings.method]
     trajectory = yield from method.up(model, latents, source, settings.schedule)
-    if not torch.isfinite(trajectory[0]).all():
-        raise InputError("the inversion gave numbers that are not finite: set `precision` to fp32.")
+    require_finite("model", f"set `precision` to fp32, {OTHER_WEIGHTS}", trajectory[0], verb="gives")
     if mask_at is not None:
         model = MaskedModel(model, mask_at, KnownPath(trajectory, settings.schedule.levels(model.alpha_bar)))
     same = method.source_for_uncond and not model.sides_differ  # one prediction serves both sides

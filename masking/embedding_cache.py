@@ -8,7 +8,8 @@ from collections.abc import Hashable
 
 from torch import Tensor
 
-from .interfaces import Embedding, Segmenter
+from ..support.finite import require_finite
+from .interfaces import BROKEN_MODEL, Embedding, Segmenter
 
 MOST_BYTES = 256_000_000  # SAM's are 4 MB each
 
@@ -24,11 +25,13 @@ class EmbeddingCache:
         """The picture's embedding, made now if it is not kept.
 
         segmenter_key: tells the segmenter from others (its file, the file's state, its precision).
+        Raises: InputError when the segmenter gives numbers that are not finite.
         """
         key = (segmenter_key, picture_key(picture))
         embedding = self._kept.pop(key, None)
         if embedding is None:
             embedding = segmenter.encode(picture)
+            require_finite("segmenter", BROKEN_MODEL, embedding.features, verb="gives")
         self._kept[key] = embedding
         while len(self._kept) > 1 and sum(e.features.nbytes for e in self._kept.values()) > self.most_bytes:
             self._kept.popitem(last=False)

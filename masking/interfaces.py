@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from .detection_prompt import DetectionPrompt
 
+BROKEN_MODEL = (
+    "its file is damaged, or fp16 overflows; download it again, choose another, or start ComfyUI with --force-fp32"
+)
 Box = tuple[float, float, float, float]
 
 

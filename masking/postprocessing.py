@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .interfaces import Box, Embedding, Segmenter
+from ..support.finite import require_finite
+from .interfaces import BROKEN_MODEL, Box, Embedding, Segmenter
 
 PIXELS_AT_ONCE = 1 << 24  # of masks at full size: 64 MB
 SIGMAS = 3  # a Gaussian's reach
@@ -16,12 +17,17 @@ _DIAGONAL = math.sqrt(2) - 1  # the share of 3×3 steps that makes a regular oct
 
 
 def union_of_masks(segmenter: Segmenter, embedding: Embedding, boxes: list[Box]) -> Tensor:
-    """What any of the boxes holds: (H, W), 0 or 1. Masks of a large picture are made a few at a time."""
+    """What any of the boxes holds: (H, W), 0 or 1. Masks of a large picture are made a few at a time.
+
+    Raises: InputError when the segmenter gives numbers that are not finite.
+    """
     height, width = embedding.size
     union = torch.zeros(height, width)
     batch = max(1, PIXELS_AT_ONCE // (height * width))
     for i in range(0, len(boxes), batch):
-        union = torch.maximum(union, (segmenter.masks(embedding, boxes[i : i + batch]) > 0).float().amax(0))
+        logits = segmenter.masks(embedding, boxes[i : i + batch])
+        require_finite("segmenter", BROKEN_MODEL, logits, verb="gives")
+        union = torch.maximum(union, (logits > 0).float().amax(0))
     return union
 
 

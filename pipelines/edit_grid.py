@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..host.checks import require_vae
-from ..host.latents import decode
+from ..host.latents import decode, try_decoder
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, cells_of
 from ..pictures.contact_sheet import contact_sheet
@@ -105,9 +105,10 @@ def edit_grid(
 ) -> SampledGrid:
     """Samples every cell, without previews: the page would keep the last one under the finished grid.
 
-    Raises: InputError when the inputs do not fit together.
+    Raises: InputError when the inputs do not fit together, or one gives numbers that are not finite.
     """
     require_vae(vae)
+    try_decoder(vae)
     latents = sample_cells(model, inversion, prompts, axes.cells(), reporter)
     decoded = [decode(vae, latent) for latent in latents]
     return SampledGrid(axes, [torch.stack(cells) for cells in zip(*decoded, strict=True)])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
-from ..host.conditioning import Conditioning, aligned, context_of, with_context, within
+from ..host.conditioning import Conditioning, aligned, check_conditioning, context_of, with_context, within
 from ..host.latents import latent_of
 from ..host.session import UnetSession
 from ..host.unet import Unet
@@ -42,18 +42,16 @@ class EditConditioning:
     target: Conditioning
     optimized: Conditioning | None = None
 
-    def sides(self) -> tuple[Conditioning, Tensor]:
+    def sides(self, model: Any | None = None) -> tuple[Conditioning, Tensor]:
         """The target in the shape of the blend, and the context that alpha 0 stands for.
 
-        Raises: InputError when they cannot be blended.
+        model: the MODEL that will read them; None for one that is not known here.
+        Raises: InputError when they cannot be read, or not be blended.
         """
-        if not self.target:
-            raise InputError("`target` is empty: connect a CLIPTextEncode that says what the picture should become.")
-        if not self.source:
-            raise InputError(
-                "`source` is empty: connect a CLIPTextEncode that describes the picture as it is, or one with empty"
-                " text."
-            )
+        check_conditioning(model, "target", self.target)
+        check_conditioning(model, "source", self.source)
+        if self.optimized is not None:
+            check_conditioning(model, "optimized", self.optimized)
         if self.optimized is None:
             return aligned(self.target, self.source, "source")
         return aligned(self.target, self.optimized, "optimized")
@@ -78,12 +76,13 @@ def sample_cells(
     """Edits of one inversion, sharing their first steps. Returns a LATENT for each cell.
 
     preview_every: sampling steps from preview to preview; 0: none.
-    Raises: InputError when the inputs do not fit together.
+    Raises: InputError when the inputs do not fit together, or one gives numbers that are not finite.
     """
     checks.require_sd1(model)
     consequence = "the picture will not be reconstructed correctly; invert it again with this one"
     warn_of_another_checkpoint(model, inversion.base_model, "`inversion`", consequence)
-    target, start = prompts.sides()
+    check_conditioning(model, "inversion", plain_uncond(inversion))
+    target, start = prompts.sides(model)
     _check_pictures(inversion, context_of(prompts.source), context_of(target), start)
     reporter.begin(steps_needed(cells, inversion.schedule.steps), model, preview_every=preview_every)
 
@@ -95,6 +94,7 @@ def sample_cells(
         edit = EditPrompts(unet.prompts["source"], unet.prompts["target"], optimized)
         noise = inversion.noise_latents.to(unet.device)
         edits = reporter.follow(sample_grid(model, noise, edit, cells, guidance, inversion.schedule))
+        unet.require_finite(*edits)
         log.info("Sampled %d edits in %d UNet evaluations.", len(cells), unet.evaluations)
         return edits
 

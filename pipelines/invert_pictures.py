@@ -14,8 +14,8 @@ from torch import Tensor
 from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.quality import psnr
 from ..host import checks
-from ..host.conditioning import Conditioning, picture_of
-from ..host.latents import decode, latent_of, latents_from
+from ..host.conditioning import Conditioning, check_conditioning, picture_of
+from ..host.latents import decode, latent_of, latents_from, try_decoder
 from ..host.noise_masks import noise_mask_of
 from ..host.scale import alpha_bar_of, sigmas_of
 from ..host.session import UnetSession
@@ -37,6 +37,11 @@ class SourcePrompts:
 
     source: Conditioning
     uncond: Conditioning
+
+    def used(self, method: str) -> dict[str, Conditioning]:
+        """Those that a method reads, by the names of their inputs."""
+        every = {"source": self.source, "uncond": self.uncond}
+        return {"source": self.source} if METHODS[method].source_for_uncond else every
 
     def of_picture(self, index: int, pictures: int) -> SourcePrompts:
         """One picture's part of prompts that were made for a batch."""
@@ -63,8 +68,11 @@ def invert_pictures(
     checks.require_sd1(model)
     if vae is not None:
         checks.require_vae(vae)
+        try_decoder(vae)
     latents = latents_from(latent)
     mask = noise_mask_of(latent, latents.shape)
+    for name, wire in prompts.used(settings.method).items():
+        check_conditioning(model, name, wire)
     _warn(settings)
     pictures = len(latents)
     reporter.begin(settings.cost * pictures, model, pictures=pictures, preview_every=PREVIEW_EVERY)
@@ -113,7 +121,10 @@ def _invert_one(
         source, uncond = unet.prompts["source"], unet.prompts["uncond"]
         mask_at = None if mask is None else unet.masking(mask)
         steps = invert(unet, latents.to(unet.device), source, uncond, settings, mask_at)
-        return _Run(reporter.follow(steps, picture), unet.evaluations)
+        inverted = reporter.follow(steps, picture)
+        back = inverted.reconstruction
+        unet.require_finite(back.latents, back.uncond_embeds, back.offsets)
+        return _Run(inverted, unet.evaluations)
 
     session = UnetSession(
         model=model,

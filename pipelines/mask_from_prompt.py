@@ -16,11 +16,12 @@ from ..host import networks
 from ..masking.boxes import SELECTIONS, Selection, select
 from ..masking.detection_prompt import DetectionPrompt, parse_prompt
 from ..masking.embedding_cache import EmbeddingCache
-from ..masking.interfaces import Detection
+from ..masking.interfaces import BROKEN_MODEL, Detection
 from ..masking.postprocessing import feather_mask, grow_mask, union_of_masks
 from ..pictures.overlay import LabelledBox, overlay
 from ..support import checks
 from ..support.errors import InputError
+from ..support.finite import require_finite
 from .mask_models import DETECTORS, SEGMENTERS, LoadedModel
 from .reporter import Reporter
 
@@ -114,9 +115,8 @@ def mask_from_prompt(pictures: Tensor, settings: MaskSettings, reporter: Reporte
     """
     prompt = parse_prompt(settings.prompt)
     if pictures.dim() != 4 or 0 in pictures.shape:
-        raise InputError(
-            f"`image` holds no picture (its shape is {tuple(pictures.shape)}): connect one of at least 1×1 pixels."
-        )
+        raise InputError("`image` holds no picture: connect one of at least 1×1 pixels.")
+    require_finite("image", "check the node before it", pictures)
     SEGMENTERS.path(settings.segmenter)  # raises now and not after the detector has worked for nothing
     reporter = reporter or Reporter()
     reporter.begin(2 * len(pictures))
@@ -139,6 +139,8 @@ def _detect(
     with networks.cancellable(detector.net):
         for number, picture in enumerate(pictures, 1):
             in_picture = detector.detect(picture, prompt, settings.box_threshold, settings.text_threshold)
+            numbers = torch.tensor([detector.best_score(), *(end for found in in_picture for end in found.box)])
+            require_finite("detector", BROKEN_MODEL, numbers, verb="gives")
             if in_picture:
                 _warn_of_missing_phrases(in_picture, prompt, number)
             else:

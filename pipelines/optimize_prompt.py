@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
-from ..host.conditioning import Conditioning, picture_of, with_context
+from ..host.conditioning import Conditioning, check_conditioning, picture_of, with_context
 from ..host.latents import latents_from
 from ..host.session import UnetSession
 from ..host.unet import Unet
@@ -27,6 +27,7 @@ def optimize_prompt(
     """
     checks.require_sd1(model)
     latents = latents_from(latent)
+    check_conditioning(model, "target", target)
     pictures = len(latents)
     reporter.begin(settings.steps * pictures, model, pictures=pictures)
     texts = [

@@ -15,7 +15,7 @@ from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
 from ..host.apply import with_lora
 from ..host.text import with_concept
-from ..host.weights import warn_of_another_checkpoint
+from ..host.weights import require_finite_weights, warn_of_another_checkpoint
 
 log = logging.getLogger("single_image_studio")
 
@@ -41,10 +41,12 @@ def use_concept(
     nicknames: what it is called as well, unless another concept is (its file's path, where two files share a name).
 
     The model may predict whatever it likes (LCM, v-prediction, inpainting): using is not learning.
-    Raises: InputError when MODEL and CLIP have not Stable Diffusion 1.x's layers, or another width than the concept.
+    Raises: InputError when MODEL and CLIP have not Stable Diffusion 1.x's layers, or another width than the concept, or
+    weights that are not finite.
     """
     checks.require_sd1_layers(model)
     checks.require_sd1_clip(clip, model)
+    require_finite_weights(model, clip)
     check_width(concept, checks.text_width(clip))
     warn_of_another_checkpoint(model, concept.base_model, f"the concept {name}", "the likeness may be weaker")
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.

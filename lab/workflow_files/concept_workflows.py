@@ -59,7 +59,7 @@ def learn_a_concept(sheet: Sheet) -> None:
     start = sheet.note(
         "### Learn a concept from one picture\n1. Choose your checkpoint and picture.\n2. **Mask**: write what the"
         " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Write the name"
-        " and class word in the prompts below.\n\nAbout five minutes on a good GPU.",
+        " and class word in the prompts below.",
         "Start here",
     )
     painting = sheet.note(
@@ -143,9 +143,8 @@ def compose_three_concepts(sheet: Sheet) -> None:
         "Start here",
     )
     tuning = sheet.note(
-        "**Do they mix?** Lower *strength_model* and *strength_clip* of the one that affects the others; 0.8 is a good"
-        " start for three, 0 uses only the learned word.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and remove"
-        " its phrase from the prompt.",
+        "**Do they mix?** Put the phrase of the one that affects the others last in the prompt, and write where each"
+        " one is.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and remove its phrase from the prompt.",
         "Troubleshooting",
     )
     sheet.lay(

@@ -236,7 +236,7 @@ def test_cnn_fits_every_width(width: int, pixels: Tensor):
 def test_unknown_kind_and_wrong_width():
     with pytest.raises(InputError, match="`encoder` is 'vit_l14'.*" + ", ".join(ENCODER_KINDS)):
         build_encoder("vit_l14", 32, 0, torch.zeros(32))
-    with pytest.raises(InputError, match="768 numbers.*32"):
+    with pytest.raises(InputError, match="another size than this `clip`'s"):
         build_encoder("none", 32, 0, START)
 
 
@@ -272,5 +272,5 @@ def test_anchored_has_the_encoders_gradients_and_moves(pixels: Tensor):
 
 
 def test_anchored_refuses_a_vector_of_another_width(pixels: Tensor):
-    with pytest.raises(InputError, match=r"\(1, 16\).*\(1, 32\)"):
+    with pytest.raises(InputError, match="`concept` is more than one word, or of another size"):
         Anchored(build_encoder("none", 32, 0, torch.zeros(32)), torch.zeros(1, 16), pixels)

@@ -74,8 +74,8 @@ def test_alpha_is_dropped_and_flat_masks_are_taken() -> None:
         (torch.rand(1, 64, 64, 3), torch.ones(3, 64, 64), "`mask` is a batch of 3"),
         (torch.rand(1, 64, 64, 3), torch.zeros(1, 64, 64), "`mask` marks nothing"),
         (torch.rand(1, 40, 64, 3), torch.ones(1, 40, 64), "at least 64 pixels"),
-        (torch.rand(64, 64, 3), torch.ones(1, 64, 64), "`image` has shape"),
-        (torch.full((1, 64, 64, 3), float("nan")), torch.ones(1, 64, 64), "not numbers"),
+        (torch.rand(64, 64, 3), torch.ones(1, 64, 64), "`image` is not one RGB picture"),
+        (torch.full((1, 64, 64, 3), float("nan")), torch.ones(1, 64, 64), "`image` holds numbers that are not finite"),
     ],
 )
 def test_what_cannot_be_learned_from(image: torch.Tensor, mask: torch.Tensor, words: str) -> None:

@@ -190,17 +190,26 @@ def test_out_of_memory_for_good_says_what_to_change() -> None:
         stage1(short, gradient_checkpointing="off")
 
 
-def test_a_loss_that_is_not_a_number_stops_with_a_sentence() -> None:
+def test_a_first_loss_that_is_not_a_number_is_the_models() -> None:
     model = LinearModel()
     model.picture[0, 0, 0, 0] = math.nan
-    with pytest.raises(InputError, match=r"became nan at step 1: lower `learning_rate`"):
+    with pytest.raises(InputError, match=r"`model` makes the loss nan before anything is learned: load another"):
         stage1(model)
+
+
+def test_a_loss_that_becomes_none_is_the_learning_rates() -> None:
+    class Broken(LinearModel):
+        def predict_x0(self, latents: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+            return super().predict_x0(latents, timesteps, context) * (math.nan if len(self.calls) > 4 else 1)
+
+    with pytest.raises(InputError, match=r"the loss became nan at step 3: lower `learning_rate`\.$"):
+        stage1(Broken(), steps=9)
 
 
 def test_half_precision_overflow_is_skipped_then_stopped() -> None:
     model = LinearModel(torch.float16)
     model.picture *= 1e30  # finite in float32, not when squared
-    with pytest.raises(InputError, match="precision"):
+    with pytest.raises(InputError, match="`model` makes the gradients .*set `precision` to fp32"):
         stage1(model, steps=100)
 
 

@@ -218,7 +218,10 @@ def test_prompts_of_different_length_are_aligned(demo_model) -> None:
     [
         ([], "`source` is empty"),
         ([[None, {}]], "`source` holds no text embedding"),
-        ([[torch.zeros(1, 77, 768), {}]], "768 numbers a token but `model` reads 96"),
+        (
+            [[torch.zeros(1, 77, 768), {}]],
+            "`source` seems to be made for Stable Diffusion 1.x, and `model` cannot read it",
+        ),
         ([[torch.full((1, 77, 96), float("nan")), {}]], "`source` holds numbers that are not finite"),
     ],
 )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
 import pathlib
 import pickle
 
@@ -54,6 +57,26 @@ def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
         assert file.metadata()["format"] == "single_image_studio.inversion"
 
 
+def test_reports_are_valid_json_and_infinite_ones_come_back(tmp_path: pathlib.Path) -> None:
+    """Direct inversion reconstructs exactly: its PSNR is infinite, which JSON has no word for."""
+    report = {"latent_psnr": [math.inf, 31.0], "errors": [[0.0]], "method": "direct"}
+    path = save_inversion(dataclasses.replace(make("direct"), report=report), "mine", [tmp_path])
+    with safe_open(path, "pt") as file:
+        strictly_read(file.metadata()["report"])
+    assert load_inversion(path).report == report
+    # files of earlier versions
+    assert load_inversion(rewritten(path, report=json.dumps(report))).report == report
+
+
+def strictly_read(text: str) -> object:
+    """As browsers read JSON."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
 def test_a_taken_name_gets_a_number_and_the_same_stays(tmp_path: pathlib.Path) -> None:
     other = tmp_path / "other"
     names = [save_inversion(make(seed=seed), "mine.safetensors", [tmp_path, other]).name for seed in (0, 1, 0, 1)]
@@ -87,7 +110,9 @@ def test_files_that_are_no_inversion(tmp_path: pathlib.Path) -> None:
     rewritten(path, format="single_image_studio.inversion", steps="twelve")
     with pytest.raises(InputError, match="damaged"):
         load_inversion(path)
-    with pytest.raises(InputError, match="embeddings of shape"):
+    with pytest.raises(
+        InputError, match="mine.safetensors cannot be used: .*embeddings are not those of its 10 steps: invert"
+    ):
         load_inversion(rewritten(path, {"uncond_embeds": torch.zeros(3, 1, 77, 8)}, steps="10"))
     with pytest.raises(InputError, match="cannot be read"):
         load_inversion(tmp_path / "gone.safetensors")

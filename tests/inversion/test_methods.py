@@ -205,7 +205,7 @@ def test_half_precision_neither_rounds_a_gradient_to_nothing_nor_overflows(size:
 
 def test_a_gradient_that_is_never_finite_is_refused() -> None:
     leaf = torch.zeros(1, 2, 2, requires_grad=True)
-    with pytest.raises(InputError, match="gradient is not finite.*precision"):
+    with pytest.raises(InputError, match="`model` gives a gradient that is not finite.*precision"):
         Backward(ToyModel())(lambda embeds: embeds.sqrt().sum().view(1), leaf)
 
 
@@ -218,13 +218,23 @@ class Nan(ToyModel):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_numbers_that_are_not_finite_are_refused(method: str) -> None:
-    with pytest.raises(InputError, match="precision"):
+    with pytest.raises(InputError, match="`model` gives numbers.*precision"):
         result_of(invert(Nan(), picture(), prompt(1), prompt(2), settings_of(method, 7.5)))
 
 
 def test_a_loss_that_is_not_finite_is_refused() -> None:
-    with pytest.raises(InputError, match="loss became nan.*precision"):
+    with pytest.raises(InputError, match="`model` gives a loss that is not finite before .*precision"):
         result_of(optimize_text(Nan(), picture(), prompt(1), TextOptimizationSettings(steps=1)))
+
+
+def test_a_loss_that_becomes_none_is_the_learning_rates() -> None:
+    class Later(ToyModel):
+        def predict_eps(self, latents, timesteps, prompts):  # type: ignore[no-untyped-def]
+            found = super().predict_eps(latents, timesteps, prompts)
+            return [eps * (math.nan if len(self.calls) > 2 else 1) for eps in found]
+
+    with pytest.raises(InputError, match="the loss is not finite: use a lower `learning_rate`"):
+        result_of(optimize_text(Later(), picture(), prompt(1), TextOptimizationSettings(steps=3)))
 
 
 @pytest.mark.parametrize(

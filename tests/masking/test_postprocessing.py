@@ -8,6 +8,7 @@ import torch
 from single_image_studio.masking import postprocessing
 from single_image_studio.masking.interfaces import Embedding
 from single_image_studio.masking.postprocessing import feather_mask, grow_mask, union_of_masks
+from single_image_studio.support.errors import InputError
 
 
 def square(size: int, begin: int, end: int) -> torch.Tensor:
@@ -28,6 +29,15 @@ class Rectangles:
         for i, (x0, y0, x1, y1) in enumerate(boxes):
             out[i, int(y0) : int(y1), int(x0) : int(x1)] = 1.0
         return out
+
+
+def test_logits_that_are_not_finite_are_refused() -> None:
+    class Broken(Rectangles):
+        def masks(self, embedding, boxes):
+            return super().masks(embedding, boxes) * float("nan")
+
+    with pytest.raises(InputError, match="^`segmenter` gives numbers that are not finite"):
+        union_of_masks(Broken(), Embedding(torch.zeros(1), (10, 10), (10, 10)), [(0, 0, 2, 2)])
 
 
 def test_boxes_are_joined_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

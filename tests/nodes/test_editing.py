@@ -212,7 +212,10 @@ def test_a_cancel_stops_within_a_step_and_leaves_the_model_alone(
         ({"edit": edit(source_ratio=1.0)}, None),
         ({"target": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart " * 60)}, None),
         ({"source": node("CLIPTextEncode", clip=["ckpt", 1], text="a heart " * 90)}, None),
-        ({"latent": node("EmptySD3LatentImage", width=128, height=128, batch_size=1)}, "`latent` has shape .* VAE"),
+        (
+            {"latent": node("EmptySD3LatentImage", width=128, height=128, batch_size=1)},
+            "`latent` seems to be made for Stable Diffusion 3, Flux .* VAE",
+        ),
         (
             {
                 "sampling": node("ModelSamplingDiscrete", model=["ckpt", 0], sampling="v_prediction", zsnr=False),

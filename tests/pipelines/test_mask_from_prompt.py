@@ -200,6 +200,24 @@ def test_no_picture_is_refused(pipeline) -> None:
             pipeline.mask_from_prompt(torch.zeros(shape), settings())
 
 
+def test_numbers_that_are_not_finite_are_named(pipeline, monkeypatch) -> None:
+    with pytest.raises(InputError, match="`image` holds numbers that are not finite"):
+        pipeline.mask_from_prompt(pictures() * torch.nan, settings())
+    for choices, name in ((pipeline.SEGMENTERS, "segmenter"), (pipeline.DETECTORS, "detector")):
+        load = choices.load
+
+        def broken(choice, load=load):  # type: ignore[no-untyped-def]
+            model = load(choice)
+            for weight in model.net.parameters():
+                weight.data.fill_(torch.nan)
+            return model
+
+        monkeypatch.setattr(choices, "load", broken)
+        with pytest.raises(InputError, match=f"^`{name}` gives numbers that are not finite"):
+            pipeline.mask_from_prompt(pictures(), settings(on_missing="empty"))
+    assert len(pipeline._embeddings) == 0
+
+
 @pytest.mark.parametrize(
     "values, words",
     [

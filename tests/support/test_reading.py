@@ -215,7 +215,7 @@ def test_an_embedding_that_is_no_list_of_words(shape: tuple[int, ...], concept: 
     path = rewrite(
         save_concept(concept, tmp_path / "a.safetensors"), tmp_path / "b.safetensors", {"embedding": torch.zeros(shape)}
     )
-    assert_refused(path, "embedding in b.safetensors has shape")
+    assert_refused(path, "embedding in b.safetensors is no list of words")
 
 
 @pytest.mark.parametrize("name", ["embedding", f"lora.{LAYER}.lora_up.weight"])
