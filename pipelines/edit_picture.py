@@ -79,8 +79,7 @@ def sample_cells(
     Raises: InputError when the inputs do not fit together.
     """
     checks.require_sd1(model)
-    consequence = "the picture will not be reconstructed correctly; invert it again with this one"
-    warn_of_another_checkpoint(model, inversion.base_model, "`inversion`", consequence)
+    warn_of_another_checkpoint(model, inversion.base_model, "inversion_of_another_checkpoint")
     target, start = prompts.sides()
     _check_pictures(inversion, context_of(prompts.source), context_of(target), start)
     reporter.begin(steps_needed(cells, inversion.schedule.steps), model, preview_every=preview_every)

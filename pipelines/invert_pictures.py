@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from ..host.weights import fingerprint
 from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
 from ..inversion.ranges import stock_start
+from ..support.warnings import warn
 from .reporter import Reporter
 
-log = logging.getLogger("single_image_studio")
 PREVIEW_EVERY = 5
 
 
@@ -79,10 +78,7 @@ def invert_pictures(
 
 def _warn(settings: InversionSettings) -> None:
     if METHODS[settings.method].optimises and not settings.optimises:
-        log.warning(
-            "Null-Text Invert: at `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this"
-            " is plain DDIM inversion."
-        )
+        warn("nothing_to_optimise")
 
 
 def _invert_one(
