@@ -7,7 +7,6 @@ import { addView } from "./views.mjs";
 const NAME = "sis_panel";
 const MOST = 150; // the graph's units; longer panels scroll
 const MARGIN = 20; // what a node leaves beside a widget
-const GAP = 4; // between widgets
 const CLASSIC_MARGIN = 20; // what the classic renderer leaves free above and below, of a widget's height
 
 /** @type {WeakMap<GraphNode, Panel>} */
@@ -36,6 +35,7 @@ class Panel {
     /** @type {Widget | null} */
     this.widget = null;
     this.height = 0;
+    this.heightBefore = 0; // the node's, without the panel
   }
 
   /**
@@ -46,21 +46,11 @@ class Panel {
     if (content) this.parts.set(name, content);
     else this.parts.delete(name);
     this.content.replaceChildren(...this.parts.values());
-    const before = this.room;
     this.height = this.parts.size ? this.#measure() : 0;
     this.content.style.height = `${this.height}px`;
     if (this.height && !this.widget) this.#add();
     else if (!this.height && this.widget) this.#remove();
-    this.#grow(this.room - before);
-  }
-
-  /** How much of the node's height it takes. */
-  get room() {
-    return this.height && this.#widgetHeight() + GAP;
-  }
-
-  #widgetHeight() {
-    return this.height + (window.LiteGraph?.vueNodesMode ? 0 : CLASSIC_MARGIN);
+    this.#fit();
   }
 
   /** How high the panel is at the node's width, off the page. */
@@ -78,7 +68,8 @@ class Panel {
   }
 
   #add() {
-    const height = () => this.#widgetHeight();
+    const height = () => this.height + (isVue() ? 0 : CLASSIC_MARGIN);
+    this.heightBefore = this.node.size[1];
     this.widget = addView(this.node, NAME, this.content, height, height);
   }
 
@@ -91,12 +82,17 @@ class Panel {
   }
 
   /**
-   * Makes the node taller, so that what it had before keeps its room.
-   * @param {number} by
+   * Makes the node as tall as it was before, or as it must be now; with room to spare it stays as it is. Vue
+   * makes nodes taller by itself, and never smaller again.
    */
-  #grow(by) {
-    const { node } = this;
-    if (by) node.setSize?.([node.size[0], node.size[1] + by]);
+  #fit() {
+    const { node, heightBefore } = this;
+    const height = isVue() ? heightBefore : Math.max(heightBefore, node.computeSize?.()[1] ?? 0);
+    if (height !== node.size[1] && !(isVue() && this.widget)) node.setSize?.([node.size[0], height]);
     node.graph?.setDirtyCanvas?.(true, true);
   }
+}
+
+function isVue() {
+  return window.LiteGraph?.vueNodesMode ?? false;
 }

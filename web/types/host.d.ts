@@ -52,6 +52,7 @@ export interface GraphNode {
   onWidgetChanged?(name: string, value: unknown, old: unknown, widget: Widget): void;
   setDirtyCanvas?(foreground: boolean, background: boolean): void;
   setSize?(size: [number, number]): void;
+  computeSize?(): [number, number];
   addDOMWidget(name: string, type: string, content: HTMLElement, options: DOMWidgetOptions): Widget;
 }
 
