@@ -10,21 +10,18 @@ from torch import Tensor
 
 from ..support.errors import InputError
 from ..support.finite import require_finite
+from ..support.warnings import Warned
 
 MULTIPLE = 64  # SD 1.x halves latents three times: 8 pixels × 8
-WHOLE_PICTURE = (
-    "The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its"
-    " background."
-)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """picture: (1, S, S, 3) in [0, 1]. mask: (1, S, S), 1 = subject. notes: what was changed, in sentences."""
+    """picture: (1, S, S, 3) in [0, 1]. mask: (1, S, S), 1 = subject. notes: what was changed."""
 
     picture: Tensor
     mask: Tensor
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Warned, ...] = field(default=())
 
 
 def prepare(image: Tensor, mask: Tensor, resolution: int) -> Prepared:
@@ -43,17 +40,15 @@ def prepare(image: Tensor, mask: Tensor, resolution: int) -> Prepared:
     cover = prepared.mask
     if float(cover.max()) == 0:
         raise InputError("`mask` marks nothing: paint or detect the subject, so that it is white in the mask.")
-    notes = prepared.notes if float(cover.min()) < 1 else (*prepared.notes, WHOLE_PICTURE)
+    notes = prepared.notes if float(cover.min()) < 1 else (*prepared.notes, Warned("mask_covers_all"))
     return Prepared(prepared.picture.contiguous(), cover.contiguous(), notes)
 
 
 def _with_mask_of_its_size(picture: Tensor, cover: Tensor) -> Prepared:
     if cover.shape[1:] == picture.shape[1:3]:
         return Prepared(picture, cover)
-    note = (
-        f"The mask is {cover.shape[2]}x{cover.shape[1]} and the picture {picture.shape[2]}x{picture.shape[1]}: the"
-        " mask was resized."
-    )
+    sizes = {"mask": f"{cover.shape[2]}x{cover.shape[1]}", "picture": f"{picture.shape[2]}x{picture.shape[1]}"}
+    note = Warned("mask_resized", sizes)
     return Prepared(picture, _resized_mask(cover, picture.shape[1:3]), (note,))
 
 
@@ -64,7 +59,7 @@ def _reduced(prepared: Prepared, side: int) -> Prepared:
         return prepared
     channels_first = prepared.picture.movedim(-1, 1)
     picture = F.interpolate(channels_first, (side, side), mode="bicubic", antialias=True).movedim(1, -1).clamp(0, 1)
-    note = f"The picture was resized from {before} to {side} pixels."
+    note = Warned("picture_resized", {"before": before, "after": side})
     return Prepared(picture, _resized_mask(prepared.mask, (side, side)), (*prepared.notes, note))
 
 
@@ -105,7 +100,7 @@ def _extent(line: Tensor) -> tuple[int, int]:
     return int(on[0]), int(on[-1]) + 1
 
 
-def _square(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, str]:
+def _square(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Warned]:
     height, width = picture.shape[1:3]
     short = min(height, width)
     along = 2 if width > height else 1  # the longer axis
@@ -114,17 +109,10 @@ def _square(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, str]:
         extra = max(height, width) - short
         pads = [0, 0, extra // 2, extra - extra // 2] if along == 2 else [extra // 2, extra - extra // 2, 0, 0]
         padded = F.pad(picture.movedim(-1, 1), pads, mode="replicate").movedim(1, -1)
-        return (
-            padded,
-            F.pad(mask, pads),
-            (
-                f"The picture is {width}x{height} and its subject longer than its short side: it was made square by"
-                " repeating its edge."
-            ),
-        )
+        return padded, F.pad(mask, pads), Warned("edge_repeated", {"size": f"{width}x{height}"})
     start = min(max((first + last - short) // 2, 0), max(height, width) - short)
     return (
         picture.narrow(along, start, short),
         mask.narrow(along, start, short),
-        f"The picture is {width}x{height}: it was cropped to a square over the subject.",
+        Warned("picture_cropped", {"size": f"{width}x{height}"}),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from ..diffusion.process import add_noise
 from ..diffusion.report import StepReport, Steps
 from ..support.errors import InputError
 from ..support.finite import OTHER_WEIGHTS
+from ..support.warnings import warn
 from .model import ConceptModel
 from .settings import StageSettings
 
-log = logging.getLogger("single_image_studio")
 OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
 LossHistory = dict[str, list[float]]
 
@@ -139,12 +138,10 @@ class Trainer:
         self.model.free_memory(error)
         if self.size > 1:
             self.size = (self.size + 1) // 2
-            log.warning(
-                "Out of memory: going on with micro-batches of %d (slower; the same up to rounding).", self.size
-            )
+            warn("micro_batches", size=self.size)
         elif self.settings.gradient_checkpointing == "auto" and not self.model.checkpointing:
             self.model.checkpointing = True
-            log.warning("Out of memory: going on with gradient checkpointing.")
+            warn("checkpointing")
         else:
             raise InputError(
                 "out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _MENTION = re.compile(
@@ -11,6 +11,8 @@ _MENTION = re.compile(
     re.IGNORECASE,
 )
 _ENDING = re.compile(r"\.safetensors$", re.IGNORECASE)
+_WEIGHT = re.compile(r":\s*-?[\d.]+")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？|\r\n]")
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,31 @@ def meant(written: str, names: Iterable[str]) -> str | None:
 
 def _as_path(name: str) -> str:
     return _ENDING.sub("", name.strip()).replace("\\", "/").casefold()
+
+
+def without_class_word(text: str, class_words: Mapping[str, str]) -> list[str]:
+    """The names that a prompt mentions, and not once with the class word that they were learned with.
+
+    text: as `with_known_names` gives it. class_words: by name; "" asks for none.
+    The class word may stand anywhere between its name and the next concept's, or the sentence's end, so that
+    adjectives, commas, weights and brackets are free; in any case, and in the plural.
+    """
+    if not any(class_words.values()):
+        return []
+    names = "|".join(map(re.escape, class_words))
+    _, *rest = re.split(f"<({names})>", text)
+    mentioned = list(zip(rest[::2], rest[1::2], strict=True))
+    named_well = {name for name, after in mentioned if _follows(class_words[name], after)}
+    return sorted({name for name, _ in mentioned} - named_well)
+
+
+def _follows(class_word: str, after: str) -> bool:
+    """Whether the class word stands in what is left of the sentence."""
+    word, sentence = _as_words(class_word), _as_words(_SENTENCE_END.split(_WEIGHT.sub(" ", after), maxsplit=1)[0])
+    if not word.isascii():  # in Chinese and Japanese no spaces stand between words
+        return word in sentence
+    return not word or re.search(rf"\b{re.escape(word)}(e?s)?\b", sentence) is not None
+
+
+def _as_words(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()

@@ -9,7 +9,6 @@ gradients, checkpointing and restoring stand here and nowhere else.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
+from ..support.warnings import warn
 from .conditioning import Conditioning, check_conditioning, context_of, entry_lengths
 from .gradients import (
     DTYPES,
@@ -36,7 +36,6 @@ from .unet import Entries, HostPrompt, Unet
 from .wrappers import leave_out_what_wraps_the_sampler
 
 T = TypeVar("T")
-log = logging.getLogger("single_image_studio")
 # Backward keeps what inference would drop; a guess, which only decides how much else the host unloads first.
 ACTIVATIONS = 6
 _CFG_PATCHES = ("sampler_cfg_function", "sampler_post_cfg_function", "sampler_pre_cfg_function")
@@ -97,10 +96,7 @@ class UnetSession:
                 check_conditioning(self.model, name, conditioning)
         # training, which brings its CLIP, has no guidance that a patch could change
         if self.clip is None and any(self.model.model_options.get(patch) for patch in _CFG_PATCHES):
-            log.warning(
-                "`model` carries a patch of the guidance (such as RescaleCFG), which inversion and its sampler do not"
-                " use: the stock KSampler route does."
-            )
+            warn("guidance_patch")
 
     def _guider(self) -> Any:
         """The host's guider for our copy of the MODEL and the conditionings of both sides."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..support.errors import InputError
-from .mentions import Mention, with_known_names
+from ..support.warnings import warn
+from .mentions import Mention, with_known_names, without_class_word
 
 Token = tuple[Any, float]
 log = logging.getLogger("single_image_studio")
@@ -72,13 +73,21 @@ class ConceptTokenizer:
     then that token gives way to the embedding, exactly as the host does for `embedding:NAME`.
     """
 
-    def __init__(self, inner: Any, concepts: dict[str, Tensor], nicknames: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        concepts: dict[str, Tensor],
+        nicknames: frozenset[str] = frozenset(),
+        class_words: Mapping[str, str] | None = None,
+    ) -> None:
         self.inner = inner
         self.concepts = concepts
         self.nicknames = nicknames
+        self.class_words = class_words or {}
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("inner", "concepts", "nicknames"):  # not there yet while copy or pickle rebuilds the object
+        # not there yet while copy or pickle rebuilds the object
+        if name in ("inner", "concepts", "nicknames", "class_words"):
             raise AttributeError(name)
         return getattr(self.inner, name)
 
@@ -88,6 +97,8 @@ class ConceptTokenizer:
         """As the host's: chunks of (token id or embedding, weight[, word id])."""
         text, mentions = with_known_names(text, self.concepts)
         self._warn(mentions)
+        for name in without_class_word(text, self.class_words):
+            warn("wrong_class_word", name=name, phrase=f"<{name}> {self.class_words[name]}")
         named = [name for name in self.concepts if f"<{name}>" in text]
         if not named:
             return self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)  # type: ignore[no-any-return]
@@ -103,7 +114,7 @@ class ConceptTokenizer:
     def _warn(self, mentions: Sequence[Mention]) -> None:
         there = ", ".join(f"<{name}>" for name in self.concepts)
         for unknown in sorted({m.written for m in mentions if m.concept is None and m.certain}):
-            log.warning("The prompt writes <%s>, and no such concept is loaded here; there are %s.", unknown, there)
+            warn("unknown_concept", written=unknown, known=there)
         for other in sorted({m.written for m in mentions if m.concept not in (None, m.written)}):
             name = next(m.concept for m in mentions if m.written == other)
             log.info("The prompt writes <%s>; taken for <%s>.", other, name)
@@ -162,23 +173,27 @@ def _swapped(chunks: list[list[tuple[Any, ...]]], swaps: Mapping[int, _Row]) -> 
     return swapped
 
 
-def with_concept(clip: Any, name: str, embedding: Tensor, nicknames: Sequence[str] = ()) -> Any:
+def with_concept(clip: Any, name: str, embedding: Tensor, nicknames: Sequence[str] = (), class_word: str = "") -> Any:
     """A clone of the CLIP whose prompts know `<name>`; concepts that it knew before stay known.
 
     embedding: (n, width) float32. nicknames: further names, unless another concept has them.
+    class_word: what it was learned with; a prompt that names it otherwise is warned of. "" for any.
     """
     clone = clip.clone()
     tokenizer = copy.copy(clip.tokenizer)
     inner = tokenizer.clip_l
     known: dict[str, Tensor] = {}
     others: frozenset[str] = frozenset()
+    class_words: dict[str, str] = {}
     base = inner
     if isinstance(inner, ConceptTokenizer):
         known, others, base = dict(inner.concepts), inner.nicknames, inner.inner
+        class_words = dict(inner.class_words)
     if name in known and name not in others and not torch.equal(known[name], embedding):
-        log.warning("Two concepts are called <%s> here, and the one that was loaded later is used: rename one.", name)
+        warn("two_concepts", name=name)
     known[name] = embedding.clone()
     added = {nickname for nickname in nicknames if nickname and known.setdefault(nickname, known[name]) is known[name]}
-    tokenizer.clip_l = ConceptTokenizer(base, known, (others | added) - {name})
+    class_words |= dict.fromkeys({name, *added}, class_word)
+    tokenizer.clip_l = ConceptTokenizer(base, known, (others | added) - {name}, class_words)
     clone.tokenizer = tokenizer
     return clone

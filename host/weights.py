@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,8 @@ import torch
 from torch import nn
 
 from ..support.finite import OTHER_WEIGHTS, require_finite
+from ..support.warnings import warn
 
-log = logging.getLogger("single_image_studio")
 _UNET_PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 _TEXT_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 # Weights that LoRAs leave alone, so that a checkpoint keeps its fingerprint with any of them on it.
@@ -98,10 +97,11 @@ def _merged(model: Any, key: str, weight: torch.Tensor) -> torch.Tensor:
     return comfy.lora.calculate_weight(patches, weight.float(), key)  # type: ignore[no-any-return]
 
 
-def warn_of_another_checkpoint(model: Any, base_model: str, thing: str, consequence: str) -> None:
-    """Says in the log that something was made on another checkpoint than MODEL.
+def warn_of_another_checkpoint(model: Any, base_model: str, warning: str, **values: str) -> None:
+    """Warns that something was made on another checkpoint than MODEL.
 
     base_model: the fingerprint that the thing carries; "" for unknown, which is not warned of.
+    warning, values: as `warn` takes them.
     """
     if base_model and base_model != fingerprint(model):
-        log.warning("%s was made with another checkpoint than `model`: %s.", thing, consequence)
+        warn(warning, **values)

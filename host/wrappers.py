@@ -12,10 +12,10 @@ context windows draw noise anew. A pack adds all of its wrappers under one key, 
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-log = logging.getLogger("single_image_studio")
+from ..support.warnings import warn
+
 OF_THE_SAMPLER = ("outer_sample", "sampler_sample", "predict_noise")
 
 
@@ -27,8 +27,5 @@ def leave_out_what_wraps_the_sampler(patcher: Any) -> None:
             if key is not None or kind in OF_THE_SAMPLER:  # without a key, nobody knows what belongs together
                 patcher.remove_wrappers_with_key(kind, key)
     if keys:
-        log.warning(
-            "`model` carries %s, which needs a sampler's falling noise: inverting, optimising, training and the"
-            " timestep-aware sampler leave it out.",
-            ", ".join(sorted("a wrapper without a name" if key is None else str(key) for key in keys)),
-        )
+        names = ", ".join(sorted("a wrapper without a name" if key is None else str(key) for key in keys))
+        warn("wrapper_left_out", wrappers=names)

@@ -11,7 +11,7 @@ from ..host import folders
 from ..page import provenance
 from ..pipelines.use_concept import Strengths, save_concept, saved_concept, use_concept
 from ..support.names import check_name
-from .schema import CATEGORY, ConceptSocket, advanced, schema
+from .schema import CATEGORY, ConceptSocket, Node, advanced, schema
 
 
 def _strengths() -> list[io.Input]:
@@ -71,7 +71,7 @@ def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths) -> None:
     provenance.tell(getattr(cls, "hidden", None), facts)
 
 
-class SaveConcept(io.ComfyNode):
+class SaveConcept(Node):
     """Writes a concept to one file."""
 
     @classmethod
@@ -131,10 +131,12 @@ class SaveConcept(io.ComfyNode):
     ) -> io.NodeOutput:
         saved = save_concept(concept, name, export=export_for_other_tools, include_picture=include_picture)
         text = f"Saved as {saved.name}. In prompts: {saved.phrase()}"
-        return io.NodeOutput(saved, saved.name, ui={"text": [text], "saved_concept": [saved.name]})
+        return io.NodeOutput(
+            saved, saved.name, ui={"text": [text], "saved_concept": [saved.name], "phrase": [saved.phrase()]}
+        )
 
 
-class LoadConcept(io.ComfyNode):
+class LoadConcept(Node):
     """Loads a saved concept and applies it."""
 
     @classmethod
@@ -201,7 +203,7 @@ class LoadConcept(io.ComfyNode):
         return io.NodeOutput(*outputs, concept)
 
 
-class ApplyConcept(io.ComfyNode):
+class ApplyConcept(Node):
     """Applies a concept that is on a wire, saved or not."""
 
     @classmethod

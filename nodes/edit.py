@@ -21,7 +21,7 @@ from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_t
 from ..pipelines.optimize_prompt import optimize_prompt
 from ..pipelines.reporter import Reporter
 from ..support.checks import PRECISIONS
-from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, address, advanced, schema
+from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, Node, address, advanced, schema
 
 log = logging.getLogger("single_image_studio")
 
@@ -90,7 +90,7 @@ def _prompts() -> list[io.Input]:
     ]
 
 
-class ImagicTextOptimize(io.ComfyNode):
+class ImagicTextOptimize(Node):
     """Moves the target prompt's embedding until it describes the picture."""
 
     @classmethod
@@ -177,7 +177,7 @@ class ImagicTextOptimize(io.ComfyNode):
         return io.NodeOutput(optimized, losses, ui=reporter.ui())
 
 
-class NullTextInvert(io.ComfyNode):
+class NullTextInvert(Node):
     """Finds the noise that a picture comes from, and what guides it back."""
 
     @classmethod
@@ -341,7 +341,7 @@ def _null_text_settings(method: str, updates: dict[str, Any]) -> NullTextSetting
     return NullTextSettings(**updates) if method == "null_text" else NullTextSettings()
 
 
-class TimestepAwareKSampler(io.ComfyNode):
+class TimestepAwareKSampler(Node):
     """Samples an edit of an inverted picture."""
 
     @classmethod
@@ -383,7 +383,7 @@ class TimestepAwareKSampler(io.ComfyNode):
             return io.NodeOutput(edit_picture(model, inversion, prompts, Cell(alpha, source_ratio), reporter))
 
 
-class TimestepAwareConditioning(io.ComfyNode):
+class TimestepAwareConditioning(Node):
     """The edit's prompts as one ordinary conditioning."""
 
     @classmethod
@@ -428,7 +428,7 @@ class TimestepAwareConditioning(io.ComfyNode):
         return io.NodeOutput(timestep_aware_conditioning(prompts, Cell(alpha, source_ratio), steps))
 
 
-class EditGrid(io.ComfyNode):
+class EditGrid(Node):
     """Every alpha with every source ratio in one picture."""
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..host import folders, model_files
-from ..page import concept_list, live, provenance
+from ..page import concept_list, live, provenance, warnings
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
 from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
 from .inversions import LoadInversion, SaveInversion
@@ -23,6 +23,7 @@ class SingleImageStudio(ComfyExtension):
         live.register()
         concept_list.register()
         provenance.register()
+        warnings.register()
         return [
             TrainStage1,
             TrainStage2,

@@ -10,10 +10,10 @@ from ..host import folders
 from ..inversion.data import Inversion
 from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.keep_inversion import keep_inversion, kept_inversion
-from .schema import CATEGORY, InversionSocket, schema
+from .schema import CATEGORY, InversionSocket, Node, schema
 
 
-class SaveInversion(io.ComfyNode):
+class SaveInversion(Node):
     """Writes an inversion to one file."""
 
     @classmethod
@@ -49,10 +49,12 @@ class SaveInversion(io.ComfyNode):
     @classmethod
     def execute(cls, inversion: Inversion, name: str) -> io.NodeOutput:
         path = keep_inversion(inversion, name)
-        return io.NodeOutput(inversion, path.stem, ui={"text": [f"Saved as {path.stem}."]})
+        return io.NodeOutput(
+            inversion, path.stem, ui={"text": [f"Saved as {path.stem}."], "saved_inversion": [path.stem]}
+        )
 
 
-class LoadInversion(io.ComfyNode):
+class LoadInversion(Node):
     """Loads a saved inversion."""
 
     @classmethod

@@ -6,10 +6,10 @@ from comfy_api.v0_0_2 import io
 
 from ..evaluation import editing_prompts
 from ..support.errors import InputError
-from .schema import CATEGORY, advanced, schema
+from .schema import CATEGORY, Node, advanced, schema
 
 
-class EditingPrompts(io.ComfyNode):
+class EditingPrompts(Node):
     """Prompts that show how freely a concept can be edited."""
 
     @classmethod

@@ -9,10 +9,10 @@ from comfy_api.v0_0_2 import io, ui
 from ..pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
 from ..pipelines.mask_models import DETECTORS, SEGMENTERS
 from ..pipelines.reporter import Reporter
-from .schema import CATEGORY, address, schema
+from .schema import CATEGORY, Node, address, schema
 
 
-class MaskFromPrompt(io.ComfyNode):
+class MaskFromPrompt(Node):
     """Finds what the prompt names, and cuts it out."""
 
     @classmethod

@@ -6,12 +6,16 @@ Inputs appended after a release are `optional`: a graph saved before them must s
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from comfy_api.v0_0_2 import io
-from comfy_execution.utils import get_executing_context
 
+from ..host.server import running_node
 from ..page.live import NodeAddress
+from ..support import warnings
+from ..support.warnings import Warned
 
 CATEGORY = "Single Image Studio"
 
@@ -31,7 +35,40 @@ LoraSocket = io.Custom("LORA_MODEL")
 LIVE = [io.Hidden.unique_id, io.Hidden.extra_pnginfo]
 """The hidden inputs of a node with a live view: which node it is, and in which workflow of the page."""
 
+WARNINGS = "warnings"
+"""The key of a node's `ui` for what was warned of while it ran: a list of id, values and English text."""
+
 _FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
+
+
+class Node(io.ComfyNode):
+    """What every node of the pack is: what is warned of while it runs stands in its `ui` too."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        execute = cls.__dict__.get("execute")
+        if isinstance(execute, classmethod) and not hasattr(execute.__func__, "__wrapped__"):  # the host clones classes
+            cls.execute = classmethod(_telling(execute.__func__))
+
+
+def _telling(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    @functools.wraps(execute)
+    def telling(cls: Any, *values: Any, **named: Any) -> io.NodeOutput:
+        with warnings.collecting(cls.SCHEMA.display_name if cls.SCHEMA else cls.__name__) as warned:
+            output = execute(cls, *values, **named)
+        output.ui = _with_warnings(output.ui, warned)
+        return output
+
+    return telling
+
+
+def _with_warnings(ui: Any, warned: list[Warned]) -> Any:
+    """A `ui` with its warnings, also when there are none: of a node that runs once for each of a list, the host joins
+    the keys that the first run has. A node that shows nothing stays without a `ui`."""
+    if ui is None and not warned:
+        return None
+    shown = {} if ui is None else ui if isinstance(ui, dict) else ui.as_dict()
+    return {**shown, WARNINGS: [warning.message() for warning in warned]}
 
 
 def schema(**fields: Any) -> io.Schema:
@@ -54,9 +91,9 @@ def address(cls: Any) -> NodeAddress:
     """Where the running node is, for its live view; a node that wants it has `LIVE` for its hidden inputs."""
     workflow = getattr(getattr(cls, "hidden", None), "extra_pnginfo", None)
     workflow = workflow.get("workflow") if isinstance(workflow, dict) else None
-    context = get_executing_context()
+    running = running_node()
     return NodeAddress(
         node_id(cls),
         workflow.get("id") if isinstance(workflow, dict) else None,
-        None if context is None else context.prompt_id,
+        None if running is None else running.prompt,
     )

@@ -12,7 +12,7 @@ from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settin
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS
-from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, address, advanced, schema
+from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, Node, address, advanced, schema
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
@@ -54,7 +54,7 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
     ]
 
 
-class TrainStage1(io.ComfyNode):
+class TrainStage1(Node):
     """Stage I, the inversion stage: learns one word for the subject; the model is not changed."""
 
     @classmethod
@@ -192,7 +192,7 @@ class TrainStage1(io.ComfyNode):
         return io.NodeOutput(concept, concept.losses["stage1"], ui=shown)
 
 
-class TrainStage2(io.ComfyNode):
+class TrainStage2(Node):
     """Stage II, the finetuning stage: a small LoRA for a closer likeness."""
 
     @classmethod

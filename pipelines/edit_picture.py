@@ -79,8 +79,7 @@ def sample_cells(
     Raises: InputError when the inputs do not fit together, or one gives numbers that are not finite.
     """
     checks.require_sd1(model)
-    consequence = "the picture will not be reconstructed correctly; invert it again with this one"
-    warn_of_another_checkpoint(model, inversion.base_model, "`inversion`", consequence)
+    warn_of_another_checkpoint(model, inversion.base_model, "inversion_of_another_checkpoint")
     check_conditioning(model, "inversion", plain_uncond(inversion))
     target, start = prompts.sides(model)
     _check_pictures(inversion, context_of(prompts.source), context_of(target), start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +24,9 @@ from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
 from ..inversion.noise_mask import Outside
 from ..inversion.ranges import stock_start
+from ..support.warnings import warn
 from .reporter import Reporter
 
-log = logging.getLogger("single_image_studio")
 PREVIEW_EVERY = 5
 
 
@@ -102,10 +101,7 @@ def _part(mask: Tensor | None, picture: int) -> Tensor | None:
 
 def _warn(settings: InversionSettings) -> None:
     if METHODS[settings.method].optimises and not settings.optimises:
-        log.warning(
-            "Null-Text Invert: at `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this"
-            " is plain DDIM inversion."
-        )
+        warn("nothing_to_optimise")
 
 
 def _invert_one(

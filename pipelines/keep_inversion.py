@@ -9,6 +9,7 @@ from ..host import folders
 from ..inversion.data import Inversion
 from ..inversion.file import load_inversion, save_inversion
 from ..support.errors import InputError
+from ..support.warnings import warn
 
 log = logging.getLogger("single_image_studio")
 
@@ -43,7 +44,4 @@ def _check_uncond(inversion: Inversion) -> None:
         )
     extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"})
     if extras:
-        log.warning(
-            "Save Inversion: the file keeps the unconditional embeddings, and not what else was on `uncond` (%s).",
-            ", ".join(extras),
-        )
+        warn("uncond_not_kept", extras=", ".join(extras))

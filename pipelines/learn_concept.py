@@ -28,6 +28,7 @@ from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint, warn_of_another_checkpoint
 from ..pictures.eight_bits import to_pil
 from ..pictures.mask_picture import mask_picture
+from ..support import warnings
 from ..support.errors import InputError
 from .reporter import Reporter
 
@@ -61,7 +62,7 @@ def learn_concept(
     text.class_tokens(checkpoint.clip, settings.class_word)
     prepared = _ordinary(prepare(image, mask, settings.resolution))
     for note in prepared.notes:
-        log.warning("Stage I: %s", note)
+        warnings.tell(note)
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
     reporter.show_subject(to_pil(mask_picture(prepared.picture, prepared.mask)[0]))
 
@@ -92,7 +93,7 @@ def tune_concept(checkpoint: Checkpoint, concept: Concept, settings: Stage2Setti
     checkpoint.check()
     check_width(concept, checks.text_width(checkpoint.clip))
     prepared = _ordinary(_picture_of(concept))
-    warn_of_another_checkpoint(checkpoint.model, concept.base_model, "`concept`", "the likeness may be weaker")
+    warn_of_another_checkpoint(checkpoint.model, concept.base_model, "stage1_of_another_checkpoint")
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
 
     def stage2(model: ConceptModel) -> Steps[Trained]:

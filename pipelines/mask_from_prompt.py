@@ -22,6 +22,7 @@ from ..pictures.overlay import LabelledBox, overlay
 from ..support import checks
 from ..support.errors import InputError
 from ..support.finite import require_finite
+from ..support.warnings import warn
 from .mask_models import DETECTORS, SEGMENTERS, LoadedModel
 from .reporter import Reporter
 
@@ -144,8 +145,7 @@ def _detect(
             if in_picture:
                 _warn_of_missing_phrases(in_picture, prompt, number)
             else:
-                where = f" in picture {number} of {count}" if count > 1 else ""
-                _refuse_or_warn(f"no {' nor '.join(prompt.phrases)} was found{where}", detector.best_score(), settings)
+                _refuse_or_warn(prompt, (number, count), detector.best_score(), settings)
             detections.append(in_picture)
             reporter.advance(1, f"looked at picture {number} of {count}")
     things, seconds = sum(map(len, detections)), time.monotonic() - began
@@ -156,21 +156,23 @@ def _detect(
 def _warn_of_missing_phrases(detections: Sequence[Detection], prompt: DetectionPrompt, number: int) -> None:
     for phrase in prompt.phrases:
         if all(detection.phrase != phrase for detection in detections):
-            log.warning(
-                "Mask from Prompt: picture %d has no %r above the threshold; its mask is of the rest of the prompt.",
-                number,
-                phrase,
-            )
+            warn("phrase_not_found", number=number, phrase=phrase)
 
 
-def _refuse_or_warn(nothing: str, best_score: float, settings: MaskSettings) -> None:
-    """nothing: a sentence's beginning that says where nothing was found."""
-    sentence = f"{nothing}: the best score was {best_score:.2f} and `box_threshold` is {settings.box_threshold:.2f}"
+def _refuse_or_warn(
+    prompt: DetectionPrompt, picture: tuple[int, int], best_score: float, settings: MaskSettings
+) -> None:
+    """Nothing was found. picture: its number, and of how many."""
+    number, count = picture
+    score, threshold = f"{best_score:.2f}", f"{settings.box_threshold:.2f}"
     if settings.on_missing == "error":
+        where = f" in picture {number} of {count}" if count > 1 else ""
         raise InputError(
-            f"`prompt`: {sentence}; lower `box_threshold`, use other words, or set `on_missing` to empty or full."
+            f"`prompt`: no {' nor '.join(prompt.phrases)} was found{where}: the best score was {score} and"
+            f" `box_threshold` is {threshold}; lower `box_threshold`, use other words, or set `on_missing` to empty or"
+            " full."
         )
-    log.warning("Mask from Prompt: %s; its mask is %s.", sentence, settings.on_missing)
+    warn(f"nothing_found_{settings.on_missing}", number=number, score=score, threshold=threshold)
 
 
 def _segment(

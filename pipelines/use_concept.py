@@ -48,12 +48,13 @@ def use_concept(
     checks.require_sd1_clip(clip, model)
     require_finite_weights(model, clip)
     check_width(concept, checks.text_width(clip))
-    warn_of_another_checkpoint(model, concept.base_model, f"the concept {name}", "the likeness may be weaker")
+    warn_of_another_checkpoint(model, concept.base_model, "concept_of_another_checkpoint", name=name)
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
     model, clip = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
-    return model, with_concept(clip, name, concept.embedding, nicknames), concept.phrase(name)
+    clip = with_concept(clip, name, concept.embedding, nicknames, concept.class_word)
+    return model, clip, concept.phrase(name)
 
 
 def saved_concept(concept_name: str) -> Concept:

@@ -107,6 +107,16 @@ def test_nothing_is_evaluated_unpickled_or_installed(path: pathlib.Path) -> None
             }
 
 
+@each_file_of_the_pack
+def test_every_warning_reaches_the_page(path: pathlib.Path) -> None:
+    """What is written to the log alone, nobody sees who looks at the page: `support.warnings.warn` does both."""
+    ways = {
+        f"{log}.{call}" for log in ("log", "logging", "logger") for call in ("warning", "warn", "error", "exception")
+    }
+    calls = {name for name, _ in calls_of(path)} & {*ways, "warnings.warn"}
+    assert calls == ({"log.warning"} if name_of(path) == "support/warnings.py" else set())
+
+
 # the lab
 
 

@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from single_image_studio.support.warnings import SENTENCES
+
 WEB = pathlib.Path(__file__).resolve().parent.parent / "web"
 WORDS = WEB / "lib" / "words"
 TABLE = {
@@ -33,6 +35,17 @@ def test_every_language_says_the_same(language: str) -> None:
     assert not [
         key for key, text in TABLE[language].items() if text == TABLE["en"][key] and not key.startswith("ratio")
     ]
+
+
+@pytest.mark.parametrize("language", ["zh", "ja"])
+def test_every_warning_is_translated(language: str) -> None:
+    """English comes with each warning; what stands in braces is the same."""
+    text = (WEB / "warnings" / f"{language}.mjs").read_text(encoding="utf-8")
+    translated = dict(re.findall(r'^  (\w+):\s+"([^"]*)",$', text, re.M))
+    names = {id: sorted(set(re.findall(r"\{\w+\}", text))) for id, text in translated.items()}
+    assert names == {id: sorted(set(re.findall(r"\{\w+\}", text))) for id, text in SENTENCES.items()}
+    codes = {id: sorted(re.findall(r"`\w+`", text)) for id, text in translated.items()}
+    assert codes == {id: sorted(re.findall(r"`\w+`", text)) for id, text in SENTENCES.items()}
 
 
 @pytest.mark.parametrize("room", ["picker", "grid", "live"])

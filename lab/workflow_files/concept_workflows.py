@@ -47,7 +47,16 @@ def learn_a_concept(sheet: Sheet) -> None:
     first = sheet.node("SIS_TrainStage1", "Stage I", 4, **wires, image=picture["IMAGE"], mask=mask["mask"])
     second = sheet.node("SIS_TrainStage2", "Stage II", 5, **wires, concept=first["concept"])
     kept = sheet.node("SIS_SaveConcept", "Save Concept", 6, concept=second["concept"], name="my_concept")
-    concept = load_concept(sheet, loader, kept["saved_as"], 7)
+    # by wires: opened on the page, an API file loses a link into a list, such as Load Concept's
+    concept = sheet.node(
+        "SIS_ApplyConcept",
+        "Apply Concept",
+        7,
+        model=loader["MODEL"],
+        clip=loader["CLIP"],
+        concept=kept["concept"],
+        name=kept["saved_as"],
+    )
     latent = empty_latent(sheet, 2, 8)
     negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE, 9)
     drawing = drawn_with(sheet, concept, negative, latent, loader)

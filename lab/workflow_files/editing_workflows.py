@@ -152,7 +152,8 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
     rules = sheet.note(
         "The sampler must use the settings of the inversion: *add_noise* **disable**, **ddim** with **ddim_uniform**,"
         " the same *steps* in all three nodes, the same *cfg*.\n\nSDE and ancestral samplers add their own noise and"
-        " lose the picture.",
+        " lose the picture.\n\n**Never bypass** (Ctrl+B) **Inversion**, **Text optimisation** or **Edit**: ComfyUI then"
+        " passes on another prompt in their place. Without **Inversion** the sampler's negative is the source prompt.",
         "What must be the same",
     )
     sheet.lay(

@@ -13,6 +13,7 @@ SHOWS_PICTURES = ("LoadImage", "LoadImageMask", "MaskPreview", "SaveImage", "Pre
 SHOWS = {
     "PreviewAny": 190,
     "SIS_SaveConcept": 60,
+    "SIS_SaveInversion": 60,
     "SIS_LoadConcept": 70,
     "SIS_TrainStage1": 550,
     "SIS_TrainStage2": 235,

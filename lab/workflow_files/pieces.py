@@ -63,9 +63,9 @@ def mask_from_prompt(sheet: Sheet, image: Output) -> Node:
     )
 
 
-def load_concept(sheet: Sheet, loader: Node, name: str | Output = "my_concept", id: int | None = None) -> Node:
+def load_concept(sheet: Sheet, loader: Node, name: str = "my_concept") -> Node:
     wires: dict[str, Any] = {"model": loader["MODEL"], "clip": loader["CLIP"]}
-    return sheet.node("SIS_LoadConcept", "Load Concept", id, **wires, concept_name=name)
+    return sheet.node("SIS_LoadConcept", "Load Concept", **wires, concept_name=name)
 
 
 def square(sheet: Sheet, image: Output) -> Node:

@@ -175,6 +175,19 @@ def test_it_runs_from_the_page_and_still_fits(
     check_groups(quiet)
 
 
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_an_api_twin_loses_nothing_on_the_page(quiet: Frontend, name: str) -> None:
+    """The page drops links into lists from such files, which would then run with whatever the list has first."""
+    twin = shipped_file("workflows/api", name)
+    quiet.load_api(twin)
+    assert queued(quiet) == twin
+
+
+def test_the_learning_api_twin_runs_from_the_page(quiet: Frontend, prepared: Client) -> None:
+    quiet.load_api(shipped.prompt("learn_a_concept", RUNS["learn_a_concept"][0]))
+    assert quiet.run().kind == "success"
+
+
 def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> None:
     frontend.load(shipped_file("workflows", "concept_controlnet_upscale"))
     details = frontend.page.get_by_role("button", name="View details")  # newer frontends list them in their side panel

@@ -34,7 +34,7 @@ def test_wide_picture_is_cropped_over_the_subject() -> None:
     assert prepared.picture.shape == (1, 128, 128, 3)
     assert prepared.mask.sum() == 70 * 60  # the whole subject is in
     assert torch.allclose(prepared.picture, image[:, :, 128:])  # pushed against the right edge
-    assert "cropped" in prepared.notes[0]
+    assert "cropped" in prepared.notes[0].text
 
 
 def test_tall_picture_is_cropped_over_the_subject() -> None:
@@ -49,18 +49,18 @@ def test_long_subject_is_kept_whole() -> None:
     prepared = prepare(torch.rand(1, 128, 256, 3), box_mask(128, 256, 40, 10, 90, 240), 512)
     assert prepared.picture.shape == (1, 256, 256, 3)
     assert prepared.mask.sum() == 50 * 230
-    assert "repeating its edge" in prepared.notes[0]
+    assert "repeating its edge" in prepared.notes[0].text
 
 
 def test_mask_of_another_size_is_resized_and_said() -> None:
     prepared = prepare(torch.rand(1, 128, 128, 3), box_mask(64, 64, 0, 0, 32, 64), 512)
     assert prepared.mask.shape == (1, 128, 128)
     assert prepared.mask.mean().item() == pytest.approx(0.5, abs=0.01)
-    assert "the mask was resized" in prepared.notes[0]
+    assert "the mask was resized" in prepared.notes[0].text
 
 
 def test_full_mask_warns() -> None:
-    assert "covers the whole picture" in prepare(torch.rand(1, 64, 64, 3), torch.ones(1, 64, 64), 512).notes[0]
+    assert "covers the whole picture" in prepare(torch.rand(1, 64, 64, 3), torch.ones(1, 64, 64), 512).notes[0].text
 
 
 def test_alpha_is_dropped_and_flat_masks_are_taken() -> None:

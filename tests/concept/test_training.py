@@ -16,7 +16,9 @@ from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
 from single_image_studio.concept.training import Subject, Trained, latent_mask, train_stage1, train_stage2
 from single_image_studio.diffusion.process import scaled_linear_alpha_bar
 from single_image_studio.diffusion.report import StepReport, Steps, result_of
+from single_image_studio.support import warnings
 from single_image_studio.support.errors import InputError
+from single_image_studio.support.warnings import Warned
 
 WIDTH = 6
 
@@ -170,7 +172,9 @@ def test_micro_batches_change_nothing() -> None:
     whole = stage1(LinearModel())
     short = LinearModel()
     short.fail_over = 1
-    split = stage1(short)
+    with warnings.collecting("Stage I") as warned:
+        split = stage1(short)
+    assert warned[-1] == Warned("micro_batches", {"size": 1})
     assert max(short.calls[-8:]) == 1
     assert torch.allclose(whole.embedding, split.embedding, atol=1e-4)
     assert whole.losses["loss"] == pytest.approx(split.losses["loss"], rel=1e-4)
@@ -179,7 +183,9 @@ def test_micro_batches_change_nothing() -> None:
 def test_checkpointing_comes_on_when_one_sample_is_too_much() -> None:
     short = LinearModel()
     short.fail_over = 0
-    assert torch.allclose(stage1(short).embedding, stage1(LinearModel()).embedding, atol=1e-4)
+    with warnings.collecting("Stage I") as warned:
+        assert torch.allclose(stage1(short).embedding, stage1(LinearModel()).embedding, atol=1e-4)
+    assert warned[-1] == Warned("checkpointing")
     assert short.checkpointing
 
 

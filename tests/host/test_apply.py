@@ -281,8 +281,8 @@ def test_a_merge_is_another_checkpoint_and_a_lora_is_not(demo_model, caplog: pyt
         merged = ModelMergeSimple().merge(model, other, 0.5)[0]
         styled = comfy.sd.load_lora_for_models(model, clip, some_lora(model, clip), 1.0, 1.0)[0]
     assert fingerprint(styled) == fingerprint(model) == base != fingerprint(merged)
-    warn_of_another_checkpoint(merged, base, "`concept`", "the likeness may be weaker")
+    warn_of_another_checkpoint(merged, base, "stage1_of_another_checkpoint")
     assert "another checkpoint" in caplog.text
     caplog.clear()
-    warn_of_another_checkpoint(styled, base, "`concept`", "the likeness may be weaker")
+    warn_of_another_checkpoint(styled, base, "stage1_of_another_checkpoint")
     assert not caplog.records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -196,3 +197,60 @@ def test_two_concepts_of_one_name(demo_model, caplog: pytest.LogCaptureFixture) 
     both = with_concept(people, "x", torch.full((1, 96), 2.0), ["pets/x"])
     assert "Two concepts are called <x>" in caplog.text
     assert [first(both, f"<{name}> y") for name in ("x", "people/x", "pets/x", "PETS\\x")] == [2.0, 1.0, 2.0, 2.0]
+
+
+def with_class_words(clip: Any) -> Any:
+    from single_image_studio.host.text import with_concept
+
+    bear = with_concept(clip, "bear_2", torch.ones(1, 96), ["bear"], class_word="teddy bear")
+    return with_concept(
+        with_concept(bear, "foo", torch.zeros(1, 96), class_word="heart"), "脸", torch.ones(1, 96), (), "人脸"
+    )
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "<foo> heart",
+        "a <Foo> large red Heart on a beach",
+        "(<foo>:1.2) heart",
+        "((<foo> hearts:1.3))",
+        "<foo>, a tag, heart",
+        "<foo> beside <foo> heart",  # once is enough
+        "<bear> teddy-bear and <bear_2> teddy bear",
+        "<bear> teddy bears",
+        "<foo:0.8> heart, <bear> teddy bear",
+        "在海滩上的<脸>漂亮人脸",
+        "a heart",
+        "<nobody> star",
+    ],
+)
+def test_the_class_word_may_stand_anywhere_after_the_name(
+    demo_model, caplog: pytest.LogCaptureFixture, prompt: str
+) -> None:
+    with_class_words(demo_model[1]).tokenize(prompt)
+    assert "class word" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "prompt, phrases",
+    [
+        ("<foo> star", ["<foo> heart"]),
+        ("a photo of <FOO>", ["<foo> heart"]),
+        ("a heart like <foo>", ["<foo> heart"]),  # it was learned the other way round
+        ("<foo>. A heart beside it", ["<foo> heart"]),
+        ("<foo> and <bear> hearts", ["<bear> teddy bear", "<foo> heart"]),
+        ("<bear> teddy, <foo> heartless", ["<bear> teddy bear", "<foo> heart"]),
+        ("<脸>在海滩上", ["<脸> 人脸"]),
+    ],
+)
+def test_a_wrong_class_word_is_said_once(
+    demo_model, caplog: pytest.LogCaptureFixture, prompt: str, phrases: list[str]
+) -> None:
+    with_class_words(demo_model[1]).tokenize(f"{prompt}")
+    assert [re.findall("“(.*)”", line) for line in caplog.messages if "class word" in line] == [[p] for p in phrases]
+
+
+def test_without_a_class_word_nothing_is_said(clips, caplog: pytest.LogCaptureFixture) -> None:
+    clips[1].tokenize("<foo> star, <bar>")
+    assert not caplog.records

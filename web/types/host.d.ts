@@ -12,6 +12,7 @@ export interface Widget {
 
 export interface Input {
   name: string;
+  type?: string;
   link: number | null;
   widget?: { name: string };
   localized_name?: string;
@@ -20,6 +21,7 @@ export interface Input {
 export interface Output {
   name: string;
   localized_name?: string;
+  links?: (number | string)[] | null;
 }
 
 export interface Link {
@@ -40,6 +42,7 @@ export interface GraphNode {
   title?: string;
   comfyClass?: string;
   size: [number, number];
+  mode?: number;
   inputs?: Input[];
   outputs?: Output[];
   widgets?: Widget[];
@@ -48,6 +51,8 @@ export interface GraphNode {
   getInputLink?(slot: number): Link | null;
   onWidgetChanged?(name: string, value: unknown, old: unknown, widget: Widget): void;
   setDirtyCanvas?(foreground: boolean, background: boolean): void;
+  setSize?(size: [number, number]): void;
+  computeSize?(): [number, number];
   addDOMWidget(name: string, type: string, content: HTMLElement, options: DOMWidgetOptions): Widget;
 }
 

@@ -75,3 +75,31 @@ export interface RunMessage extends RunFacts {
   subject?: string | null;
   terms?: Record<string, Term> | null;
 }
+
+/** One warning (support/warnings.py): the id of its sentence, the values in it, and the sentence in English. */
+export interface Warning {
+  id: string;
+  values: Record<string, string | number>;
+  text: string;
+}
+
+/** A warning as it arises (page/warnings.py), at a node of any pack. */
+export interface WarningMessage extends Warning {
+  node: string;
+  prompt_id: string;
+  workflow: string | null;
+}
+
+/** The host's own event of a node that has run, or whose result is reused. */
+export interface NodeResult {
+  node: string;
+  display_node?: string;
+  prompt_id: string;
+  output: { warnings?: Warning[] } | null;
+}
+
+/** What Save Concept and Save Inversion put out. */
+export interface SavedOutput {
+  phrase?: string[];
+  saved_inversion?: string[];
+}

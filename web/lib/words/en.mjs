@@ -69,4 +69,20 @@ export const en = {
   previewAt: "Preview at step {step}",
   previewsLabel: "Newest previews",
   subjectPicture: "The picture and mask that it learns from",
+  // Warnings, and nodes that are bypassed
+  warnings: "Warnings",
+  bypassUncond:
+    "Bypassed: uncond is now the source prompt, which guidance leads away from. Connect the empty prompt instead.",
+  bypassNoise: "Bypassed: noise_latent is now the picture itself, without noise.",
+  bypassOptimized:
+    "Bypassed: optimized is now the target prompt, so alpha does nothing. Disconnect it to start from the source.",
+  bypassPositive: "Bypassed: positive is now the source prompt alone, without the edit.",
+  notLoaded:
+    "The prompt names the concept <{name}>, and no concept is loaded on its CLIP: connect that of Load Concept.",
+  // What was saved
+  saved: "Saved:",
+  copy: "Copy",
+  copyNow: "Copy {text}",
+  copied: "Copied",
+  copyFailed: "Not copied",
 };

@@ -70,4 +70,20 @@ export const ja = {
   previewAt: "ステップ {step} のプレビュー",
   previewsLabel: "最新のプレビュー",
   subjectPicture: "学習に使う画像とマスク",
+  // Warnings, and nodes that are bypassed
+  warnings: "警告",
+  bypassUncond:
+    "バイパス中：uncond は元のプロンプトになり、ガイダンスがそこから離れます。代わりに空のプロンプトをつないでください。",
+  bypassNoise: "バイパス中：noise_latent は画像そのもので、ノイズがありません。",
+  bypassOptimized:
+    "バイパス中：optimized は目標のプロンプトになり、alpha は効きません。接続を外すと、元のプロンプトから始まります。",
+  bypassPositive: "バイパス中：positive は元のプロンプトだけで、編集は行われません。",
+  notLoaded:
+    "プロンプトにコンセプト <{name}> がありますが、CLIP に読み込まれていません。「コンセプトを読み込み」の clip をつないでください。",
+  // What was saved
+  saved: "保存しました：",
+  copy: "コピー",
+  copyNow: "{text} をコピー",
+  copied: "コピーしました",
+  copyFailed: "コピーできません",
 };

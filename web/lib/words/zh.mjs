@@ -70,4 +70,20 @@ export const zh = {
   previewAt: "第 {step} 步的预览",
   previewsLabel: "最新预览",
   subjectPicture: "学习所用的图片与遮罩",
+  // Warnings, and nodes that are bypassed
+  warnings: "警告",
+  bypassUncond:
+    "已绕过：uncond 现在是源提示词，引导会偏离它。请改接空提示词。",
+  bypassNoise: "已绕过：noise_latent 现在就是图片本身，没有噪波。",
+  bypassOptimized:
+    "已绕过：optimized 现在就是目标提示词，alpha 不再起作用。断开它，即可从源提示词出发。",
+  bypassPositive: "已绕过：positive 现在只有源提示词，没有编辑。",
+  notLoaded:
+    "提示词提到概念 <{name}>，但它的 CLIP 上没有加载任何概念：请接上「加载概念」的 clip。",
+  // What was saved
+  saved: "已保存：",
+  copy: "复制",
+  copyNow: "复制 {text}",
+  copied: "已复制",
+  copyFailed: "未能复制",
 };

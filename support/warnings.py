@@ -1,0 +1,140 @@
+"""Warnings: what an artist should know of a run that goes on all the same.
+
+Each sentence stands here once, in English; web/warnings/ has the other languages. `warn` writes it to the log, gives it
+to the node that runs (`collecting`), and tells whoever listens, as page/warnings.py does. Nobody writes a warning to
+the log in another way: a test holds that, so that every one of them reaches the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+log = logging.getLogger("single_image_studio")
+
+SENTENCES: Mapping[str, str] = {
+    # Pictures to learn from
+    "mask_resized": "The mask is {mask} and the picture {picture}: the mask was resized.",
+    "picture_resized": "The picture was resized from {before} to {after} pixels.",
+    "picture_cropped": "The picture is {size}: it was cropped to a square over the subject.",
+    "edge_repeated": (
+        "The picture is {size} and its subject longer than its short side: it was made square by repeating its edge."
+    ),
+    "mask_covers_all": (
+        "The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its"
+        " background."
+    ),
+    # Training
+    "micro_batches": "Out of memory: going on with micro-batches of {size} (slower; the same up to rounding).",
+    "checkpointing": "Out of memory: going on with gradient checkpointing (slower; the same up to rounding).",
+    # MODEL and what was made with another one
+    "concept_of_another_checkpoint": (
+        "The concept {name} was made with another checkpoint than `model`: the likeness may be weaker."
+    ),
+    "stage1_of_another_checkpoint": (
+        "`concept` was made with another checkpoint than `model`: the likeness may be weaker."
+    ),
+    "inversion_of_another_checkpoint": (
+        "`inversion` was made with another checkpoint than `model`: the picture will not be reconstructed correctly;"
+        " invert it again with this one."
+    ),
+    "wrapper_left_out": (
+        "`model` carries {wrappers}, which needs a sampler's falling noise: inverting, optimising, training and the"
+        " timestep-aware sampler leave it out."
+    ),
+    "guidance_patch": (
+        "`model` carries a patch of the guidance (such as RescaleCFG), which inversion and its sampler do not use: the"
+        " stock KSampler route does."
+    ),
+    # Prompts
+    "unknown_concept": "The prompt writes <{written}>, and no such concept is loaded here; there are {known}.",
+    "two_concepts": "Two concepts are called <{name}> here, and the one that was loaded later is used: rename one.",
+    "wrong_class_word": (
+        "The prompt names <{name}> without its class word: it was learned as “{phrase}”, and is best written so."
+    ),
+    # Inversions
+    "nothing_to_optimise": (
+        "At `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this is plain DDIM"
+        " inversion."
+    ),
+    "uncond_not_kept": "The file keeps the unconditional embeddings, and not what else was on `uncond` ({extras}).",
+    # Masks
+    "phrase_not_found": (
+        "Picture {number} has no “{phrase}” above the threshold; its mask is of the rest of the prompt."
+    ),
+    "nothing_found_empty": (
+        "Nothing of the prompt was found in picture {number}: the best score was {score} and `box_threshold` is"
+        " {threshold}; its mask is empty."
+    ),
+    "nothing_found_full": (
+        "Nothing of the prompt was found in picture {number}: the best score was {score} and `box_threshold` is"
+        " {threshold}; its mask is the whole picture."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Warned:
+    """One warning: its sentence's id in SENTENCES, and the values for the names in braces."""
+
+    id: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The sentence in English."""
+        return SENTENCES[self.id].format(**self.values)
+
+    def message(self) -> dict[str, Any]:
+        """For a node's `ui` and the page, which translates by the id."""
+        return {"id": self.id, "values": dict(self.values), "text": self.text}
+
+
+@dataclass
+class _Collector:
+    source: str
+    warned: list[Warned] = field(default_factory=list)
+
+
+_collector: ContextVar[_Collector | None] = ContextVar("collector", default=None)
+_listeners: list[Callable[[Warned], None]] = []
+
+
+def warn(id: str, **values: str | int) -> None:
+    """Warns, once for each run of a node. id: in SENTENCES. values: for the names in its braces."""
+    tell(Warned(id, values))
+
+
+def tell(warned: Warned) -> None:
+    """`warn`, for a warning that was made before."""
+    collector = _collector.get()
+    if collector is None:
+        log.warning("%s", warned.text)
+    elif warned in collector.warned:
+        return
+    else:
+        collector.warned.append(warned)
+        log.warning("%s: %s", collector.source, warned.text)
+    for listener in _listeners:
+        listener(warned)
+
+
+@contextlib.contextmanager
+def collecting(source: str) -> Iterator[list[Warned]]:
+    """Collects what is warned of inside, each warning once. source: who warns, for the log."""
+    collector = _Collector(source)
+    token = _collector.set(collector)
+    try:
+        yield collector.warned
+    finally:
+        _collector.reset(token)
+
+
+def listen(listener: Callable[[Warned], None]) -> None:
+    """Calls `listener` with every warning from now on."""
+    if listener not in _listeners:
+        _listeners.append(listener)

@@ -1,0 +1,170 @@
+"""Every warning, at the node that it belongs to: in the node's `ui`, and as an event for the page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lab.hosting.client import Client
+from single_image_studio.support.warnings import SENTENCES
+
+from ..helpers import editing_graphs
+from ..helpers.graphs import Graph, applied, loaded, node, save, sources, stage1, stage2
+from ..helpers.waiting import wait_to_the_last_event
+
+EVENT = "single_image_studio.warning"
+NEVER_ON_A_CPU = {"micro_batches", "checkpointing"}  # tests/concept/test_training.py has them
+
+
+def learning() -> Graph:
+    """A wide picture, a small mask of all of it, a step cache on MODEL; then Stage II and use on another checkpoint."""
+    return {
+        **sources(),
+        "wide": node("ImageScale", image=["image", 0], upscale_method="area", width=256, height=128, crop="disabled"),
+        "all": node("SolidMask", value=1.0, width=64, height=64),
+        "caching": node(
+            "EasyCache", model=["ckpt", 0], reuse_threshold=0.2, start_percent=0.15, end_percent=0.95, verbose=False
+        ),
+        "other": node("ModelMergeAdd", model1=["ckpt", 0], model2=["ckpt", 0]),
+        "one": stage1(model=["caching", 0], image=["wide", 0], mask=["all", 0], resolution=64, seed=51),
+        "two": stage2(model=["other", 0]),
+        "apply": applied(["one", 0], "twin", model=["other", 0]),
+        "again": applied(["two", 0], "twin", model=["apply", 0], clip=["apply", 1]),
+        "prompt": node("CLIPTextEncode", clip=["again", 1], text="<nobody> beside a <twin> star"),
+        "good": node("CLIPTextEncode", clip=["again", 1], text="a (<twin>:1.2) red heart"),
+        "show": node("PreviewAny", source=["prompt", 0]),
+        "show_good": node("PreviewAny", source=["good", 0]),
+        "crop": stage1(mask=["left", 0], image=["wide", 0], resolution=64, seed=52),
+        "left": node("MaskComposite", destination=["none", 0], source=["part", 0], x=0, y=0, operation="add"),
+        "none": node("SolidMask", value=0.0, width=256, height=128),
+        "part": node("SolidMask", value=1.0, width=32, height=32),
+        "whole": stage1(mask=["all", 0], resolution=64, seed=54),
+        "show_whole": node("PreviewAny", source=["whole", 1]),
+        "show_crop": node("PreviewAny", source=["crop", 1]),
+    }
+
+
+def editing() -> Graph:
+    ranged = node("ConditioningSetTimestepRange", conditioning=["empty", 0], start=0.0, end=1.0)
+    return {
+        **editing_graphs.sources(),
+        "rescaled": node("RescaleCFG", model=["ckpt", 0], multiplier=0.7),
+        "other": node("ModelMergeAdd", model1=["ckpt", 0], model2=["ckpt", 0]),
+        "ranged": ranged,
+        "inv": editing_graphs.inversion(
+            model=["rescaled", 0], uncond=["ranged", 0], method="null_text", cfg=1.0, steps=2
+        ),
+        "keep": node("SIS_SaveInversion", inversion=["inv", 0], name="warned"),
+        "edit": editing_graphs.edit(model=["other", 0], inversion=["keep", 0]),
+        **editing_graphs.shown(["edit", 0]),
+    }
+
+
+def finding() -> Graph:
+    shared = {"image": ["image", 0], "detector": "sis_demo_dino", "segmenter": "sis_demo_sam", "select": "best"}
+    shared |= {"text_threshold": 0.25, "grow": 0, "feather": 0, "keep_loaded": False}
+
+    def find(prompt: str, threshold: float, on_missing: str) -> dict[str, Any]:
+        widgets = {"prompt": prompt, "box_threshold": threshold, "on_missing": on_missing}
+        return node("SIS_MaskFromPrompt", **(shared | widgets))
+
+    graph = {
+        "image": sources()["image"],
+        "part": find("heart . bicycle", 0.35, "error"),
+        "empty": find("heart", 1.0, "empty"),
+        "full": find("heart", 1.0, "full"),
+    }
+    return graph | {f"show_{key}": node("MaskPreview", mask=[key, 0]) for key in ("part", "empty", "full")}
+
+
+# The warnings of each node, by graph; those of stock nodes come as events alone.
+OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
+    "learning": (
+        learning(),
+        {
+            "one": ["mask_resized", "edge_repeated", "picture_resized", "wrapper_left_out"],
+            "whole": ["mask_resized", "picture_resized", "mask_covers_all"],
+            "two": ["stage1_of_another_checkpoint"],
+            "apply": ["concept_of_another_checkpoint"],
+            "again": ["concept_of_another_checkpoint", "two_concepts"],
+            "crop": ["picture_cropped", "picture_resized"],
+        },
+    ),
+    "editing": (
+        editing(),
+        {
+            "inv": ["nothing_to_optimise", "guidance_patch"],
+            "keep": ["uncond_not_kept"],
+            "edit": ["inversion_of_another_checkpoint"],
+        },
+    ),
+    "finding": (
+        finding(),
+        {"part": ["phrase_not_found"], "empty": ["nothing_found_empty"], "full": ["nothing_found_full"]},
+    ),
+}
+STOCK = {"prompt": ["unknown_concept", "wrong_class_word"]}
+
+
+def test_every_warning_is_looked_at() -> None:
+    tested = {id for _, nodes in OURS.values() for ids in nodes.values() for id in ids}
+    assert tested | set(STOCK["prompt"]) | NEVER_ON_A_CPU == set(SENTENCES)
+
+
+def ids_by_node(warnings: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for where, warning in warnings:
+        assert warning["text"] == SENTENCES[warning["id"]].format(**warning["values"])
+        found.setdefault(where, []).append(warning["id"])
+    return found
+
+
+def of_history(entry: dict[str, Any]) -> dict[str, list[str]]:
+    return ids_by_node([(key, w) for key, output in entry["outputs"].items() for w in output.get("warnings", [])])
+
+
+def of_events(server: Client, prompt_id: str) -> dict[str, list[str]]:
+    return ids_by_node([(e["data"]["node"], e["data"]) for e in server.events_of(prompt_id, EVENT)])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_stands_on_its_node(server: Client, name: str) -> None:
+    graph, expected = OURS[name]
+    prompt_id = server.post(graph)
+    entry = wait_to_the_last_event(server, prompt_id)
+    assert of_history(entry) == expected
+    assert of_events(server, prompt_id) == expected | (STOCK if name == "learning" else {})
+    assert "Null-Text Invert: At `cfg` 1" in server.log() or name != "editing"
+
+
+def test_a_reused_result_brings_its_warnings_along(server: Client) -> None:
+    graph = {key: entry for key, entry in editing().items() if key not in ("edit", "decoded", "out", "other")}
+    first, second = server.post(graph), server.post(graph)
+    entries = [wait_to_the_last_event(server, prompt_id) for prompt_id in (first, second)]
+    assert "inv" not in entries[1]["outputs"]
+    assert [of_history(entry)["keep"] for entry in entries] == [["uncond_not_kept"]] * 2
+    assert not server.events_of(second, EVENT)  # nothing has run
+
+
+def test_the_event_says_whose_workflow_it_is(server: Client) -> None:
+    graph = {
+        **sources(),
+        "one": stage1(seed=53, resolution=64),
+        "save": save("evented", concept=["one", 0]),
+        "load": loaded(["save", 1]),
+        "prompt": node("CLIPTextEncode", clip=["load", 1], text="<evented> teapot"),
+        "show": node("PreviewAny", source=["prompt", 0]),
+    }
+    extra = {"extra_pnginfo": {"workflow": {"id": "workflow-a"}}}
+    body = {"prompt": graph, "client_id": server.client_id, "extra_data": extra}
+    prompt_id = json.loads(server.request("/prompt", body))["prompt_id"]
+    wait_to_the_last_event(server, prompt_id)
+    (event,) = [e["data"] for e in server.events_of(prompt_id, EVENT) if e["data"]["node"] == "prompt"]
+    assert (event["workflow"], event["id"]) == ("workflow-a", "wrong_class_word")
+    assert event["values"] == {"name": "evented", "phrase": "<evented> heart"}
+    run = {"prompt_id": prompt_id, "workflow": "workflow-a"}
+    assert server.get(f"/single_image_studio/run?prompt={prompt_id}") == run
+    assert server.get("/single_image_studio/run?prompt=none") == {"prompt_id": "none", "workflow": None}
+    assert server.get("/single_image_studio/run") == {"prompt_id": None, "workflow": None}  # nothing runs

@@ -1,0 +1,41 @@
+// Warnings in Japanese, by their ids in support/warnings.py. {names} stand for values.
+
+/** @type {Record<string, string>} */
+export const ja = {
+  // Pictures to learn from
+  mask_resized: "マスクは {mask}、画像は {picture} です。マスクの大きさを変えました。",
+  picture_resized: "画像を {before} から {after} ピクセルに縮小しました。",
+  picture_cropped: "画像は {size} です。被写体を含む正方形に切り抜きました。",
+  edge_repeated: "画像は {size} で、被写体が短辺より長いため、端を繰り返して正方形にしました。",
+  mask_covers_all: "マスクが画像全体を覆っています。背景の損失に使う部分がなく、コンセプトに背景が残ります。",
+  // Training
+  micro_batches: "メモリ不足：{size} 個ずつのマイクロバッチで続けます（遅くなりますが、結果は丸め誤差を除き同じです）。",
+  checkpointing: "メモリ不足：勾配チェックポイントで続けます（遅くなりますが、結果は丸め誤差を除き同じです）。",
+  // MODEL and what was made with another one
+  concept_of_another_checkpoint:
+    "コンセプト {name} は `model` とは別のチェックポイントで作られました。あまり似ないことがあります。",
+  stage1_of_another_checkpoint:
+    "`concept` は `model` とは別のチェックポイントで作られました。あまり似ないことがあります。",
+  inversion_of_another_checkpoint:
+    "`inversion` は `model` とは別のチェックポイントで作られました。画像は正しく再構成されません。このモデルでインバージョンし直してください。",
+  wrapper_left_out:
+    "`model` に {wrappers} が付いています。サンプラーのように減るノイズを前提とするため、インバージョン・最適化・学習と タイムステップ対応Kサンプラー では使いません。",
+  guidance_patch:
+    "`model` にガイダンスのパッチ（RescaleCFG など）が付いていますが、インバージョンとそのサンプラーは使いません。標準の KSampler では有効です。",
+  // Prompts
+  unknown_concept: "プロンプトに <{written}> とありますが、そのコンセプトは読み込まれていません。あるのは {known} です。",
+  two_concepts: "<{name}> という名前のコンセプトが二つあり、後に読み込んだ方を使います。どちらかの名前を変えてください。",
+  wrong_class_word:
+    "プロンプトの <{name}> にクラス語がありません。「{phrase}」として学習したので、そのように書いてください。",
+  // Inversions
+  nothing_to_optimise:
+    "`cfg` が 1 のときは無条件プロンプトが効かないため、最適化するものがありません。通常の DDIM インバージョンと同じです。",
+  uncond_not_kept: "ファイルに残るのは無条件の埋め込みだけで、`uncond` のほかの内容（{extras}）は残りません。",
+  // Masks
+  phrase_not_found:
+    "画像 {number} に、しきい値を超える「{phrase}」がありません。マスクはプロンプトの残りの部分だけです。",
+  nothing_found_empty:
+    "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクは空です。",
+  nothing_found_full:
+    "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクは画像全体です。",
+};

@@ -1,0 +1,35 @@
+// Warnings in Chinese, by their ids in support/warnings.py. {names} stand for values.
+
+/** @type {Record<string, string>} */
+export const zh = {
+  // Pictures to learn from
+  mask_resized: "遮罩为 {mask}，图片为 {picture}：已缩放遮罩。",
+  picture_resized: "图片已从 {before} 像素缩放到 {after} 像素。",
+  picture_cropped: "图片为 {size}：已裁剪为包含主体的正方形。",
+  edge_repeated: "图片为 {size}，主体比短边还长：已重复边缘，补成正方形。",
+  mask_covers_all: "遮罩覆盖了整张图片：没有可用于背景损失的部分，概念会带上背景。",
+  // Training
+  micro_batches: "内存不足：改用大小为 {size} 的小批次继续（更慢，结果除舍入外相同）。",
+  checkpointing: "内存不足：改用梯度检查点继续（更慢，结果除舍入外相同）。",
+  // MODEL and what was made with another one
+  concept_of_another_checkpoint: "概念 {name} 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",
+  stage1_of_another_checkpoint: "`concept` 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",
+  inversion_of_another_checkpoint:
+    "`inversion` 是用与 `model` 不同的 Checkpoint制作的：图片无法正确重建，请用它重新反演。",
+  wrapper_left_out:
+    "`model` 带有 {wrappers}，它要求采样器那样逐步降低噪波：反演、优化、训练和 时间步感知K采样器 会忽略它。",
+  guidance_patch: "`model` 带有引导补丁（如 RescaleCFG），反演及其采样器不使用它；用自带 KSampler 采样时它有效。",
+  // Prompts
+  unknown_concept: "提示词中写了 <{written}>，但这里没有加载这个概念；已加载的有 {known}。",
+  two_concepts: "这里有两个名为 <{name}> 的概念，使用后加载的那个：请给其中一个改名。",
+  wrong_class_word: "提示词提到 <{name}>，但没有它的类别词：它是以“{phrase}”学习的，最好这样写。",
+  // Inversions
+  nothing_to_optimise: "`cfg` 为 1 时无条件提示词不起作用，没有可优化的内容；这等同于普通的 DDIM 反演。",
+  uncond_not_kept: "文件只保存无条件嵌入，不保存 `uncond` 上的其他内容（{extras}）。",
+  // Masks
+  phrase_not_found: "第 {number} 张图片中没有高于阈值的“{phrase}”；遮罩只包含提示词的其余部分。",
+  nothing_found_empty:
+    "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩为空。",
+  nothing_found_full:
+    "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩为整张图片。",
+};
