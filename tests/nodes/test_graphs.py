@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from lab.hosting.client import Client, RunFailed, describe_failure
@@ -98,7 +100,11 @@ def test_fp16_exports_draw_nearly_the_same_through_the_stock_nodes(server: Clien
     models = server.base / "models"
     files = [models / kind / "exported_half.safetensors" for kind in ("embeddings", "loras")]
     assert all(tensor.dtype == torch.float16 for file in files for tensor in load_file(file).values())
-    assert all(file.with_name("exported_half.preview.png").is_file() for file in files)
+    for file in files:  # the host's own model library shows the preview, as WebP
+        shown = server.request(f"/experiment/models/preview/{file.parent.name}/0/{file.name}")
+        pictures = [Image.open(io.BytesIO(shown)), Image.open(file.with_name("exported_half.preview.png"))]
+        found, written = (np.asarray(image.convert("RGB"), float) for image in pictures)
+        assert found.shape == written.shape and np.abs(found - written).mean() < 8
     prompt = "heart on a green background"
     lora = node("LoraLoader", model=["ckpt", 0], clip=["ckpt", 1], lora_name="exported_half.safetensors")
     lora["inputs"] |= {"strength_model": 1.0, "strength_clip": 1.0}
