@@ -1,79 +1,115 @@
-"""Writes a concept as the two files that other tools load: an embedding and a LoRA."""
+"""Writes a concept as the two files that other tools load, an embedding and a LoRA, each with a preview beside it."""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..support import checks
 from ..support.errors import InputError
 from ..support.names import EXTENSION, check_name
 from ..support.reading import read_header, read_tensors
-from ..support.writing import write_new
+from ..support.writing import FileTaken, write_new, write_new_bytes
 from .data import Concept
+from .export_metadata import embedding_metadata, lora_metadata
+from .pixels import to_png
 
 EMBEDDING_KEY = "emb_params"
-DOWN = ".lora_down.weight"
-ALPHA = ".alpha"
+PREVIEW = ".preview.png"
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16}
 
 
-def export_for_other_tools(concept: Concept, embeddings_folder: Path, loras_folder: Path, name: str) -> list[Path]:
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """How a concept is written for other tools.
+
+    precision: "fp32" keeps every number as it was learned, "fp16" halves the files.
+    preview: whether the concept's picture goes beside each file.
+    Raises: InputError when the precision is another.
+    """
+
+    precision: str = "fp32"
+    preview: bool = True
+
+    def __post_init__(self) -> None:
+        checks.choice("export_precision", self.precision, tuple(PRECISIONS))
+
+
+AS_LEARNED = ExportSettings()
+
+
+def export_for_other_tools(
+    concept: Concept, embeddings_folder: Path, loras_folder: Path, name: str, settings: ExportSettings = AS_LEARNED
+) -> list[Path]:
     """Writes embeddings/NAME.safetensors, and loras/NAME.safetensors when the concept has a LoRA.
 
-    Prompts then take the concept as "embedding:NAME class", and Load LoRA its LoRA, with the same pictures as through
-    Load Concept. A file that holds just the same already is left as it is.
+    Prompts then take the concept as "embedding:NAME class", and Load LoRA its LoRA, in fp32 with the same pictures as
+    through Load Concept. A file that holds just the same already is left as it is, and so is any preview.
     Returns the paths, the embedding's first.
-    Raises: FileTaken when another's file has that name; InputError when the name or the disk does not serve. What this
-    call had written by then is removed again.
+    Raises: FileTaken when another's file has that name; InputError when the name or the disk does not serve, or a
+    number is too large for the precision. What this call had written by then is removed again.
     """
     name = check_name(name)
-    jobs = [(embeddings_folder / (name + EXTENSION), embedding_tensors(concept), {"name": name})]
+    jobs = [(embeddings_folder, embedding_tensors(concept, settings.precision), embedding_metadata(concept, name))]
     if concept.lora:
-        jobs.append((loras_folder / (name + EXTENSION), lora_tensors(concept), lora_metadata(concept, name)))
+        jobs.append((loras_folder, lora_tensors(concept, settings.precision), lora_metadata(concept, name)))
     written: list[Path] = []
     try:
-        for path, tensors, metadata in jobs:
-            if not _holds(path, tensors):
-                written.append(write_new(tensors, metadata, path))
+        for folder, tensors, metadata in jobs:
+            if not _holds(folder / (name + EXTENSION), tensors):
+                written.append(write_new(tensors, metadata, folder / (name + EXTENSION)))
+            if settings.preview:
+                written += _write_preview(concept, folder / (name + PREVIEW))
     except BaseException:
         for path in written:
             with contextlib.suppress(OSError):
                 path.unlink()
         raise
-    return [path for path, _, _ in jobs]
+    return [folder / (name + EXTENSION) for folder, _, _ in jobs]
 
 
-def same_export(concept: Concept, path: Path) -> bool:
+def same_export(concept: Concept, path: Path, precision: str = "fp32") -> bool:
     """Tells whether a file holds just this concept's embedding or just its LoRA; for `free_name`."""
-    return _holds(path, embedding_tensors(concept)) or (bool(concept.lora) and _holds(path, lora_tensors(concept)))
+    return _holds(path, embedding_tensors(concept, precision)) or (
+        bool(concept.lora) and _holds(path, lora_tensors(concept, precision))
+    )
 
 
-def embedding_tensors(concept: Concept) -> dict[str, Tensor]:
-    """What a textual inversion file holds: {"emb_params": (n, width) float32}."""
-    return {EMBEDDING_KEY: concept.embedding}
+def embedding_tensors(concept: Concept, precision: str = "fp32") -> dict[str, Tensor]:
+    """What a textual inversion file holds: {"emb_params": (n, width)}, float32 or float16."""
+    return _in_precision({EMBEDDING_KEY: concept.embedding}, precision)
 
 
-def lora_tensors(concept: Concept) -> dict[str, Tensor]:
+def lora_tensors(concept: Concept, precision: str = "fp32") -> dict[str, Tensor]:
     """What a kohya LoRA file holds: for each layer NAME.lora_up.weight, NAME.lora_down.weight and NAME.alpha."""
-    return dict(concept.lora)
+    return _in_precision(concept.lora, precision)
 
 
-def lora_metadata(concept: Concept, name: str) -> dict[str, str]:
-    """The metadata by which other tools recognise a kohya LoRA. Ranks or alphas that differ are called "Dynamic"
-    there."""
-    ranks = {tensor.shape[0] for key, tensor in concept.lora.items() if key.endswith(DOWN)}
-    alphas = {float(tensor) for key, tensor in concept.lora.items() if key.endswith(ALPHA)} or {
-        float(rank) for rank in ranks
-    }
-    return {
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": str(ranks.pop()) if len(ranks) == 1 else "Dynamic",
-        "ss_network_alpha": str(alphas.pop()) if len(alphas) == 1 else "Dynamic",
-        "ss_base_model_version": "sd_v1",
-        "ss_output_name": name,
-    }
+def _in_precision(tensors: dict[str, Tensor], precision: str) -> dict[str, Tensor]:
+    """fp32 leaves every tensor in the format in which it was learned.
+
+    Raises: InputError when a number is too large for fp16.
+    """
+    if precision == "fp32":
+        return dict(tensors)
+    smaller = {name: tensor.to(PRECISIONS[precision]) for name, tensor in tensors.items()}
+    for name, tensor in smaller.items():
+        if not torch.isfinite(tensor).all():
+            raise InputError(f"{name} holds a number that is too large for fp16: set `export_precision` to fp32.")
+    return smaller
+
+
+def _write_preview(concept: Concept, path: Path) -> list[Path]:
+    """The path, unless the concept has no picture or a preview is there already."""
+    if concept.picture is None:
+        return []
+    with contextlib.suppress(FileTaken):
+        return [write_new_bytes(to_png(concept.picture), path)]
+    return []
 
 
 def _holds(path: Path, tensors: dict[str, Tensor]) -> bool:

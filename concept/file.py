@@ -25,7 +25,8 @@ from ..support.reading import CHOOSE, Header, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import write_new
 from .data import Concept
-from .export import DOWN, same_export
+from .export import same_export
+from .export_metadata import DOWN
 from .pixels import THUMBNAIL_SIZE, make_thumbnail, pack_pixels, unpack_pixels
 
 FORMAT = "single_image_studio.concept"
@@ -136,19 +137,25 @@ def same_concept(concept: Concept, path: Path, include_picture: bool = True) -> 
     )
 
 
-def free_name(folders: Sequence[Path], name: str, concept: Concept, include_picture: bool = True) -> str:
+def free_name(
+    folders: Sequence[Path], name: str, concept: Concept, include_picture: bool = True, precision: str = "fp32"
+) -> str:
     """The first of NAME, NAME_2, NAME_3 … under which a concept can be kept in all folders without touching another's
     file.
 
     folders: of concepts, embeddings and LoRAs; they need not exist yet. An existing file that holds just this concept,
-    or just its embedding or LoRA, can stay, so the same concept saved twice keeps its name.
+    or just its embedding or LoRA in the same precision, can stay, so the same concept saved twice keeps its name.
     NAME.pt and the like count as taken too: prompts would find the new file in their place.
     Raises: InputError when the name cannot be used at all.
     """
 
     def usable(candidate: str) -> bool:
         taken = (path for folder in folders for path in _rivals(folder, candidate))
-        return all(path.suffix == EXTENSION and _stays(concept, path, include_picture) for path in taken)
+        return all(
+            path.suffix == EXTENSION
+            and (same_concept(concept, path, include_picture) or same_export(concept, path, precision))
+            for path in taken
+        )
 
     return next(filter(usable, numbered(check_name(name))))
 
@@ -243,10 +250,6 @@ def _other_kind(header: Header) -> str:
 
 def _has(header: Header, name: str) -> bool:
     return name in header.tensors or f"{name}_png" in header.tensors
-
-
-def _stays(concept: Concept, path: Path, include_picture: bool) -> bool:
-    return same_concept(concept, path, include_picture) or same_export(concept, path)
 
 
 def _rivals(folder: Path, name: str) -> list[Path]:

@@ -39,9 +39,7 @@ def pack_pixels(name: str, pixels: Tensor) -> dict[str, Tensor]:
     levels = to_levels(values)
     if not np.array_equal(from_levels(levels), values):
         return {name: pixels.detach().cpu()}
-    buffer = io.BytesIO()
-    Image.fromarray(levels).save(buffer, "PNG")
-    return {f"{name}_png": torch.from_numpy(np.frombuffer(buffer.getvalue(), dtype=np.uint8).copy())}
+    return {f"{name}_png": torch.from_numpy(np.frombuffer(_encode_png(levels), dtype=np.uint8).copy())}
 
 
 def unpack_pixels(name: str, tensors: dict[str, Tensor]) -> Tensor | None:
@@ -52,6 +50,11 @@ def unpack_pixels(name: str, tensors: dict[str, Tensor]) -> Tensor | None:
     if f"{name}_png" not in tensors:
         return tensors.get(name)
     return from_levels(_decode_png(name, tensors[f"{name}_png"])).unsqueeze(0)
+
+
+def to_png(picture: Tensor) -> bytes:
+    """A picture (1, H, W, 3) in [0, 1] as an 8-bit PNG file."""
+    return _encode_png(to_levels(picture[0]))
 
 
 def make_thumbnail(picture: Tensor | None, mask: Tensor | None) -> Tensor | None:
@@ -81,6 +84,12 @@ def _fit(image: Image.Image) -> np.ndarray:
         ((THUMBNAIL_SIZE - width) // 2, (THUMBNAIL_SIZE - height) // 2),
     )
     return np.array(canvas)
+
+
+def _encode_png(levels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _decode_png(name: str, data: Tensor) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..support.names import EXTENSION
 from ..support.writing import FileTaken
 from .data import Concept
-from .export import export_for_other_tools
+from .export import AS_LEARNED, ExportSettings, export_for_other_tools
 from .file import free_name, save_concept
 
 TRIES = 20
@@ -38,17 +38,23 @@ class Saved:
 
 
 def save_everywhere(
-    concept: Concept, name: str, folders: Folders, export: bool = True, include_picture: bool = True
+    concept: Concept,
+    name: str,
+    folders: Folders,
+    export: ExportSettings | None = AS_LEARNED,
+    include_picture: bool = True,
 ) -> Saved:
     """Saves a concept as NAME, or as NAME_2, NAME_3 … where another's file has that name. Nothing is overwritten.
 
+    export: how the files for other tools are written; None: there are none.
     Saving the same concept again finds its files and writes only those that are missing.
     Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written; then no file is
     left that was not there before.
     """
-    searched = [*folders.concepts, *(folders.embeddings if export else ()), *(folders.loras if export else ())]
+    searched = [*folders.concepts, *((*folders.embeddings, *folders.loras) if export else ())]
+    precision = (export or AS_LEARNED).precision
     for _ in range(TRIES):
-        found = free_name(searched, name, concept, include_picture)
+        found = free_name(searched, name, concept, include_picture, precision)
         try:
             return _save_as(concept, found, folders, export, include_picture)
         except FileTaken:
@@ -56,14 +62,16 @@ def save_everywhere(
     raise FileTaken(f"{name} and the names after it are being taken by another program: change `name`.")
 
 
-def _save_as(concept: Concept, name: str, folders: Folders, export: bool, include_picture: bool) -> Saved:
+def _save_as(
+    concept: Concept, name: str, folders: Folders, export: ExportSettings | None, include_picture: bool
+) -> Saved:
     path = _existing(folders.concepts, name)
     is_new = path is None
     path = path or save_concept(concept, folders.concepts[0] / (name + EXTENSION), include_picture)
-    if not export:
+    if export is None:
         return Saved(name, path, ())
     try:
-        exports = export_for_other_tools(concept, folders.embeddings[0], folders.loras[0], name)
+        exports = export_for_other_tools(concept, folders.embeddings[0], folders.loras[0], name, export)
     except BaseException:
         if is_new:
             with contextlib.suppress(OSError):

@@ -115,7 +115,7 @@ METHODS = {
         optimises=True,
     ),
     # Source: Miyake et al. 2023, arXiv:2305.16807.
-    "negative_prompt": Method(note="30 times faster", find=_as_it_is, source_for_uncond=True),
+    "negative_prompt": Method(note="many times faster", find=_as_it_is, source_for_uncond=True),
     "direct": Method(note="exact and fast", find=_measured, exact=True),
     "ddim": Method(note="plain DDIM inversion (cfg 1)", find=_as_it_is, guided=False),
 }

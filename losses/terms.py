@@ -80,7 +80,7 @@ LOSS_TERMS = _table(
     LossTerm("foreground", {"en": "subject", "zh": "主体", "ja": "被写体"}, "orange", "7 2"),
     LossTerm("background", {"en": "background", "zh": "背景", "ja": "背景"}, "blue", "2 2", weight="background_weight"),
     LossTerm(
-        "semantic", {"en": "class word", "zh": "类别词", "ja": "クラス語"}, "green", "9 2 2 2", weight="semantic_weight"
+        "semantic", {"en": "class word", "zh": "类别词", "ja": "クラス名"}, "green", "9 2 2 2", weight="semantic_weight"
     ),
     LossTerm(
         "misfit",

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from ..concept.data import Concept
+from ..concept.export import PRECISIONS, ExportSettings
 from ..host import folders
 from ..page import provenance
 from ..pipelines.use_concept import Strengths, save_concept, saved_concept, use_concept
@@ -107,8 +108,21 @@ class SaveConcept(Node):
                         optional=True,
                         default=True,
                         tooltip=(
-                            "Keeps the picture and mask in the file, so that the concept can be trained further. Turn"
-                            " it off before you share a concept of a private photo."
+                            "Keeps the picture and mask in the file, so that the concept can be trained further, and"
+                            " puts the picture beside the exported files as their preview. Turn it off before you share"
+                            " a concept of a private photo."
+                        ),
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "export_precision",
+                        optional=True,
+                        options=list(PRECISIONS),
+                        default="fp32",
+                        tooltip=(
+                            "Number format of the exported files. fp32: exactly what was learned. fp16: half the size,"
+                            " with pictures that differ slightly."
                         ),
                     )
                 ),
@@ -127,9 +141,16 @@ class SaveConcept(Node):
 
     @classmethod
     def execute(
-        cls, concept: Concept, name: str, export_for_other_tools: bool, include_picture: bool = True
+        cls,
+        concept: Concept,
+        name: str,
+        export_for_other_tools: bool,
+        include_picture: bool = True,
+        export_precision: str = "fp32",
     ) -> io.NodeOutput:
-        saved = save_concept(concept, name, export=export_for_other_tools, include_picture=include_picture)
+        settings = ExportSettings(precision=export_precision, preview=include_picture)
+        export = settings if export_for_other_tools else None
+        saved = save_concept(concept, name, export=export, include_picture=include_picture)
         text = f"Saved as {saved.name}. In prompts: {saved.phrase()}"
         return io.NodeOutput(
             saved, saved.name, ui={"text": [text], "saved_concept": [saved.name], "phrase": [saved.phrase()]}

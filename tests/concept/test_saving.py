@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from single_image_studio.concept import export, saving
 from single_image_studio.concept.data import Concept
+from single_image_studio.concept.export import ExportSettings
 from single_image_studio.concept.file import free_name, load_concept, same_concept, save_concept
 from single_image_studio.concept.saving import Folders, save_everywhere
 from single_image_studio.support import writing
@@ -86,6 +87,10 @@ def test_free_name_checks_the_name(concept: Concept, tmp_path: Path):
 # ---- saving everything under one name
 
 
+def safetensors(folder: Path) -> list[str]:
+    return [name for name in files(folder) if name.endswith(".safetensors")]
+
+
 @pytest.fixture
 def stage1(concept: Concept) -> Concept:
     return dataclasses.replace(concept, lora={}, stage=1)
@@ -100,23 +105,37 @@ def test_save_everywhere(concept: Concept, folders: Folders, tmp_path: Path):
     saved = save_everywhere(concept, "heart", folders)
     assert saved.name == "heart" and saved.path == tmp_path / "concepts/heart.safetensors" and len(saved.exports) == 2
     assert load_concept(saved.path).fingerprint() == concept.fingerprint()
-    assert files(tmp_path) == ["concepts/heart.safetensors", "embeddings/heart.safetensors", "loras/heart.safetensors"]
+    assert files(tmp_path) == [
+        "concepts/heart.safetensors",
+        "embeddings/heart.preview.png",
+        "embeddings/heart.safetensors",
+        "loras/heart.preview.png",
+        "loras/heart.safetensors",
+    ]
     assert save_everywhere(concept, "heart", folders) == saved
-    assert len(files(tmp_path)) == 3
+    assert len(files(tmp_path)) == 5
+
+
+def test_another_precision_gets_a_name_of_its_own(concept: Concept, folders: Folders):
+    half = ExportSettings(precision="fp16")
+    assert save_everywhere(concept, "heart", folders).name == "heart"
+    assert save_everywhere(concept, "heart", folders, half).name == "heart_2"
+    assert save_everywhere(concept, "heart_2", folders, half).name == "heart_2"
+    assert save_everywhere(concept, "heart", folders).name == "heart"
 
 
 def test_stage2_gets_a_name_of_its_own(concept: Concept, stage1: Concept, folders: Folders, tmp_path: Path):
     assert save_everywhere(stage1, "heart", folders).name == "heart"
     assert save_everywhere(concept, "heart", folders).name == "heart_2"
     assert save_everywhere(stage1, "heart", folders).name == "heart"
-    assert len(files(tmp_path)) == 5
+    assert len(safetensors(tmp_path)) == 5
 
 
 def test_without_export_and_then_with(concept: Concept, folders: Folders, tmp_path: Path):
-    assert save_everywhere(concept, "heart", folders, export=False).exports == ()
+    assert save_everywhere(concept, "heart", folders, export=None).exports == ()
     assert files(tmp_path) == ["concepts/heart.safetensors"]
     assert save_everywhere(concept, "heart", folders).name == "heart"
-    assert len(files(tmp_path)) == 3
+    assert len(safetensors(tmp_path)) == 3
 
 
 def test_with_and_without_the_picture_are_two_files(concept: Concept, folders: Folders):
@@ -148,7 +167,7 @@ def test_a_name_taken_meanwhile_moves_on(
 
     monkeypatch.setattr(export, "write_new", race)
     assert save_everywhere(concept, "heart", folders).name == "heart_2"
-    assert files(tmp_path) == [
+    assert safetensors(tmp_path) == [
         "concepts/heart_2.safetensors",
         "embeddings/heart.safetensors",
         "embeddings/heart_2.safetensors",
@@ -165,7 +184,7 @@ def test_it_gives_up_instead_of_trying_for_ever(concept: Concept, folders: Folde
         save_everywhere(concept, "heart", folders)
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4, 5])
 def test_disk_full_half_way_leaves_nothing(
     failing: int, concept: Concept, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -186,7 +205,7 @@ def test_disk_full_half_way_leaves_nothing(
 def test_a_failed_export_leaves_the_concept_that_was_there(
     concept: Concept, folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    save_everywhere(concept, "heart", folders, export=False)
+    save_everywhere(concept, "heart", folders, export=None)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")

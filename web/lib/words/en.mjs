@@ -37,15 +37,15 @@ export const en = {
   batchPicture: "Picture {number} of {count}",
   receiver: "Node that a click sends the values to",
   sendTo: "Send to {node}",
-  sendToAlike: "Send to the {count} nodes with the same wires",
+  sendToAlike: "Send to the {count} nodes with the same connections",
   chooseReceiver: "Choose where to send to",
   sent: "Sent {values} to {nodes}.",
   and: " and ",
-  wired: "Not changed, as a wire sets it: {inputs}.",
+  wired: "Not changed, because it is connected: {inputs}.",
   inputOf: "{input} of {node}",
   severalReceivers: "Several nodes could take the values: choose one below.",
-  noReceiver: "Add a Timestep-Aware KSampler with the same inversion, and click again.",
-  picturesGone: "The host no longer has these pictures: run the grid again.",
+  noReceiver: "Add a Timestep-Aware KSampler, connect the same inversion, and click again.",
+  picturesGone: "ComfyUI no longer has these pictures: run the grid again.",
   // The live view: its terms
   // The live view: what a node does
   learning: "Step {step} of {steps}",
@@ -59,7 +59,7 @@ export const en = {
   done: "Done",
   cancelled: "Cancelled",
   failed: "Stopped by an error",
-  lost: "Ended without a word",
+  lost: "Connection to this run was lost",
   timeLeft: "~{time} left",
   // The live view: its parts
   chartLabel: "{title}: curves, lower is closer to the picture",

@@ -3,8 +3,8 @@
 /** @type {import("../words.mjs").Words} */
 export const zh = {
   // Nodes that run
-  stage1: "阶段 I",
-  stage2: "阶段 II",
+  stage1: "第一阶段",
+  stage2: "第二阶段",
   text: "文本优化",
   inversion: "反演",
   // Load Concept and its list
@@ -15,12 +15,12 @@ export const zh = {
   fromWireMore: "名称由 concept_name 的连线给出",
   notListed: "不在概念列表中",
   noConceptYet: "还没有概念",
-  noConceptYetMore: "先训练，再用“Save Concept”保存",
+  noConceptYetMore: "先训练，再用“保存概念”保存",
   concepts: "概念",
   searchHint: "搜索名称或类别词",
   searchLabel: "按名称或类别词搜索概念",
   cancel: "取消",
-  noConcepts: "还没有概念。请先训练一个，并用“Save Concept”保存。",
+  noConcepts: "还没有概念。请先训练一个，并用“保存概念”保存。",
   notFound: "没有名为 {name} 的概念。",
   countAll: "共 {count} 个概念",
   countOne: "共 1 个概念",
@@ -45,8 +45,8 @@ export const zh = {
   wired: "以下由连线决定，未更改：{inputs}。",
   inputOf: "{node} 的 {input}",
   severalReceivers: "有多个节点可以接收数值：请在下方选择。",
-  noReceiver: "请添加一个使用同一反演的 Timestep-Aware KSampler，然后再次点击。",
-  picturesGone: "服务器上已没有这些图片：请重新运行网格。",
+  noReceiver: "请添加一个连接同一反演的“时间步感知K采样器”，然后再次点击。",
+  picturesGone: "ComfyUI 中已没有这些图片：请重新运行网格。",
   // The live view: its terms
   // The live view: what a node does
   learning: "第 {step} / {steps} 步",
@@ -60,7 +60,7 @@ export const zh = {
   done: "完成",
   cancelled: "已取消",
   failed: "因错误停止",
-  lost: "意外中断",
+  lost: "与此次运行的连接已断开",
   timeLeft: "大约还需 {time}",
   // The live view: its parts
   chartLabel: "{title}：曲线，越低越接近图片",
