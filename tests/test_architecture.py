@@ -118,6 +118,7 @@ def test_every_warning_reaches_the_page(path: pathlib.Path) -> None:
     assert calls == ({"log.warning"} if name_of(path) == "support/warnings.py" else set())
 
 
+@each_file_of_the_pack
 def test_only_the_downloader_reaches_the_network_and_nothing_calls_it(path: pathlib.Path) -> None:
     modules = [found.module for found in imports_of(path)]
     if name_of(path) != "masking/download.py":

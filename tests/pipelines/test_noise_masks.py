@@ -162,7 +162,7 @@ def stock_latents(model: Any, positive: Any, negative: Any, samples: Tensor, sig
     guider.set_cfg(5.0)
     noise = more.pop("noise", torch.zeros_like(samples))
     sampler = comfy.samplers.sampler_object("euler")
-    return guider.sample(noise, samples, sampler, sigmas, disable_pbar=True, seed=0, **more)  # type: ignore[no-any-return]
+    return guider.sample(noise, samples, sampler, sigmas, disable_pbar=True, seed=0, **more)
 
 
 def published_sigmas(model: Any, last: float | None = None) -> Tensor:
