@@ -42,9 +42,19 @@ class Shelf:
             os.makedirs(self.folders()[0], exist_ok=True)
         return [name.removesuffix(".safetensors") for name in folder_paths.get_filename_list(self.kind)]
 
+    def meant(self, name: str) -> str:
+        """The listed name that is meant: the same one, or the only one that differs by the file's ending or by the
+        other system's path separator; else the name as it is."""
+        names = self.names()
+        alike = [name] if name in names else [listed for listed in names if _plain(listed) == _plain(name)]
+        return alike[0] if len(alike) == 1 else name
+
     def file(self, name: str) -> pathlib.Path:
-        """Raises: InputError when no registered folder has it."""
-        found = folder_paths.get_full_path(self.kind, f"{name}.safetensors")
+        """The file of a name that is `meant`.
+
+        Raises: InputError when no registered folder has it.
+        """
+        found = folder_paths.get_full_path(self.kind, f"{self.meant(name)}.safetensors")
         if found is None:
             folders = ", ".join(str(folder) for folder in self.folders())
             raise InputError(
@@ -55,10 +65,14 @@ class Shelf:
 
     def stamp(self, name: str | None) -> str:
         """For a node's fingerprint_inputs: changes with the file's content."""
-        if not name or name not in self.names():
+        if not name or self.meant(name) not in self.names():
             return ""
         status = self.file(name).stat()
         return f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _plain(name: str) -> str:
+    return name.strip().replace("\\", "/").removesuffix(".safetensors")
 
 
 CONCEPTS = Shelf("single_image_studio_concepts", "concepts", "concept", "concept_name", "Save Concept")

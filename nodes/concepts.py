@@ -218,7 +218,7 @@ class LoadConcept(Node):
         cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float
     ) -> io.NodeOutput:
         concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
-        name, path = concept.name or concept_name, concept_name.replace("\\", "/")
+        name, path = concept.name or concept_name, folders.CONCEPTS.meant(concept_name).replace("\\", "/")
         outputs = use_concept(model, clip, concept, name, strengths, [path])
         _tell(cls, concept, name, strengths)
         return io.NodeOutput(*outputs, concept)

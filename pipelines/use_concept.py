@@ -63,8 +63,8 @@ def saved_concept(concept_name: str) -> Concept:
 
     Raises: InputError when there is no such file, or when it cannot be read.
     """
-    concept = load_concept(folders.CONCEPTS.file(concept_name))
-    return dataclasses.replace(concept, name=concept_name.replace("\\", "/").rsplit("/", 1)[-1])
+    path = folders.CONCEPTS.file(concept_name)
+    return dataclasses.replace(load_concept(path), name=path.stem)
 
 
 def save_concept(concept: Concept, name: str, *, export: ExportSettings | None, include_picture: bool) -> Concept:

@@ -44,6 +44,23 @@ def test_default_folder_and_extra_paths_are_searched(folders, host, tmp_path) ->
     assert len(folders.save_folders()[0]) == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["anna", "anna.safetensors", "people/cara", "people\\cara", "people\\cara.safetensors"]
+)
+def test_a_name_with_its_ending_or_the_other_separator_is_found(folders, host, name: str) -> None:
+    folders.register()
+    root = folders.save_folders()[0][0]
+    anna, cara = make(root, "anna"), make(root / "people", "cara")
+    try:
+        assert folders.CONCEPTS.file(name) == (cara if "cara" in name else anna)
+        assert folders.CONCEPTS.stamp(name) == folders.CONCEPTS.stamp("people/cara" if "cara" in name else "anna") != ""
+        with pytest.raises(InputError, match="no concept"):
+            folders.CONCEPTS.file("cara")  # a folder is part of the name
+    finally:
+        anna.unlink()
+        cara.unlink()
+
+
 def test_a_missing_concept_names_the_folders(folders, host) -> None:
     folders.register()
     with pytest.raises(InputError, match=r"no concept 'nobody' in .*concepts"):
