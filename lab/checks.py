@@ -40,7 +40,7 @@ TIERS = {
     "quick": Tier(
         "not (host or server or browser or slow)", False, False, False, "style, and tests of pure logic, in a minute"
     ),
-    "host": Tier("not browser", True, False, True, "style, types, and all tests but the page's, in about ten minutes"),
+    "host": Tier("not browser", True, False, True, "style, types, and all tests but the page's, in seven minutes"),
 }
 EVERYTHING = Tier("", True, True, True, "style, types and all tests")
 
