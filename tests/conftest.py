@@ -44,6 +44,8 @@ from lab.hosting.server import serving  # noqa: E402
 
 in_process.import_pack()
 
+from .helpers import frontend, workers  # noqa: E402
+
 WEIGHTS = ROOT / "lab" / "weights" / CHECKPOINT
 Models = tuple[Any, Any, Any]
 # What a test asks for, itself or by its fixtures, says what it needs: its marks, and so its tier, follow from that.
@@ -56,6 +58,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in NEEDS:
                 item.add_marker(NEEDS[fixture])
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's; without it, all run in one process
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return workers.share(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Here, since where workers share the tests, only they load tests/browser/conftest.py."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    if any(report.nodeid.startswith(workers.PAGE) for report in reports) and frontend.ARTIFACTS.is_dir():
+        terminalreporter.write_line(f"screenshots of the browser tests: {frontend.ARTIFACTS}")
 
 
 def _parse_host_arguments(base: pathlib.Path) -> None:

@@ -48,7 +48,7 @@ LIBRARIES = {"torch", "torchvision", "numpy", "PIL", "safetensors"}
 
 def below(floors: tuple[set[str], ...]) -> dict[str, set[str]]:
     """What each room may use."""
-    return {room: set().union(*floors[:height]) for height, rooms in enumerate(floors) for room in rooms}
+    return {room: set().union(*floors[:height]) for height, rooms in enumerate(floors) for room in sorted(rooms)}
 
 
 MAY_USE, LAB_MAY_USE = below(FLOORS), below(LAB_FLOORS)

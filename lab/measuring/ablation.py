@@ -188,7 +188,6 @@ def _work(
     args: argparse.Namespace, settings: dict[str, Any], indices: list[int], done: set[int], paired: set[int]
 ) -> None:
     """Measures concepts and the pairs that end at them, and adds each to the results when it is finished."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // args.workers))
     folder = args.results.with_suffix("")
     learner = Learner(*sampling.load(args.checkpoint), _training(args), args.sampling_steps, args.cfg)
     ablation = Ablation(learner, args.images, args.seed, folder)
@@ -211,6 +210,12 @@ def _work(
             keep(ablation.pair(index), began)
 
 
+def _work_beside_others(args: argparse.Namespace, *work: Any) -> None:
+    """In a process of its own, on its share of the cores."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // args.workers))
+    _work(args, *work)
+
+
 def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
     """Measures what is not among the results yet, in `args.workers` processes; a pair's two concepts stay together."""
     args.results.with_suffix("").mkdir(parents=True, exist_ok=True)
@@ -225,7 +230,9 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
         _work(args, settings, shares[0], done, paired)
         return
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_work, args=(args, settings, share, done, paired)) for share in shares]
+    workers = [
+        context.Process(target=_work_beside_others, args=(args, settings, share, done, paired)) for share in shares
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

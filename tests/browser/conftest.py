@@ -17,12 +17,11 @@ import pytest
 from lab.hosting import browser as browsers
 from lab.hosting.client import Client
 
-from ..helpers.frontend import RENDERERS, Frontend, end_browsers, launch
+from ..helpers.frontend import ARTIFACTS, READY_SECONDS, RENDERERS, Frontend, end_browsers, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ARTIFACTS = pathlib.Path(__file__).resolve().parents[2] / "test_artifacts"
 OUTCOME = pytest.StashKey[bool]()
 MOST_SECONDS = 400.0  # of one test; beyond what any of its own waits allows
 
@@ -41,9 +40,10 @@ def browser() -> Iterator[Browser]:
     if program is None:
         _cannot(browsers.REASON)
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         _cannot("this Python has no Playwright: install requirements-dev.txt")
+    expect.set_options(timeout=READY_SECONDS * 1000)  # Playwright's own 5 s are too few beside other tests
     with sync_playwright() as playwright:
         running = launch(playwright, program)
         yield running
@@ -145,8 +145,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     if report.when == "call":
         item.stash[OUTCOME] = report.failed
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if ARTIFACTS.is_dir() and any(ARTIFACTS.iterdir()):
-        terminalreporter.write_line(f"screenshots of the browser tests: {ARTIFACTS}")

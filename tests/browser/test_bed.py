@@ -50,7 +50,7 @@ def test_a_refused_graph_is_told(frontend: Frontend) -> None:
 def test_cancel_reaches_a_running_training(frontend: Frontend) -> None:
     frontend.load_api(small(seed=803, steps=5000))
     run = frontend.queue()
-    frontend.page.wait_for_function("() => document.title.includes('%')", timeout=60_000)
+    frontend.page.wait_for_function("() => document.title.includes('%')")
     frontend.interrupt()
     assert frontend.wait(run).kind == "interrupted"
 

@@ -226,7 +226,7 @@ def test_a_grid_is_there_again_after_a_reload_and_when_its_result_is_reused(
     assert frontend.run().kind == "success"
     expect(cells).to_have_count(6)
     frontend.reload()
-    expect(cells).to_have_count(6, timeout=20_000)
+    expect(cells).to_have_count(6)
     frontend.frame(ids["grid"])
     snap(frontend, "reloaded")
     frontend.load(workflow | {"id": str(uuid.uuid4())})  # the same nodes in another workflow, which has not been run

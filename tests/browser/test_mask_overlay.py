@@ -51,7 +51,7 @@ def test_the_mask_is_seen_before_training_ends_and_afterwards(frontend: Frontend
     frontend.frame(ids["one"])
     run = frontend.queue()
     during = colours(page, BEFORE)
-    page.wait_for_function("() => document.querySelector('.sis-live-chart path[data-term]')", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('.sis-live-chart path[data-term]')")
     page.locator(".sis-live-previews button").first.focus()
     zoom = page.locator(".sis-live-zoom").first
     assert zoom.is_visible()

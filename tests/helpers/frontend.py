@@ -17,6 +17,7 @@ from .frontend_scripts import BOXES, COLUMNS, FRAME, FRAMES, RECORDER
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+ARTIFACTS = pathlib.Path(__file__).resolve().parents[2] / "test_artifacts"
 RENDERERS = ("classic", "vue")
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 SIZE = {"width": 1600, "height": 1000}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,19 +17,32 @@ STEPS = 20
 CHOSEN = {"alpha": 0.4, "source_ratio": 0.25}
 
 
-@pytest.fixture
-def latent(demo_model) -> dict[str, Tensor]:
+@pytest.fixture(scope="module")
+def latent(loaded_demo_model) -> dict[str, Tensor]:
     from lab.world import painting, random_scenes
 
     picture, _ = painting.render(random_scenes.sample_concept(random.Random(9), "star"))
     with torch.inference_mode():
-        return {"samples": demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}
+        return {"samples": loaded_demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}
 
 
-def inverted(model: Any, latent: Any, source: Any, uncond: Any, method: str, steps: int = STEPS) -> Any:
+def invert(model: Any, latent: Any, source: Any, uncond: Any, method: str, steps: int = STEPS) -> Any:
     from single_image_studio.nodes.edit import NullTextInvert
 
     return NullTextInvert.execute(model, latent, source, uncond, method, steps, 5.0, 2, 0.01, 1e-5, "fp32").args
+
+
+@pytest.fixture(scope="module")
+def inverted(loaded_demo_model, latent) -> Callable[..., Any]:
+    """`inverted("ddim", steps=7)`: the node's outputs for a star, found once for all tests."""
+
+    @functools.cache
+    def run(method: str, steps: int = STEPS) -> Any:
+        model, clip, _ = loaded_demo_model
+        with torch.inference_mode():
+            return invert(model.clone(), latent, encode(clip, "a star"), encode(clip, ""), method, steps)
+
+    return run
 
 
 def stock(
@@ -54,21 +69,15 @@ def published_sigmas(model: Any, steps: int) -> Tensor:
 
 
 def both(
-    model: Any,
-    clip: Any,
-    latent: Any,
-    method: str,
-    sampler: str,
-    steps: int = STEPS,
-    target_options: dict[str, Any] | None = None,
+    model: Any, clip: Any, inverted: Any, sampler: str, steps: int = STEPS, target_options: dict[str, Any] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The same edit by our sampler and by the stock route."""
+    """The same edit of an inverted star by our sampler and by the stock route."""
     from single_image_studio.nodes.edit import TimestepAwareConditioning, TimestepAwareKSampler
 
     with torch.inference_mode():
-        source, uncond = encode(clip, "a star"), encode(clip, "")
+        source = encode(clip, "a star")
         target = with_options(encode(clip, "a heart at the left on a white background"), **(target_options or {}))
-        inversion, noise_latent, negative, _ = inverted(model, latent, source, uncond, method, steps)
+        inversion, noise_latent, negative, _ = inverted
         (ours,) = TimestepAwareKSampler.execute(model, inversion, source, target, **CHOSEN).args
         (positive,) = TimestepAwareConditioning.execute(source, target, steps=steps, **CHOSEN).args
         theirs = stock(
@@ -79,27 +88,27 @@ def both(
 
 @pytest.mark.parametrize("sampler", ["euler", "ddim"])
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt", "ddim"])
-def test_stock_samplers_agree(demo_model, latent, method: str, sampler: str) -> None:
-    ours, theirs = both(*demo_model[:2], latent, method, sampler)
+def test_stock_samplers_agree(demo_model, inverted, method: str, sampler: str) -> None:
+    ours, theirs = both(*demo_model[:2], inverted(method), sampler)
     assert (ours - theirs).norm() / ours.norm() <= 1e-4
 
 
 @pytest.mark.parametrize("steps", [7, 30])
-def test_with_steps_that_do_not_divide_1000(demo_model, latent, steps: int) -> None:
-    ours, theirs = both(*demo_model[:2], latent, "null_text", "euler", steps)
+def test_with_steps_that_do_not_divide_1000(demo_model, inverted, steps: int) -> None:
+    ours, theirs = both(*demo_model[:2], inverted("null_text", steps), "euler", steps)
     assert (ours - theirs).norm() / ours.norm() <= 1e-4
 
 
-def test_with_a_controlnet_on_the_target(demo_model, latent) -> None:
+def test_with_a_controlnet_on_the_target(demo_model, inverted) -> None:
     options = {"control": controlnet(demo_model[0]), "control_apply_to_uncond": False}
-    ours, theirs = both(*demo_model[:2], latent, "null_text", "euler", target_options=options)
+    ours, theirs = both(*demo_model[:2], inverted("null_text"), "euler", target_options=options)
     assert (ours - theirs).norm() / ours.norm() <= 1e-4
-    bare, _ = both(*demo_model[:2], latent, "null_text", "euler")
+    bare, _ = both(*demo_model[:2], inverted("null_text"), "euler")
     assert (ours - bare).norm() / bare.norm() > 1e-2, "the ControlNet must do something"
 
 
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt"])
-def test_the_plain_wires_reconstruct_as_well(demo_model, latent, method: str) -> None:
+def test_the_plain_wires_reconstruct_as_well(demo_model, latent, inverted, method: str) -> None:
     """Also on the stock ddim_uniform, which goes on to no noise at all."""
     import comfy.samplers
 
@@ -108,7 +117,7 @@ def test_the_plain_wires_reconstruct_as_well(demo_model, latent, method: str) ->
     model, clip, _ = demo_model
     with torch.inference_mode():
         source = encode(clip, "a star")
-        inversion, noise_latent, negative, _ = inverted(model, latent, source, encode(clip, ""), method)
+        inversion, noise_latent, negative, _ = inverted(method)
         sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "ddim_uniform", STEPS)
         rebuilt = stock(model, source, negative, noise_latent, sigmas, "ddim", inversion.guidance_scale)
     found = latent_psnr(rebuilt, latent["samples"] * 0.18215)
@@ -116,7 +125,7 @@ def test_the_plain_wires_reconstruct_as_well(demo_model, latent, method: str) ->
 
 
 def test_masks_and_areas_survive_the_nodes(demo_model, latent) -> None:
-    """Each of the fifty-odd entries keeps what was on the incoming one, and the blend too."""
+    """Each step's entry keeps what was on the incoming one, and the blend too."""
     from single_image_studio.nodes.edit import TimestepAwareConditioning
 
     mask = torch.ones(1, 16, 16)
@@ -126,9 +135,9 @@ def test_masks_and_areas_survive_the_nodes(demo_model, latent) -> None:
             with_options(encode(demo_model[1], "a star"), area=(8, 8, 0, 0)),
             with_options(encode(demo_model[1], "a heart"), mask=mask),
         )
-        _, _, negative, _ = inverted(demo_model[0], latent, source, uncond, "null_text")
-        (positive,) = TimestepAwareConditioning.execute(source, target, 0.5, 0.5, STEPS).args
-    assert len(negative) == STEPS and all(
+        _, _, negative, _ = invert(demo_model[0], latent, source, uncond, "null_text", 5)
+        (positive,) = TimestepAwareConditioning.execute(source, target, 0.5, 0.5, 5).args
+    assert len(negative) == 5 and all(
         torch.equal(options["mask"], mask) and options["strength"] == 0.5 for _, options in negative
     )
     assert (

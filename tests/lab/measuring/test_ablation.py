@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lab.measuring import ablation, ablation_report
 from lab.measuring.learning import VARIANTS, Training, Variant, pixels_and_mask
@@ -112,6 +113,16 @@ def _run(folder: pathlib.Path, concepts: int, **changes: Any) -> None:
         **vars(Training()),
     )
     ablation.run(args, _settings() | changes)
+
+
+def test_a_run_in_this_process_leaves_its_threads(
+    painted: tuple[pathlib.Path, Painter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all that this process does afterwards, such as the next tests, has another number of them."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(ablation.os, "cpu_count", lambda: before + 1)
+    _run(painted[0], 2)
+    assert torch.get_num_threads() == before
 
 
 def test_rates_of_a_perfect_learner(painted: tuple[pathlib.Path, Painter]) -> None:
