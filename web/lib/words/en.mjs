@@ -55,6 +55,7 @@ export const en = {
   reconstructing: "Reconstructing, {step} of {steps}",
   ofBatch: "picture {picture} of {pictures}",
   notRunYet: "Curves appear here while it runs.",
+  queued: "Waiting for its turn …",
   preparing: "Preparing …",
   done: "Done",
   cancelled: "Cancelled",
@@ -79,6 +80,9 @@ export const en = {
   bypassPositive: "Bypassed: positive is now the source prompt alone, without the edit.",
   notLoaded:
     "The prompt names the concept <{name}>, and no concept is loaded on its CLIP: connect that of Load Concept.",
+  // Errors
+  errors: "Errors",
+  close: "Close",
   // What was saved
   saved: "Saved:",
   copy: "Copy",

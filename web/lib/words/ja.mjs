@@ -56,6 +56,7 @@ export const ja = {
   reconstructing: "再構成中 {step} / {steps}",
   ofBatch: "画像 {picture} / {pictures}",
   notRunYet: "実行中の曲線がここに表示されます。",
+  queued: "順番を待っています…",
   preparing: "準備中…",
   done: "完了",
   cancelled: "キャンセルしました",
@@ -80,6 +81,9 @@ export const ja = {
   bypassPositive: "バイパス中：positive は元のプロンプトだけで、編集は行われません。",
   notLoaded:
     "プロンプトにコンセプト <{name}> がありますが、CLIP に読み込まれていません。「コンセプトを読み込み」の clip をつないでください。",
+  // Errors
+  errors: "エラー",
+  close: "閉じる",
   // What was saved
   saved: "保存しました：",
   copy: "コピー",

@@ -56,6 +56,7 @@ export const zh = {
   reconstructing: "重建中，{step} / {steps}",
   ofBatch: "第 {picture} / {pictures} 张",
   notRunYet: "运行时曲线会显示在这里。",
+  queued: "等待运行……",
   preparing: "准备中……",
   done: "完成",
   cancelled: "已取消",
@@ -80,6 +81,9 @@ export const zh = {
   bypassPositive: "已绕过：positive 现在只有源提示词，没有编辑。",
   notLoaded:
     "提示词提到概念 <{name}>，但它的 CLIP 上没有加载任何概念：请接上「加载概念」的 clip。",
+  // Errors
+  errors: "错误",
+  close: "关闭",
   // What was saved
   saved: "已保存：",
   copy: "复制",
