@@ -1,6 +1,6 @@
 // Numbers as people read them. Pure.
 
-const MOST_DECADES = 5; // of an axis; below that no term matters
+const MOST_DECADES = 3; // of an axis, and what is left of one: a term below that does not matter
 
 /**
  * 75 as 1:15, 3700 as 1:01:40.
