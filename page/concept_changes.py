@@ -12,7 +12,6 @@ import contextlib
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..host import folders
 from ..host.server import running_server
@@ -52,7 +51,7 @@ def is_from_this_site(headers: Mapping[str, str]) -> bool:
     if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return False
     origin = headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("Host", "")
+    return origin is None or origin.partition("://")[2] == headers.get("Host", "")
 
 
 def _own_file(name: str) -> pathlib.Path:

@@ -96,7 +96,8 @@ export class Completion {
 
   /** @param {MouseEvent} event */
   #pick(event) {
-    event.preventDefault(); // the box keeps the focus
+    event.preventDefault(); // the box keeps the focus; the host would take it from what is not clicked
+    event.stopPropagation();
     this.#insert(this.#options.findIndex((option) => option.contains(/** @type {Node} */ (event.target))));
   }
 
@@ -106,6 +107,7 @@ export class Completion {
     const phrase = this.#options[index]?.textContent;
     if (!box || !phrase) return;
     this.#close();
+    box.focus();
     box.setRangeText(phrase, start, box.selectionStart, "end");
     box.dispatchEvent(new Event("input", { bubbles: true })); // the host takes it as if it were written
   }

@@ -1,5 +1,5 @@
-// A message that stays until it is closed or the next run begins; the host's own goes by itself, and shows addresses and
-// backticks as plain text.
+// A message that stays until it is closed or the next run begins; the host's own goes by itself, and shows addresses
+// and backticks as plain text.
 import { element } from "../lib/elements.mjs";
 import { keepKeys } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";

@@ -20,7 +20,8 @@ export function openLarge(grid, address, first, use) {
   const words = element("output", { class: "sis-count" });
   const useIt = element("button", { type: "button", class: "sis-close", click: choose }, say("useValues"));
   const close = element("button", { type: "button", class: "sis-close", click: () => dialog.close() }, say("close"));
-  const footer = element("footer", {}, button("‹", "previousCell", -1), button("›", "nextCell", 1), words, useIt, close);
+  const arrows = [button("‹", "previousCell", -1), button("›", "nextCell", 1)];
+  const footer = element("footer", {}, ...arrows, words, useIt, close);
   const dialog = element("dialog", { class: "sis-large", "aria-label": say("largeLabel"), keydown }, picture, footer);
   Object.assign(picture.style, {
     backgroundImage: `url("${address}")`, backgroundSize: `${grid.columns * 100}% ${grid.rows * 100}%`,
@@ -33,7 +34,8 @@ export function openLarge(grid, address, first, use) {
    * @param {number} step
    */
   function button(sign, word, step) {
-    return element("button", { type: "button", class: "sis-close", "aria-label": say(word), click: () => go(step) }, sign);
+    const click = () => go(step);
+    return element("button", { type: "button", class: "sis-close", "aria-label": say(word), click }, sign);
   }
 
   /** @param {number} step */

@@ -10,7 +10,11 @@ import { cellWords, positionOf } from "./cells.mjs";
 
 /**
  * What the table tells: a cell is pointed at (null: no longer), clicked, or clicked twice; or its pictures are gone.
- * @typedef {{ point(cell: Cell | null): void, choose(cell: Cell): void, open(index: number): void, lose(): void }} Listener
+ * @typedef {object} Listener
+ * @property {(cell: Cell | null) => void} point
+ * @property {(cell: Cell) => void} choose
+ * @property {(index: number) => void} open
+ * @property {() => void} lose
  */
 
 export class CellTable {

@@ -19,5 +19,7 @@ export const KINDS = {
  */
 export function showSaved(node, output) {
   const texts = output ? KINDS[node.comfyClass ?? ""](output) : undefined;
-  if (texts?.length) showInPanel(node, "saved", element("div", {}, ...texts.map((text) => copyLine(`${say("saved")} `, text))));
+  if (!texts?.length) return;
+  const lines = texts.map((text) => copyLine(`${say("saved")} `, text));
+  showInPanel(node, "saved", element("div", {}, ...lines));
 }
