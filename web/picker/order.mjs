@@ -4,26 +4,31 @@ import { say } from "../lib/words.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
-/** @type {Record<string, (a: Concept, b: Concept) => number>} */
+/** @typedef {"newest" | "byName" | "byClassWord"} Order */
+
+/** @type {Record<Order, (a: Concept, b: Concept) => number>} */
 const ORDERS = {
   newest: () => 0, // as the host sends them
   byName: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }),
   byClassWord: (a, b) => (a.class_word ?? "").localeCompare(b.class_word ?? "") || ORDERS.byName(a, b),
 };
+const NAMES = /** @type {Order[]} */ (Object.keys(ORDERS));
 
+/** @type {Order} */
 let order = "newest"; // as long as the page is open
 
-/** @param {() => void} onChange */
-export function orderSelect(onChange) {
-  const words = { newest: say("newest"), byName: say("byName"), byClassWord: say("byClassWord") };
-  const options = Object.entries(words).map(([value, text]) => element("option", { value }, text));
-  const select = element("select", { "aria-label": say("order") }, ...options);
-  select.value = order;
-  select.addEventListener("change", () => {
-    order = select.value;
+/**
+ * A button that says the order, and goes to the next.
+ * @param {() => void} onChange
+ */
+export function orderButton(onChange) {
+  const button = element("button", { type: "button", class: "sis-close", title: say("order"), click }, say(order));
+  function click() {
+    order = NAMES[(NAMES.indexOf(order) + 1) % NAMES.length];
+    button.textContent = say(order);
     onChange();
-  });
-  return select;
+  }
+  return button;
 }
 
 /**

@@ -4,7 +4,7 @@ import { keepKeys, makeCurrent, stride } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";
 import { allConcepts, creationDate, refresh, summary, tell, thumbnail } from "./concepts.mjs";
 import { Manager } from "./manager.mjs";
-import { orderSelect, ordered } from "./order.mjs";
+import { orderButton, ordered } from "./order.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
@@ -42,7 +42,7 @@ export class Picker {
     return element(
       "dialog",
       { class: "sis-picker", "aria-labelledby": heading.id },
-      element("header", {}, heading, this.search, orderSelect(() => this.#draw())),
+      element("header", {}, heading, this.search, orderButton(() => this.#draw())),
       this.list,
       this.manager.panel,
       element("footer", {}, this.count, this.manager.toggle, cancel),

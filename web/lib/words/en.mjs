@@ -26,7 +26,7 @@ export const en = {
   countSome: "{shown} of {count} concepts",
   unreadable: "cannot be read",
   listFailed: "The list of concepts could not be read ({message}).",
-  order: "Order",
+  order: "Order: click for the next",
   newest: "Newest first",
   byName: "By name",
   byClassWord: "By class word",

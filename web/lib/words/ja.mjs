@@ -27,7 +27,7 @@ export const ja = {
   countSome: "{count} 個中 {shown} 個",
   unreadable: "読み込めません",
   listFailed: "コンセプトの一覧を読み込めませんでした（{message}）。",
-  order: "並び順",
+  order: "並び順：クリックで切り替え",
   newest: "新しい順",
   byName: "名前順",
   byClassWord: "クラス語順",

@@ -27,7 +27,7 @@ export const zh = {
   countSome: "{count} 个概念中的 {shown} 个",
   unreadable: "无法读取",
   listFailed: "无法读取概念列表（{message}）。",
-  order: "排序",
+  order: "排序：点击切换",
   newest: "最新在前",
   byName: "按名称",
   byClassWord: "按类别词",
