@@ -132,6 +132,7 @@ def test_in_load_concept_and_its_list(opened: Callable[..., Frontend], kettle: p
     press_all(frontend, dialog.get_by_role("button", name="Cancel"))
     press_all(frontend, dialog.get_by_role("searchbox"))
     press_all(frontend, dialog.get_by_role("button", name="Rename or delete"))
+    dialog.get_by_role("searchbox").fill("")
     dialog.get_by_role("option").filter(has_text=kettle.stem).click()
     press_all(frontend, frontend.page.get_by_role("button", name=f"Copy <{kettle.stem}> kettle"))
 
