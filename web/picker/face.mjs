@@ -63,11 +63,10 @@ function drawFace(node, button, phrase) {
   const concept = allConcepts().find((known) => known.name === name);
   const [first, second] = linked ? wordsForWire(name) : wordsFor(name, concept);
   button.disabled = linked;
-  button.setAttribute("aria-label", say("chooseNow", { first, second }));
   button.replaceChildren(
     concept ? thumbnail(concept) : element("span", { class: "sis-blank", "aria-hidden": "true" }),
     element("span", { class: "sis-words" }, element("b", {}, first), element("small", {}, second)),
-    element("span", { class: "sis-go", "aria-hidden": "true" }, say("chooseShort")),
+    element("span", { class: "sis-go" }, say("chooseShort")),
   );
   const text = concept?.phrase ?? "";
   if (text !== phrase.dataset.phrase) phrase.replaceChildren(...(text ? [copyLine("", text)] : []));

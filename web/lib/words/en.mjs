@@ -9,7 +9,6 @@ export const en = {
   // Load Concept and its list
   choose: "Choose a concept",
   chooseShort: "Choose…",
-  chooseNow: "Choose a concept: now {first}, {second}",
   fromWire: "from the wire",
   fromWireMore: "the name comes with concept_name",
   notListed: "not in the list of concepts",

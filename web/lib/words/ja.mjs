@@ -10,7 +10,6 @@ export const ja = {
   // Load Concept and its list
   choose: "コンセプトを選ぶ",
   chooseShort: "選ぶ…",
-  chooseNow: "コンセプトを選ぶ：現在は {first}、{second}",
   fromWire: "接続から",
   fromWireMore: "名前は concept_name の接続で決まります",
   notListed: "コンセプトの一覧にありません",

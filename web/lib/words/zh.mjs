@@ -10,7 +10,6 @@ export const zh = {
   // Load Concept and its list
   choose: "选择概念",
   chooseShort: "选择…",
-  chooseNow: "选择概念：当前为 {first}，{second}",
   fromWire: "来自连线",
   fromWireMore: "名称由 concept_name 的连线给出",
   notListed: "不在概念列表中",
