@@ -71,6 +71,7 @@ class Method:
     """One inversion method.
 
     note: what to know of it, for the tooltip. up, find: its way up and its way back.
+    closer: what to change when a picture comes back poorly.
     step_cost: what a step counts in the progress bar, up and back together; an inversion step counts 1.
     guided: sampled with guidance; if not, at a scale of 1. optimises: its way back needs gradients.
     source_for_uncond: the source prompt takes the unconditional one's place.
@@ -79,6 +80,7 @@ class Method:
 
     note: str
     find: Find
+    closer: str = ""
     up: WayUp = ddim_invert
     step_cost: Callable[[InversionSettings], int] = lambda settings: 2
     guided: bool = True
@@ -111,13 +113,18 @@ METHODS = {
     "null_text": Method(
         note="the paper's method, slow and close",
         find=_optimised,
+        closer="more `inner_steps` with `tolerance` 0, or `direct`",
         step_cost=lambda settings: 1 + (settings.null_text.cost if settings.optimises else 1),
         optimises=True,
     ),
     # Source: Miyake et al. 2023, arXiv:2305.16807.
-    "negative_prompt": Method(note="many times faster", find=_as_it_is, source_for_uncond=True),
+    "negative_prompt": Method(
+        note="many times faster", find=_as_it_is, closer="`null_text` or `direct`", source_for_uncond=True
+    ),
     "direct": Method(note="exact and fast", find=_measured, exact=True),
-    "ddim": Method(note="plain DDIM inversion (cfg 1)", find=_as_it_is, guided=False),
+    "ddim": Method(
+        note="plain DDIM inversion (cfg 1)", find=_as_it_is, closer="more `steps`, or `direct`", guided=False
+    ),
 }
 """By their names on the node and in files; a tooltip tells them in this order."""
 

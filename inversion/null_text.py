@@ -76,12 +76,12 @@ def null_text(
     for step, pivot in zip(schedule.down(model.alpha_bar), trajectory[1:], strict=True):
         (eps_cond,) = model.predict_eps(latents, step.timesteps(latents), [cond])
         landing = _Landing(model, step, latents, eps_cond, uncond, guidance.scale, pivot)
-        embeds, losses, count = _optimise(landing, embeds, settings, backward)
+        embeds, count = _optimise(landing, embeds, settings, backward)
         latents = landing.at(embeds)
         optimized.append(embeds)
         errors.append(per_picture(latents - pivot))
         updates.append(count)
-        distance = {"distance": losses.max().item()}
+        distance = {"distance": errors[-1].max().item()}
         yield StepReport("optimising", step.index + 1, schedule.steps, settings.cost, distance, latents)
     return Reconstruction(
         latents, torch.stack(errors, 1).tolist(), torch.stack(optimized), inner_steps=torch.stack(updates, 1).tolist()
@@ -113,8 +113,8 @@ class _Landing:
 
 def _optimise(
     landing: _Landing, start: Tensor, settings: NullTextSettings, backward: Backward
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One step's embeddings, last losses and numbers of updates: update first, then stop if the loss was low enough.
+) -> tuple[Tensor, Tensor]:
+    """One step's embeddings and numbers of updates: update first, then stop if the loss was low enough.
 
     Adam treats every number by itself, so that pictures optimised together get what each would get alone; one that has
     stopped keeps its embedding.
@@ -122,14 +122,14 @@ def _optimise(
     leaf = start.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([leaf], lr=settings.rate(landing.step.index))
     going = torch.ones(len(leaf), dtype=torch.bool, device=leaf.device)
-    losses, updates = torch.zeros(len(leaf), device=leaf.device), torch.zeros_like(going, dtype=torch.int64)
+    updates = torch.zeros_like(going, dtype=torch.int64)
     for _ in range(settings.inner_steps):
         before = leaf.detach().clone()
-        new_losses = backward(landing.losses, leaf)
+        losses = backward(landing.losses, leaf)
         optimizer.step()
         leaf.copy_(torch.where(going[:, None, None], leaf, before))
-        losses, updates = torch.where(going, new_losses, losses), updates + going
-        going = going & ~(new_losses < settings.enough(landing.step.index))
+        updates = updates + going
+        going = going & ~(losses < settings.enough(landing.step.index))
         if not (going.any() and backward.acts):
             break
-    return leaf.detach(), losses, updates
+    return leaf.detach(), updates

@@ -20,6 +20,7 @@ from typing import Any
 from . import ROOT
 
 FOLDER = ROOT / "locales"
+HELP = ROOT / "web" / "docs"
 TRANSLATED = ("zh", "ja")
 FILES = ("main.json", "nodeDefs.json")
 OWN_TYPES = {"SIS_CONCEPT": "concept", "SIS_INVERSION": "inversion"}
@@ -115,6 +116,12 @@ def check(infos: dict[str, Texts], folder: pathlib.Path = FOLDER) -> dict[str, l
     }
 
 
+def copy_help(folder: pathlib.Path = HELP) -> None:
+    """Newer pages ask for NODE/en.md before NODE.md, which serves every language without a page of its own."""
+    for page in folder.glob("*.md"):
+        (folder / page.stem / "en.md").write_bytes(page.read_bytes())
+
+
 def write_english(infos: dict[str, Texts], folder: pathlib.Path = FOLDER) -> None:
     """Writes locales/en anew."""
     for name, texts in english(infos).items():
@@ -125,10 +132,11 @@ def write_english(infos: dict[str, Texts], folder: pathlib.Path = FOLDER) -> Non
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write locales/en from the schemas first")
+    parser.add_argument("--write", action="store_true", help="write locales/en and the help's en.md first")
     options, infos = parser.parse_args(), schemas()
     if options.write:
         write_english(infos)
+        copy_help()
     found = check(infos)
     for language, lines in found.items():
         print("\n".join(f"{language}/{line}" for line in lines) or f"{language}: complete, {len(infos)} nodes")

@@ -83,10 +83,13 @@ LOSS_TERMS = _table(
         "semantic", {"en": "class word", "zh": "类别词", "ja": "クラス名"}, "green", "9 2 2 2", weight="semantic_weight"
     ),
     LossTerm(
-        "misfit",
-        {"en": "how well the prompt fits", "zh": "提示词与图片的差距", "ja": "プロンプトと画像のずれ"},
-        "orange",
+        "misfit", {"en": "prompt-picture gap", "zh": "提示词与图片的差距", "ja": "プロンプトと画像のずれ"}, "orange"
     ),
-    LossTerm("distance", {"en": "distance from the picture", "zh": "与原图的距离", "ja": "元画像との距離"}, "blue"),
+    # between the way back and the way up after each step, of every method; what was missed is carried on, so it grows
+    LossTerm(
+        "distance",
+        {"en": "distance (rises normally)", "zh": "距离（上升属正常）", "ja": "距離（増えるのは正常）"},
+        "blue",
+    ),
 )
 """By name. `page.live` sends words, colour and dash to the page with a run."""

@@ -221,7 +221,8 @@ class LoadConcept(Node):
         name, path = concept.name or concept_name, folders.CONCEPTS.meant(concept_name).replace("\\", "/")
         outputs = use_concept(model, clip, concept, name, strengths, [path])
         _tell(cls, concept, name, strengths)
-        return io.NodeOutput(*outputs, concept)
+        # a name that came over a wire is known nowhere else on the page
+        return io.NodeOutput(*outputs, concept, ui={"loaded_concept": [concept_name]})
 
 
 class ApplyConcept(Node):

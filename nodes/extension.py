@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..host import folders, model_files
-from ..page import concept_list, live, provenance, warnings
+from ..page import concept_changes, concept_list, live, provenance, warnings
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
 from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
 from .inversions import LoadInversion, SaveInversion
@@ -22,6 +22,7 @@ class SingleImageStudio(ComfyExtension):
         model_files.register()
         live.register()
         concept_list.register()
+        concept_changes.register()
         provenance.register()
         warnings.register()
         return [

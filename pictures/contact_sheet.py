@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-TILE, SHEET = 256, 4096  # the longest sides of a tile and of a sheet, in pixels
+TILE, SHEET = 512, 4096  # the page shows a tile large, too. The longest sides of a tile and of a sheet, in pixels
 
 
 def contact_sheet(cells: Tensor, columns: int) -> Tensor:

@@ -28,6 +28,9 @@ from ..support.warnings import warn
 from .reporter import Reporter
 
 PREVIEW_EVERY = 5
+# In dB. docs/reports/EDITING.md, the mean of 40 pictures: 38 for null-text without a source prompt, whose pictures are
+# hard to tell from the given ones; 26.7 to 28.8 for every other inversion that is not exact. Below that is poor.
+CLOSELY, WELL = 35.0, 26.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +186,8 @@ def _pixel_psnr(vae: Any, latents: Tensor, runs: Sequence[_Run]) -> list[float]:
 
 
 def report_text(report: Mapping[str, Any]) -> str:
-    """The report, for a person: a Markdown list, as some pages take any text for Markdown and would run its lines
-    together."""
+    """The report, for a person: a sentence, then the numbers as a Markdown list, as some pages take any text for
+    Markdown and would run its lines together."""
     by_construction = " (by construction)" if METHODS[report["method"]].exact else ""
     lines = [
         f"method: {report['method']}, {report['steps']} steps, cfg {report['cfg']:g}",
@@ -196,7 +199,18 @@ def report_text(report: Mapping[str, Any]) -> str:
     lines.append(f"UNet evaluations: {report['unet_evaluations']}; seconds: {report['seconds']:.1f}")
     start = stock_start(DDIMSchedule(report["steps"]))
     lines.append(f"with ComfyUI's own sampler: ddim_uniform, steps {report['steps']}, start_at_step {start}")
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join([_in_words(report), "", *(f"- {line}" for line in lines)])
+
+
+def _in_words(report: Mapping[str, Any]) -> str:
+    """How the picture, or the worst of several, comes back, and what to change if that is poor."""
+    worst = min(report.get("pixel_psnr", report["latent_psnr"]))
+    which = f"The worst of the {report['pictures']} pictures" if report["pictures"] > 1 else "The picture"
+    if worst == float("inf"):
+        return f"{which} comes back exactly."
+    words = next((word for word, least in (("closely", CLOSELY), ("well", WELL)) if worst >= least), "poorly")
+    advice = f": {METHODS[report['method']].closer}" if words == "poorly" else ""
+    return f"{which} comes back {words} ({worst:.0f} dB){advice}."
 
 
 def _lines_by_picture(report: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,15 @@ def pages() -> list[pathlib.Path]:
 
 
 def test_there_is_a_page_for_every_node_and_none_for_others(infos: Infos) -> None:
-    assert set(pages()) == {page_path(node, language) for node in infos for language in LANGUAGES}
+    copies = {DOCS / node / "en.md" for node in infos}
+    assert set(pages()) == {page_path(node, language) for node in infos for language in LANGUAGES} | copies
+
+
+def test_the_page_that_newer_frontends_ask_for_in_english_is_the_plain_one(infos: Infos) -> None:
+    """They ask for NODE/en.md first; the plain file serves every language that has no page."""
+    for node in infos:
+        copied = (DOCS / node / "en.md").read_bytes() == page_path(node, "en").read_bytes()
+        assert copied, f"{node}/en.md: `python -m lab.locales --write` copies {node}.md"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

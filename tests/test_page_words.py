@@ -3,6 +3,7 @@ is there."""
 
 from __future__ import annotations
 
+import ast
 import pathlib
 import re
 
@@ -11,6 +12,7 @@ import pytest
 from single_image_studio.support.warnings import SENTENCES
 
 WEB = pathlib.Path(__file__).resolve().parent.parent / "web"
+ROOMS = ("concept", "evaluation", "host", "inversion", "masking", "nodes", "pictures", "pipelines", "support")
 WORDS = WEB / "lib" / "words"
 TABLE = {
     path.stem: dict(re.findall(r'^  (\w+):\s+"([^"]*)",$', path.read_text(encoding="utf-8"), re.M))
@@ -46,6 +48,42 @@ def test_every_warning_is_translated(language: str) -> None:
     assert names == {id: sorted(set(re.findall(r"\{\w+\}", text))) for id, text in SENTENCES.items()}
     codes = {id: sorted(re.findall(r"`\w+`", text)) for id, text in translated.items()}
     assert codes == {id: sorted(re.findall(r"`\w+`", text)) for id, text in SENTENCES.items()}
+
+
+def errors(language: str) -> dict[str, str]:
+    text = (WEB / "errors" / f"{language}.mjs").read_text(encoding="utf-8").replace('" +\n    "', "")
+    return dict(re.findall(r'^  (\w+):\s+"([^"]*)",$', text, re.M))
+
+
+def raised() -> list[re.Pattern[str]]:
+    """What the pack's error sentences look like, as its code makes them: any text where a value stands."""
+
+    def pattern(text: ast.expr) -> str:
+        if isinstance(text, ast.JoinedStr):
+            return "".join(map(pattern, text.values))
+        return re.escape(text.value) if isinstance(text, ast.Constant) and isinstance(text.value, str) else ".*"
+
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for room in ROOMS for path in (WEB.parent / room).glob("*.py")]
+    made = [
+        pattern(call.args[0])
+        for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+        if isinstance(call.func, ast.Name) and call.func.id == "InputError" and call.args
+    ]
+    return [re.compile(text, re.S) for text in made if len(text.replace(".*", "")) > 10 or text == "`.*`:\\ .*"]
+
+
+def test_every_translated_error_is_one_that_the_pack_raises() -> None:
+    patterns = raised()
+    assert len(patterns) > 80 and len(errors("en")) > 35
+    assert not [text for text in errors("en").values() if not any(one.fullmatch(text) for one in patterns)]
+
+
+@pytest.mark.parametrize("language", ["zh", "ja"])
+def test_every_error_is_translated_with_its_values(language: str) -> None:
+    def values(texts: dict[str, str]) -> dict[str, list[str]]:
+        return {key: sorted(set(re.findall(r"\{\w+\}|`\w+`", text))) for key, text in texts.items()}
+
+    assert values(errors(language)) == values(errors("en"))
 
 
 @pytest.mark.parametrize("room", ["picker", "grid", "live"])

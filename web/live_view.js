@@ -1,7 +1,8 @@
 // Shows on each training and inversion node what it does while it runs.
 import { api, app } from "./lib/host.mjs";
-import { KINDS, addLiveView, restore, take, tick } from "./live/feed.mjs";
+import { KINDS, addLiveView, begin, end, restore, take, tick } from "./live/feed.mjs";
 
+const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 const EVENT = "single_image_studio.live";
 
 // at once: after a reload during a run the first event comes before `setup`, and the page would complain of it
@@ -11,6 +12,8 @@ app.registerExtension({
   name: "SingleImageStudio.LiveView",
   setup() {
     api.addEventListener("reconnected", restore);
+    api.addEventListener("execution_cached", ({ detail }) => begin(detail));
+    for (const type of ENDS) api.addEventListener(type, end);
     setInterval(tick, 1000);
   },
   nodeCreated(node) {

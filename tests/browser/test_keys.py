@@ -131,7 +131,10 @@ def test_in_load_concept_and_its_list(opened: Callable[..., Frontend], kettle: p
     press_all(frontend, dialog.get_by_role("option").filter(has_text=kettle.stem))
     press_all(frontend, dialog.get_by_role("button", name="Cancel"))
     press_all(frontend, dialog.get_by_role("searchbox"))
-    frontend.page.keyboard.press("Escape")
+    press_all(frontend, dialog.get_by_role("button", name="Rename or delete"))
+    dialog.get_by_role("searchbox").fill("")
+    dialog.get_by_role("option").filter(has_text=kettle.stem).click()
+    press_all(frontend, frontend.page.get_by_role("button", name=f"Copy <{kettle.stem}> kettle"))
 
 
 def test_in_edit_grid(opened: Callable[..., Frontend]) -> None:
@@ -140,6 +143,10 @@ def test_in_edit_grid(opened: Callable[..., Frontend]) -> None:
     cells = frontend.page.locator(".sis-table button")
     expect(cells).to_have_count(4)
     press_all(frontend, cells.first)
+    larger = frontend.page.get_by_role("button", name="Open large")
+    press_all(frontend, larger)
+    larger.click()
+    press_all(frontend, frontend.page.get_by_role("button", name="Use these values"))
 
 
 @pytest.mark.parametrize(

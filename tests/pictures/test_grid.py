@@ -31,7 +31,7 @@ def greys(count: int, height: int, width: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "tile"), [(8, 12, (8, 12)), (512, 256, (256, 128)), (300, 700, (109, 256))]
+    ("height", "width", "tile"), [(8, 12, (8, 12)), (1024, 512, (512, 256)), (300, 700, (219, 512))]
 )
 def test_a_sheet_cuts_into_its_cells(height: int, width: int, tile: tuple[int, int]) -> None:
     cells = greys(6, height, width)

@@ -64,3 +64,14 @@ export function heightOf(grid, width) {
 export function cellWords(cell) {
   return say("cell", { alpha: cell.alpha, ratio: cell.source_ratio });
 }
+
+/**
+ * Where a cell's picture is in its sheet.
+ * @param {Grid} grid
+ * @param {number} index
+ */
+export function positionOf({ columns, rows }, index) {
+  const across = columns > 1 ? (index % columns) / (columns - 1) : 0;
+  const down = rows > 1 ? Math.floor(index / columns) / (rows - 1) : 0;
+  return `${across * 100}% ${down * 100}%`;
+}

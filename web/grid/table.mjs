@@ -3,14 +3,18 @@ import { element } from "../lib/elements.mjs";
 import { api } from "../lib/host.mjs";
 import { makeCurrent, stride } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";
-import { cellWords } from "./cells.mjs";
+import { cellWords, positionOf } from "./cells.mjs";
 
 /** @import { Cell } from "../types/messages" */
 /** @import { Grid } from "./cells.mjs" */
 
 /**
- * What the table tells: a cell is pointed at (null: no longer), or clicked; or its pictures are gone.
- * @typedef {{ point(cell: Cell | null): void, choose(cell: Cell): void, lose(): void }} Listener
+ * What the table tells: a cell is pointed at (null: no longer), clicked, or clicked twice; or its pictures are gone.
+ * @typedef {object} Listener
+ * @property {(cell: Cell | null) => void} point
+ * @property {(cell: Cell) => void} choose
+ * @property {(index: number) => void} open
+ * @property {() => void} lose
  */
 
 export class CellTable {
@@ -19,6 +23,7 @@ export class CellTable {
     this.listener = listener;
     /** @type {Grid | null} */
     this.grid = null;
+    this.address = ""; // of the sheet that is shown
     const keydown = (/** @type {KeyboardEvent} */ event) => this.#walk(event);
     this.element = element("div", { class: "sis-table", role: "grid", "aria-label": say("gridLabel"), keydown });
   }
@@ -43,10 +48,16 @@ export class CellTable {
   /** @param {number} picture of the batch */
   paint(picture) {
     const address = api.apiURL(`/view?${new URLSearchParams(this.grid?.sheets[picture])}`);
+    this.address = address;
     this.element.style.setProperty("--sheet", `url("${address}")`);
     const probe = new Image();
     probe.onerror = () => this.listener.lose();
     probe.src = address;
+  }
+
+  /** The cell that arrows have come to; the first before that. */
+  get current() {
+    return Math.max(0, this.#buttons.findIndex((button) => button.tabIndex === 0));
   }
 
   /** @param {(cell: Cell) => boolean} isUsed whether a cell is marked */
@@ -93,6 +104,7 @@ export class CellTable {
     const button = element("button", {
       type: "button", tabindex: index ? -1 : 0, "aria-label": cellWords(cell), title: cellWords(cell),
       "aria-pressed": "false", click: () => this.listener.choose(cell),
+      dblclick: () => this.listener.open(index),
       mouseenter: point, focus: point, mouseleave: leave, blur: leave,
     });
     button.style.backgroundPosition = positionOf(grid, index);
@@ -110,15 +122,4 @@ export class CellTable {
     makeCurrent(this.element, target);
     target?.focus();
   }
-}
-
-/**
- * Where a cell's picture is in its sheet.
- * @param {Grid} grid
- * @param {number} index
- */
-function positionOf({ columns, rows }, index) {
-  const across = columns > 1 ? (index % columns) / (columns - 1) : 0;
-  const down = rows > 1 ? Math.floor(index / columns) / (rows - 1) : 0;
-  return `${across * 100}% ${down * 100}%`;
 }

@@ -5,6 +5,7 @@ import { addView } from "../lib/views.mjs";
 import { say } from "../lib/words.mjs";
 import { cellWords, gridOf, heightOf, plannedGrid } from "./cells.mjs";
 import { earlierOutput } from "./earlier.mjs";
+import { openLarge } from "./large.mjs";
 import { ReceiverSelect } from "./receiver_select.mjs";
 import { allHave, sendTo } from "./receivers.mjs";
 import { CellTable } from "./table.mjs";
@@ -27,11 +28,14 @@ export class GridView {
     this.table = new CellTable({
       point: (cell) => this.#point(cell),
       choose: (cell) => this.#choose(cell),
+      open: (index) => this.#open(index),
       lose: () => this.#say(say("picturesGone")),
     });
     this.picture = element("select", { "aria-label": say("batchLabel"), change: () => this.#paint() });
     this.receivers = new ReceiverSelect(node);
-    this.tools = element("div", { class: "sis-tools" }, this.picture, this.receivers.element);
+    const open = { type: "button", class: "sis-copy", hidden: true, click: () => this.#open(this.table.current) };
+    this.larger = element("button", open, say("openLarge"));
+    this.tools = element("div", { class: "sis-tools" }, this.picture, this.receivers.element, this.larger);
     addView(node, "sis_edit_grid", this.#build(), () => this.#height());
     this.#follow();
     this.#draw();
@@ -71,9 +75,9 @@ export class GridView {
   }
 
   #height() {
-    const { grid, node, tools } = this;
+    const { grid, node } = this;
     const table = heightOf(grid ?? plannedGrid(node), node.size[0]);
-    return table + LINE_HEIGHT + (tools.hidden ? 0 : TOOLS_HEIGHT);
+    return table + LINE_HEIGHT + TOOLS_HEIGHT; // before a run, too: the node keeps its size
   }
 
   // Drawing
@@ -98,7 +102,8 @@ export class GridView {
     const { receivers, picture, tools } = this;
     const nodes = receivers.update();
     receivers.element.hidden = !this.grid || !receivers.isUseful;
-    tools.hidden = picture.hidden && receivers.element.hidden;
+    this.larger.hidden = !this.grid;
+    tools.hidden = picture.hidden && receivers.element.hidden && this.larger.hidden;
     return nodes;
   }
 
@@ -124,6 +129,11 @@ export class GridView {
   /** @param {Cell | null} cell */
   #point(cell) {
     this.line.value = cell ? cellWords(cell) : this.lasting;
+  }
+
+  /** @param {number} index of a cell */
+  #open(index) {
+    if (this.grid) openLarge(this.grid, this.table.address, index, (cell) => this.#choose(cell));
   }
 
   /** @param {Cell} cell */

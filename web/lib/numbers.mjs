@@ -1,5 +1,7 @@
 // Numbers as people read them. Pure.
 
+const MOST_DECADES = 3; // of an axis, and what is left of one: a term below that does not matter
+
 /**
  * 75 as 1:15, 3700 as 1:01:40.
  * @param {number} seconds
@@ -24,6 +26,37 @@ export function figure(value) {
   const size = Math.abs(value);
   if (value !== 0 && (size < 1e-3 || size >= 1e4)) return value.toExponential(1);
   return String(Number(value.toPrecision(size < 0.1 ? 2 : 3)));
+}
+
+/**
+ * Where a value is on a logarithmic axis: 0 at its lower end, 1 at its upper. What lies below the end is on it.
+ * @param {number} value
+ * @param {number} bottom
+ * @param {number} top
+ */
+export function logPart(value, bottom, top) {
+  return Math.log(Math.max(value, bottom) / bottom) / Math.log(top / bottom);
+}
+
+/**
+ * The lower end of a logarithmic axis: the power of ten below the smallest value, one to MOST_DECADES below the top.
+ * @param {number} least the smallest value above 0
+ * @param {number} top
+ */
+export function logBottom(least, top) {
+  const decade = 10 ** Math.floor(Math.log10(Math.min(least, top / 10) * 1.0001));
+  return Math.max(decade, 10 ** Math.floor(Math.log10(top) - MOST_DECADES));
+}
+
+/**
+ * The powers of ten between two values, these included.
+ * @param {number} bottom
+ * @param {number} top
+ */
+export function decades(bottom, top) {
+  const first = Math.ceil(Math.log10(bottom) - 1e-9);
+  const count = Math.floor(Math.log10(top) + 1e-9) - first + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, i) => 10 ** (first + i));
 }
 
 /**

@@ -1,5 +1,6 @@
 // A panel at the foot of a node, ours or a stock one, that is there only while there is something to say.
 import { element } from "./elements.mjs";
+import { isVue } from "./page.mjs";
 import { addView } from "./views.mjs";
 
 /** @import { GraphNode, Widget } from "../types/host" */
@@ -91,8 +92,4 @@ class Panel {
     if (height !== node.size[1] && !(isVue() && this.widget)) node.setSize?.([node.size[0], height]);
     node.graph?.setDirtyCanvas?.(true, true);
   }
-}
-
-function isVue() {
-  return window.LiteGraph?.vueNodesMode ?? false;
 }

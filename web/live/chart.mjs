@@ -1,6 +1,6 @@
 // The live view's chart: its curves, a cursor that pointer and keys move, and a picture that may lie over them.
 import { element, setAttributes, svgElement } from "../lib/elements.mjs";
-import { figure, roundUp } from "../lib/numbers.mjs";
+import { decades, figure, logBottom, logPart, roundUp } from "../lib/numbers.mjs";
 import { say } from "../lib/words.mjs";
 import { pathThrough, smooth } from "./curves.mjs";
 import { termsOf } from "./terms.mjs";
@@ -15,6 +15,7 @@ const SMOOTHED = ["stage1", "stage2", "text"];
 const JUMP = 10; // points that PageUp and PageDown pass
 
 /** @typedef {{ term: ShownTerm, raw: (number | null)[], line: (number | null)[] }} Curve */
+/** @typedef {{ bottom: number, top: number }} Axis logarithmic: else a small term would lie on the lower edge */
 
 export class Chart {
   /** @param {() => void} onLook called when another point is looked at */
@@ -28,6 +29,7 @@ export class Chart {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true",
     });
     this.top = label("top");
+    this.bottom = label("bottom");
     this.first = label("first");
     this.last = label("last");
     this.where = label("where");
@@ -47,7 +49,7 @@ export class Chart {
         blur: () => this.#look(null),
         keydown: (/** @type {KeyboardEvent} */ event) => this.#onKey(event),
       },
-      this.svg, this.top, this.first, this.last, this.where, this.idle, this.picture,
+      this.svg, this.top, this.bottom, this.first, this.last, this.where, this.idle, this.picture,
     );
   }
 
@@ -126,11 +128,12 @@ export class Chart {
   #draw() {
     this.#describe();
     const points = this.#points;
-    for (const mark of [this.top, this.first, this.last]) mark.hidden = !points.length;
+    for (const mark of [this.top, this.bottom, this.first, this.last]) mark.hidden = !points.length;
     const curves = this.#curves();
-    const top = roundUp(Math.max(...curves.flatMap(({ raw }) => raw.filter((value) => value !== null))));
-    this.svg.replaceChildren(...(points.length ? this.#lines(curves, top) : []));
-    this.top.textContent = figure(top);
+    const axis = axisOf(curves);
+    this.svg.replaceChildren(...(points.length ? this.#lines(curves, axis) : []));
+    this.top.textContent = figure(axis.top);
+    this.bottom.textContent = figure(axis.bottom);
     this.first.textContent = "1";
     this.last.textContent = String(this.history?.steps ?? "");
   }
@@ -146,12 +149,13 @@ export class Chart {
 
   /**
    * @param {Curve[]} curves
-   * @param {number} top the value at the upper edge
+   * @param {Axis} axis
    */
-  #lines(curves, top) {
+  #lines(curves, axis) {
     const xs = this.#points.map((point) => this.#across(point.x));
-    const grid = [0, 0.5, 1].map((part) => straight("sis-live-grid", [0, WIDTH], [part * HEIGHT, part * HEIGHT]));
-    const paths = curves.flatMap((curve) => curvePaths(curve, xs, top));
+    const heights = [...decades(axis.bottom, axis.top), axis.top].map((value) => heightOf(value, axis));
+    const grid = heights.map((y) => straight("sis-live-grid", [0, WIDTH], [y, y]));
+    const paths = curves.flatMap((curve) => curvePaths(curve, xs, axis));
     const at = this.cursor === null ? null : xs[this.cursor];
     return [...grid, ...paths, ...(at === null ? [] : [straight("sis-live-cursor", [at, at], [0, HEIGHT])])];
   }
@@ -172,6 +176,27 @@ export class Chart {
   }
 }
 
+/**
+ * From the smallest value of the lines, which single raw numbers may be far below, to above the largest of all.
+ * @param {Curve[]} curves
+ * @returns {Axis}
+ */
+function axisOf(curves) {
+  /** @param {(number | null)[]} values */
+  const known = (values) => values.filter((value) => value !== null);
+  const top = roundUp(Math.max(...curves.flatMap(({ raw }) => known(raw))));
+  const least = Math.min(top, ...curves.flatMap(({ line }) => known(line).filter((value) => value > 0)));
+  return { bottom: logBottom(least, top), top };
+}
+
+/**
+ * @param {number} value
+ * @param {Axis} axis
+ */
+function heightOf(value, { bottom, top }) {
+  return HEIGHT * (1 - logPart(value, bottom, top));
+}
+
 /** @param {string} place */
 function label(place) {
   return element("div", { class: `sis-live-label sis-live-${place}`, "aria-hidden": "true" });
@@ -190,12 +215,12 @@ function straight(className, [x1, x2], [y1, y2]) {
  * A term's line and, where that is a mean, its raw numbers below.
  * @param {Curve} curve
  * @param {number[]} xs
- * @param {number} top
+ * @param {Axis} axis
  */
-function curvePaths({ term, raw, line }, xs, top) {
+function curvePaths({ term, raw, line }, xs, axis) {
   const style = `stroke: ${term.colour}`;
   /** @param {(number | null)[]} values */
-  const path = (values) => pathThrough(xs, values.map((value) => (value === null ? null : HEIGHT * (1 - value / top))));
+  const path = (values) => pathThrough(xs, values.map((value) => (value === null ? null : heightOf(value, axis))));
   const main = { class: "sis-live-line", "data-term": term.name, style, "stroke-dasharray": term.dash, d: path(line) };
   const below = raw === line ? [] : [svgElement("path", { class: "sis-live-raw", style, d: path(raw) })];
   return [...below, svgElement("path", main)];

@@ -23,8 +23,12 @@ const histories = new Histories();
 const views = new WeakMap();
 /** @type {Set<View>} those whose clock goes on */
 const running = new Set();
-/** @type {Map<View, History>} what is shown at the next frame */
+/** @type {Map<View, History | null>} what is shown at the next frame */
 const waiting = new Map();
+/** @type {Map<View, History | null>} those that a run will come to, with what they showed before */
+const queued = new Map();
+/** @type {string | null} the run that goes on */
+let current = null;
 
 /**
  * Puts a live view on a node.
@@ -45,6 +49,43 @@ export function addLiveView(node) {
  */
 export function take(message) {
   place(histories.take(message));
+}
+
+/**
+ * A run begins: takes what an earlier one left from the nodes that will run again.
+ * @param {{ prompt_id: string, nodes: string[] }} run nodes: those whose results are reused
+ */
+export async function begin({ prompt_id, nodes }) {
+  current = prompt_id;
+  const ids = (await nodesOfRun(prompt_id)).filter((id) => !nodes.includes(id));
+  if (current !== prompt_id) return; // it has ended
+  for (const id of ids) {
+    const node = nodeAt(id);
+    const view = node && views.get(node);
+    if (!view || view.history?.facts.prompt_id === prompt_id) continue;
+    if (!queued.has(view)) queued.set(view, view.history);
+    view.queue();
+  }
+}
+
+/** A run has ended: what it never came to shows its own last run again. */
+export function end() {
+  current = null;
+  for (const [view, history] of queued) if (view.isQueued) show(view, history);
+  queued.clear();
+}
+
+/**
+ * The ids of the nodes of a run of the open workflow; none of another workflow's, or of a run that has ended.
+ * @param {string} prompt_id
+ * @returns {Promise<string[]>}
+ */
+async function nodesOfRun(prompt_id) {
+  const answer = await api.fetchApi("/queue").catch(() => null);
+  /** @type {[number, string, object, { extra_pnginfo?: { workflow?: { id?: string } } }][]} */
+  const running = answer?.ok ? (await answer.json()).queue_running : [];
+  const run = running.find(([, id]) => id === prompt_id);
+  return run && run[3]?.extra_pnginfo?.workflow?.id === rootGraph()?.id ? Object.keys(run[2]) : [];
 }
 
 /** Everything that is known of the open workflow, the server's memory included. */
@@ -103,7 +144,7 @@ function place(history) {
 /**
  * Shows a history at the next frame: many events between two frames cost one drawing.
  * @param {View} view
- * @param {History} history
+ * @param {History | null} history
  */
 function show(view, history) {
   if (!waiting.size) requestAnimationFrame(drawWaiting);
@@ -113,7 +154,7 @@ function show(view, history) {
 function drawWaiting() {
   for (const [view, history] of waiting) {
     view.update(history);
-    if (history.isRunning) running.add(view);
+    if (history?.isRunning) running.add(view);
     else running.delete(view);
   }
   waiting.clear();

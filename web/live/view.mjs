@@ -18,6 +18,7 @@ export class View {
     this.toldState = undefined;
     /** @type {string | null} the picture that is pointed at */
     this.pointed = null;
+    this.isQueued = false; // a run goes on that will come to this node
     this.status = element("span");
     this.time = element("span", { class: "sis-live-time" });
     this.progress = element("div");
@@ -42,6 +43,7 @@ export class View {
    */
   update(history) {
     const isSame = history === this.history;
+    this.isQueued = false;
     this.history = history;
     this.tick();
     this.chart.update(history);
@@ -51,10 +53,17 @@ export class View {
     this.#tell(isSame);
   }
 
+  /** Shows that the node will run: nothing of an earlier run. */
+  queue() {
+    this.update(null);
+    this.isQueued = true;
+    this.tick();
+  }
+
   /** Shows the time that has passed. */
   tick() {
     const { history } = this;
-    this.chart.showIdle(idleText(history));
+    this.chart.showIdle(this.isQueued ? say("queued") : idleText(history));
     this.status.textContent = history ? statusText(history) : "";
     this.time.textContent = history ? timeText(history) : "";
     this.bar.style.visibility = history ? "visible" : "hidden";

@@ -51,6 +51,22 @@ async function ask() {
 }
 
 /**
+ * Renames or deletes a concept on the host, and asks it for its list anew. Returns the new name; null for none.
+ * @param {"rename" | "delete"} action
+ * @param {{ name: string, new_name?: string }} request
+ * @returns {Promise<string | null>}
+ * @throws {Error} with the host's sentence when it refuses
+ */
+export async function change(action, request) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await api.fetchApi(`${ROUTE}/${action}`, { method: "POST", headers, body: JSON.stringify(request) });
+  if (!answer.ok) throw new Error((await answer.text()) || `${answer.status} ${answer.statusText}`);
+  const { name } = await answer.json();
+  await refresh();
+  return name;
+}
+
+/**
  * A concept's picture. Decoration: the name and class word beside it say the same.
  * @param {Concept} concept
  */

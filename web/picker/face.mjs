@@ -1,4 +1,5 @@
 // What Load Concept shows of the chosen concept, on its node.
+import { copyLine } from "../lib/copy_line.mjs";
 import { element } from "../lib/elements.mjs";
 import { after, isLinked, nodesOf, setWidget, widgetOf } from "../lib/page.mjs";
 import { addView } from "../lib/views.mjs";
@@ -11,10 +12,13 @@ import { Picker } from "./picker.mjs";
 
 export const NODE = "SIS_LoadConcept";
 const INPUT = "concept_name";
-const HEIGHT = 62;
+const HEIGHT = 94;
+const LOADED = "loaded_concept"; // in a run's output: the name that came over a wire
 
 /** @type {WeakMap<GraphNode, () => void>} what draws a node's face anew */
 const faces = new WeakMap();
+/** @type {WeakMap<GraphNode, string>} the name that each node's wire brought last */
+const brought = new WeakMap();
 
 onConcepts(() => nodesOf(NODE).forEach(update));
 
@@ -25,11 +29,16 @@ onConcepts(() => nodesOf(NODE).forEach(update));
 export function addFace(node) {
   const click = () => openPicker(node);
   const button = element("button", { type: "button", class: "sis-face", "aria-haspopup": "dialog", click });
-  const draw = () => drawFace(node, button);
+  const phrase = element("div", { class: "sis-phrase" });
+  const draw = () => drawFace(node, button, phrase);
   faces.set(node, draw);
-  addView(node, "sis_concept", element("div", { class: "sis-face-box" }, button), () => HEIGHT);
+  addView(node, "sis_concept", element("div", { class: "sis-face-box" }, button, phrase), () => HEIGHT);
   after(widgetOf(node, INPUT), "callback", draw);
   after(node, "onConfigure", () => update(node));
+  after(node, "onExecuted", (output) => {
+    if (output?.[LOADED]) brought.set(node, output[LOADED][0]);
+    draw();
+  });
   after(node, "onConnectionsChange", () => setTimeout(draw));
   update(node);
   refreshOrTell(); // what was copied into the folder since, too
@@ -46,19 +55,27 @@ function update(node) {
 /**
  * @param {GraphNode} node
  * @param {HTMLButtonElement} button
+ * @param {HTMLElement} phrase
  */
-function drawFace(node, button) {
+function drawFace(node, button, phrase) {
   const linked = isLinked(node, INPUT);
-  const name = widgetOf(node, INPUT)?.value;
-  const concept = linked ? undefined : allConcepts().find((known) => known.name === name);
-  const [first, second] = linked ? [say("fromWire"), say("fromWireMore")] : wordsFor(name, concept);
+  const name = linked ? brought.get(node) : widgetOf(node, INPUT)?.value;
+  const concept = allConcepts().find((known) => known.name === name);
+  const [first, second] = linked ? wordsForWire(name) : wordsFor(name, concept);
   button.disabled = linked;
-  button.setAttribute("aria-label", say("chooseNow", { first, second }));
   button.replaceChildren(
     concept ? thumbnail(concept) : element("span", { class: "sis-blank", "aria-hidden": "true" }),
     element("span", { class: "sis-words" }, element("b", {}, first), element("small", {}, second)),
-    element("span", { class: "sis-go", "aria-hidden": "true" }, say("chooseShort")),
+    element("span", { class: "sis-go" }, say("chooseShort")),
   );
+  const text = concept?.phrase ?? "";
+  if (text !== phrase.dataset.phrase) phrase.replaceChildren(...(text ? [copyLine("", text)] : []));
+  phrase.dataset.phrase = text;
+}
+
+/** @param {string | undefined} name that the wire brought; undefined before a run */
+function wordsForWire(name) {
+  return name ? [name, say("fromWire")] : [say("fromWire"), say("fromWireMore")];
 }
 
 /**
@@ -73,7 +90,17 @@ function wordsFor(name, concept) {
 
 /** @param {GraphNode} node */
 function openPicker(node) {
-  new Picker(widgetOf(node, INPUT)?.value, (concept) => choose(node, concept)).open();
+  new Picker(widgetOf(node, INPUT)?.value, (concept) => choose(node, concept), follow).open();
+}
+
+/**
+ * Lets the nodes that use a concept use its new name; of one that is gone they say that it is not in the list.
+ * @param {string} name
+ * @param {string | null} newName
+ */
+function follow(name, newName) {
+  if (!newName) return;
+  for (const node of nodesOf(NODE)) if (widgetOf(node, INPUT)?.value === name) setWidget(node, INPUT, newName);
 }
 
 /**

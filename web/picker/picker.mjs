@@ -3,6 +3,8 @@ import { element } from "../lib/elements.mjs";
 import { keepKeys, makeCurrent, stride } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";
 import { allConcepts, creationDate, refresh, summary, tell, thumbnail } from "./concepts.mjs";
+import { Manager } from "./manager.mjs";
+import { orderButton, ordered } from "./order.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
@@ -10,10 +12,16 @@ export class Picker {
   /**
    * @param {string | undefined} chosen the name that is chosen now
    * @param {(concept: Concept) => void} onChoose
+   * @param {import("./manager.mjs").Changed} onChange a concept was renamed or deleted
    */
-  constructor(chosen, onChoose) {
+  constructor(chosen, onChoose, onChange) {
     this.chosen = chosen;
     this.onChoose = onChoose;
+    this.manager = new Manager((name, newName) => {
+      if (name === this.chosen) this.chosen = newName ?? undefined;
+      onChange(name, newName);
+      this.#draw();
+    });
     this.count = element("output", { class: "sis-count" });
     this.list = element("div", {
       class: "sis-list", role: "listbox", "aria-label": say("concepts"),
@@ -34,9 +42,10 @@ export class Picker {
     return element(
       "dialog",
       { class: "sis-picker", "aria-labelledby": heading.id },
-      element("header", {}, heading, this.search),
+      element("header", {}, heading, this.search, orderButton(() => this.#draw())),
       this.list,
-      element("footer", {}, this.count, cancel),
+      this.manager.panel,
+      element("footer", {}, this.count, this.manager.toggle, cancel),
     );
   }
 
@@ -64,6 +73,7 @@ export class Picker {
 
   /** @param {Concept} concept */
   #choose(concept) {
+    if (this.manager.isOn) return this.manager.mark(concept);
     if (concept.error) return;
     this.dialog.close();
     this.onChoose(concept);
@@ -83,7 +93,7 @@ export class Picker {
   /** Those that have every word of the search in their name or class word. */
   #matching() {
     const words = this.search.value.trim().toLowerCase().split(/\s+/);
-    return allConcepts().filter(({ name, class_word }) => {
+    return ordered(allConcepts()).filter(({ name, class_word }) => {
       const text = `${name} ${class_word ?? ""}`.toLowerCase();
       return words.every((word) => text.includes(word));
     });

@@ -43,6 +43,9 @@ export interface GraphNode {
   comfyClass?: string;
   size: [number, number];
   mode?: number;
+  /** The host's pictures on the node: of a run that goes on, and of a result. */
+  preview?: string[];
+  images?: unknown[];
   inputs?: Input[];
   outputs?: Output[];
   widgets?: Widget[];
@@ -89,6 +92,8 @@ export interface App {
   canvas: { processMouseWheel(event: WheelEvent): void };
   nodeOutputs?: Record<string, any>;
   extensionManager?: {
+    /** Pinia, which has every store of the page. */
+    _p?: { _s?: Map<string, { revokePreviewsByExecutionId?(id: string): void }> };
     setting?: { get(name: string): string | undefined };
     toast?: { add(message: { severity: "error"; summary: string; detail: string; life: number }): void };
   };

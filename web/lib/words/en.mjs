@@ -9,7 +9,6 @@ export const en = {
   // Load Concept and its list
   choose: "Choose a concept",
   chooseShort: "Choose…",
-  chooseNow: "Choose a concept: now {first}, {second}",
   fromWire: "from the wire",
   fromWireMore: "the name comes with concept_name",
   notListed: "not in the list of concepts",
@@ -26,6 +25,18 @@ export const en = {
   countSome: "{shown} of {count} concepts",
   unreadable: "cannot be read",
   listFailed: "The list of concepts could not be read ({message}).",
+  order: "Order: click for the next",
+  newest: "Newest first",
+  byName: "By name",
+  byClassWord: "By class word",
+  manage: "Rename or delete",
+  manageHint: "Click a concept to rename or delete it.",
+  rename: "Rename",
+  delete: "Delete",
+  keep: "Keep",
+  newName: "New name of {name}",
+  deleteQuestion: "Delete {name} for good? Prompts and workflows that use it stop working.",
+  completionLabel: "Concepts to complete the prompt with",
   // Edit Grid
   gridEmpty: "Run to see the edits here.",
   gridHint: "Point at a picture for its values; click it to use them.",
@@ -45,6 +56,11 @@ export const en = {
   inputOf: "{input} of {node}",
   severalReceivers: "Several nodes could take the values: choose one below.",
   noReceiver: "Add a Timestep-Aware KSampler, connect the same inversion, and click again.",
+  openLarge: "Open large",
+  largeLabel: "An edit, large",
+  previousCell: "Previous picture",
+  nextCell: "Next picture",
+  useValues: "Use these values",
   picturesGone: "ComfyUI no longer has these pictures: run the grid again.",
   // The live view: its terms
   // The live view: what a node does
@@ -55,6 +71,7 @@ export const en = {
   reconstructing: "Reconstructing, {step} of {steps}",
   ofBatch: "picture {picture} of {pictures}",
   notRunYet: "Curves appear here while it runs.",
+  queued: "Waiting for its turn …",
   preparing: "Preparing …",
   done: "Done",
   cancelled: "Cancelled",
@@ -79,6 +96,9 @@ export const en = {
   bypassPositive: "Bypassed: positive is now the source prompt alone, without the edit.",
   notLoaded:
     "The prompt names the concept <{name}>, and no concept is loaded on its CLIP: connect that of Load Concept.",
+  // Errors
+  errors: "Errors",
+  close: "Close",
   // What was saved
   saved: "Saved:",
   copy: "Copy",

@@ -10,7 +10,6 @@ export const ja = {
   // Load Concept and its list
   choose: "コンセプトを選ぶ",
   chooseShort: "選ぶ…",
-  chooseNow: "コンセプトを選ぶ：現在は {first}、{second}",
   fromWire: "接続から",
   fromWireMore: "名前は concept_name の接続で決まります",
   notListed: "コンセプトの一覧にありません",
@@ -27,6 +26,18 @@ export const ja = {
   countSome: "{count} 個中 {shown} 個",
   unreadable: "読み込めません",
   listFailed: "コンセプトの一覧を読み込めませんでした（{message}）。",
+  order: "並び順：クリックで切り替え",
+  newest: "新しい順",
+  byName: "名前順",
+  byClassWord: "クラス語順",
+  manage: "名前の変更と削除",
+  manageHint: "名前を変える、または削除するコンセプトをクリックしてください。",
+  rename: "名前を変更",
+  delete: "削除",
+  keep: "残す",
+  newName: "{name} の新しい名前",
+  deleteQuestion: "{name} を完全に削除しますか？ 使っているプロンプトとワークフローは動かなくなります。",
+  completionLabel: "プロンプトを補うコンセプト",
   // Edit Grid
   gridEmpty: "実行すると編集結果がここに表示されます。",
   gridHint: "画像に重ねると値が表示され、クリックするとその値を使います。",
@@ -46,6 +57,11 @@ export const ja = {
   inputOf: "{node} の {input}",
   severalReceivers: "値を受け取れるノードが複数あります。下で選んでください。",
   noReceiver: "同じインバージョンをつないだ「タイムステップ対応Kサンプラー」を追加して、もう一度クリックしてください。",
+  openLarge: "大きく表示",
+  largeLabel: "編集結果（拡大）",
+  previousCell: "前の画像",
+  nextCell: "次の画像",
+  useValues: "この値を使う",
   picturesGone: "画像はもう ComfyUI にありません。グリッドを再実行してください。",
   // The live view: its terms
   // The live view: what a node does
@@ -56,6 +72,7 @@ export const ja = {
   reconstructing: "再構成中 {step} / {steps}",
   ofBatch: "画像 {picture} / {pictures}",
   notRunYet: "実行中の曲線がここに表示されます。",
+  queued: "順番を待っています…",
   preparing: "準備中…",
   done: "完了",
   cancelled: "キャンセルしました",
@@ -80,6 +97,9 @@ export const ja = {
   bypassPositive: "バイパス中：positive は元のプロンプトだけで、編集は行われません。",
   notLoaded:
     "プロンプトにコンセプト <{name}> がありますが、CLIP に読み込まれていません。「コンセプトを読み込み」の clip をつないでください。",
+  // Errors
+  errors: "エラー",
+  close: "閉じる",
   // What was saved
   saved: "保存しました：",
   copy: "コピー",

@@ -10,7 +10,6 @@ export const zh = {
   // Load Concept and its list
   choose: "选择概念",
   chooseShort: "选择…",
-  chooseNow: "选择概念：当前为 {first}，{second}",
   fromWire: "来自连线",
   fromWireMore: "名称由 concept_name 的连线给出",
   notListed: "不在概念列表中",
@@ -27,6 +26,18 @@ export const zh = {
   countSome: "{count} 个概念中的 {shown} 个",
   unreadable: "无法读取",
   listFailed: "无法读取概念列表（{message}）。",
+  order: "排序：点击切换",
+  newest: "最新在前",
+  byName: "按名称",
+  byClassWord: "按类别词",
+  manage: "重命名或删除",
+  manageHint: "点击要重命名或删除的概念。",
+  rename: "重命名",
+  delete: "删除",
+  keep: "保留",
+  newName: "{name} 的新名称",
+  deleteQuestion: "永久删除 {name}？使用它的提示词和工作流将失效。",
+  completionLabel: "用于补全提示词的概念",
   // Edit Grid
   gridEmpty: "运行后在此显示编辑结果。",
   gridHint: "指向图片可查看其数值，点击即可采用。",
@@ -46,6 +57,11 @@ export const zh = {
   inputOf: "{node} 的 {input}",
   severalReceivers: "有多个节点可以接收数值：请在下方选择。",
   noReceiver: "请添加一个连接同一反演的“时间步感知K采样器”，然后再次点击。",
+  openLarge: "放大查看",
+  largeLabel: "放大的编辑结果",
+  previousCell: "上一张",
+  nextCell: "下一张",
+  useValues: "采用这些数值",
   picturesGone: "ComfyUI 中已没有这些图片：请重新运行网格。",
   // The live view: its terms
   // The live view: what a node does
@@ -56,6 +72,7 @@ export const zh = {
   reconstructing: "重建中，{step} / {steps}",
   ofBatch: "第 {picture} / {pictures} 张",
   notRunYet: "运行时曲线会显示在这里。",
+  queued: "等待运行……",
   preparing: "准备中……",
   done: "完成",
   cancelled: "已取消",
@@ -80,6 +97,9 @@ export const zh = {
   bypassPositive: "已绕过：positive 现在只有源提示词，没有编辑。",
   notLoaded:
     "提示词提到概念 <{name}>，但它的 CLIP 上没有加载任何概念：请接上「加载概念」的 clip。",
+  // Errors
+  errors: "错误",
+  close: "关闭",
   // What was saved
   saved: "已保存：",
   copy: "复制",

@@ -1,0 +1,31 @@
+// Which concepts complete a prompt at the caret. Pure.
+
+/** @import { Concept } from "../types/messages" */
+
+const BEGUN = /<([\p{L}\p{N}_.-]*)$/u;
+const MOST = 50;
+
+/**
+ * What is written of a name before the caret: where its "<" stands, and its letters; null where none is begun.
+ * @param {string} text
+ * @param {number} caret
+ */
+export function begunName(text, caret) {
+  const found = BEGUN.exec(text.slice(0, caret));
+  return found && { start: found.index, letters: found[1] };
+}
+
+/**
+ * The phrases that fit, those that begin with the letters first.
+ * @param {Concept[]} concepts
+ * @param {string} letters
+ */
+export function phrasesFor(concepts, letters) {
+  const wanted = letters.toLowerCase();
+  /** @param {string} phrase */
+  const place = (phrase) => phrase.slice(1, phrase.indexOf(">")).toLowerCase().indexOf(wanted);
+  const phrases = [...new Set(concepts.filter(({ error }) => !error).map(({ phrase }) => phrase))];
+  const fitting = phrases.filter((phrase) => place(phrase) >= 0);
+  const rank = (/** @type {string} */ phrase) => (place(phrase) === 0 ? 0 : 1);
+  return fitting.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)).slice(0, MOST);
+}

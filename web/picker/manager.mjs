@@ -1,0 +1,101 @@
+// Renaming and deleting concepts in the list: on while its button is pressed, for the concept that is marked then.
+import { element } from "../lib/elements.mjs";
+import { say } from "../lib/words.mjs";
+import { change } from "./concepts.mjs";
+
+/** @import { Concept } from "../types/messages" */
+
+/** @typedef {(name: string, newName: string | null) => void} Changed newName is null for a concept that is gone */
+
+export class Manager {
+  /** @param {Changed} onChange */
+  constructor(onChange) {
+    this.onChange = onChange;
+    /** @type {Concept | null} */
+    this.marked = null;
+    this.toggle = button("manage", () => this.#turn(!this.isOn));
+    this.toggle.setAttribute("aria-pressed", "false");
+    this.panel = element("div", { class: "sis-manage", role: "group", "aria-label": say("manage"), hidden: true });
+  }
+
+  get isOn() {
+    return !this.panel.hidden;
+  }
+
+  /** @param {Concept} concept that rename and delete mean from now on */
+  mark(concept) {
+    this.marked = concept;
+    this.#offer();
+  }
+
+  /** @param {boolean} isOn */
+  #turn(isOn) {
+    this.panel.hidden = !isOn;
+    this.toggle.setAttribute("aria-pressed", String(isOn));
+    this.marked = null;
+    this.#offer();
+  }
+
+  /** What can be done with the marked concept. */
+  #offer() {
+    const { marked } = this;
+    if (!marked) return this.#show(element("span", {}, say("manageHint")));
+    const words = element("b", {}, marked.name);
+    this.#show(words, button("rename", () => this.#askName(marked)), button("delete", () => this.#askDeletion(marked)));
+  }
+
+  /** @param {Concept} concept */
+  #askName({ name }) {
+    const last = name.split(/[\\/]/).pop() ?? name;
+    const field = element("input", { value: last, "aria-label": say("newName", { name }), autocomplete: "off" });
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.#do("rename", { name, new_name: field.value }, field);
+    };
+    const save = element("button", { type: "submit", class: "sis-close" }, say("rename"));
+    this.#show(element("form", { submit }, field, save, button("cancel", () => this.#offer())));
+    field.select();
+  }
+
+  /** @param {Concept} concept */
+  #askDeletion({ name }) {
+    const keep = button("keep", () => this.#offer());
+    const question = element("span", { id: "sis-question" }, say("deleteQuestion", { name }));
+    const confirm = button("delete", () => this.#do("delete", { name }, keep));
+    for (const choice of [confirm, keep]) choice.setAttribute("aria-describedby", question.id);
+    this.#show(question, confirm, keep);
+    keep.focus(); // Enter alone deletes nothing
+  }
+
+  /**
+   * @param {"rename" | "delete"} action
+   * @param {{ name: string, new_name?: string }} request
+   * @param {HTMLElement} focus what gets the focus after a refusal
+   */
+  async #do(action, request, focus) {
+    try {
+      const newName = await change(action, request);
+      this.marked = null;
+      this.onChange(request.name, newName);
+      this.#offer();
+      this.toggle.focus();
+    } catch (error) {
+      this.panel.querySelector("[role=alert]")?.remove();
+      this.panel.append(element("span", { role: "alert" }, /** @type {Error} */ (error).message.replaceAll("`", "")));
+      focus.focus();
+    }
+  }
+
+  /** @param {HTMLElement[]} parts */
+  #show(...parts) {
+    this.panel.replaceChildren(...parts);
+  }
+}
+
+/**
+ * @param {"manage" | "rename" | "delete" | "cancel" | "keep"} word
+ * @param {() => void} click
+ */
+function button(word, click) {
+  return element("button", { type: "button", class: "sis-close", click }, say(word));
+}
