@@ -15,6 +15,9 @@ from single_image_studio.inversion.null_text import NullTextSettings
 from ..helpers.conditionings import encode
 
 
+pytestmark = pytest.mark.usefixtures("host")
+
+
 def report(demo_model: Any, pictures: int = 1, **settings: Any) -> str:
     from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures, report_text
     from single_image_studio.pipelines.reporter import Reporter
