@@ -41,7 +41,7 @@ DRAWN = """() => Object.entries(window.app.nodeOutputs).every(([id, output]) => 
 
 
 # How many curves and cells of a grid the open graph's nodes show.
-KEPT = """() => ["path[data-term][d]", "[role=gridcell] button"].map((kind) => window.app.canvas.graph.nodes
+KEPT = """() => ["path[data-term]", "[role=gridcell] button"].map((kind) => window.app.canvas.graph.nodes
   .flatMap((node) => (node.widgets ?? []).map((widget) => widget.element).filter(Boolean))
   .reduce((sum, element) => sum + element.querySelectorAll(kind).length, 0))"""
 # Where the page's side bar and the menu above the graph end, in its pixels.
@@ -193,7 +193,8 @@ def test_a_workflow_opened_anew_shows_nothing_of_the_last_run(quiet: Frontend, p
     filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), prepared.object_info())
     quiet.load(filled, new_tab=True)
     assert quiet.run().kind == "success"
-    quiet.page.wait_for_function(f"() => ({KEPT})().every((count) => count)")
+    quiet.frame()  # one of the renderers draws what is in view
+    quiet.page.wait_for_function(f"() => ({KEPT})().every((count) => count)", timeout=60_000)
     with quiet.page.expect_response("**/single_image_studio/live?*"):
         quiet.load(filled, new_tab=True)
     quiet.settle()
