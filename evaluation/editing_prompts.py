@@ -1,14 +1,16 @@
 """Prompts that an editable concept must follow, and what to look for in the pictures they give.
 
-`{}` stands for the concept's phrase, as in "<my_concept> face".
+`{}` stands for the concept's phrase, as in "<my_concept> face", and `{class}` for its class word alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SEEDS = 10  # pictures a prompt in the paper
+WHOLE = "all that the prompt says"  # the goal of a prompt that nobody has divided into goals
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,25 @@ class EditingPrompt:
 
     def text(self, phrase: str) -> str:
         # not format(): a phrase may hold braces, for the page's dynamic prompts
-        return self.template.replace("{}", phrase)
+        stands_for = {"{}": phrase, "{class}": class_word(phrase)}
+        return re.sub(r"\{(class)?\}", lambda match: stands_for[match[0]], self.template)
 
     def score(self) -> str:
         """What each goal is worth, in words."""
         worth = {1: "1 point", 2: "half a point"}[len(self.goals)]
         return "; ".join(f"{worth}: {goal}" for goal in self.goals)
+
+
+def class_word(phrase: str) -> str:
+    """What follows the concept's name in its phrase, without a weight; all of a phrase that has no name."""
+    return re.sub(r":[\d.]+\)$", "", phrase.rpartition(">")[2]).strip(" ()") or phrase
+
+
+def own(text: str) -> tuple[EditingPrompt, ...]:
+    """A user's own, one a line: each is to be followed as a whole. PHRASE and CLASS stand for what `{}` and `{class}`
+    do: the page would read braces as its own."""
+    lines = re.sub(r"\bCLASS\b", "{class}", re.sub(r"\bPHRASE\b", "{}", text)).splitlines()
+    return tuple(EditingPrompt(line.strip(), (WHOLE,)) for line in lines if line.strip())
 
 
 def singleinsert(second_choice: bool = False) -> tuple[EditingPrompt, ...]:

@@ -9,6 +9,7 @@ import sys
 import time
 
 from . import ROOT, DevError, checks
+from .drawing import ready_workflows
 from .hosting import server
 from .hosting.base_folder import CHECKPOINT, furnish, need_demo_model
 from .hosting.client import HostError
@@ -114,10 +115,15 @@ def where(host: Host) -> int:
 
 
 def serve(host: Host, port: int | None) -> int:
-    """Leaves a server running until Ctrl-C."""
+    """Leaves a server running until Ctrl-C, with the demo's ready workflows on its page."""
     say("starting ComfyUI …")
-    with server.serving(host, furnished_base(host), port or default_port()) as client:
+    base = furnished_base(host)
+    ready_workflows.first_settings(base)
+    with server.serving(host, base, port or default_port()) as client:
+        ready_workflows.put(client.object_info(), base)
         say(f"ComfyUI runs at {client.url} (log: {client.log_path}); Ctrl-C stops it")
+        say(f"the page opens with {ready_workflows.FIRST!r} the first time: press Run; ready workflows (key w there):")
+        say("\n".join(ready_workflows.listing()))
         while True:
             time.sleep(2)
             client.get("/queue")  # raises when the server has died

@@ -5,6 +5,8 @@ Sizes and hashes are those that independent public manifests agree on; see docs/
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DETECTOR_FOLDER, SEGMENTER_FOLDER = "grounding-dino", "sams"  # by the host's names of its model folders
@@ -65,10 +67,20 @@ def _sam_folder(name: str, megabytes: int) -> PublishedModel:
     return PublishedModel(name, SEGMENTER_FOLDER, f"https://huggingface.co/facebook/{name}", megabytes, ())
 
 
+def _copy(name: str, kind: str, repository: str, megabytes: int) -> PublishedModel:
+    """An original checkpoint that others have put into a .safetensors file at Hugging Face, the one kind of address
+    from which ComfyUI's page downloads: named in lists and workflows, and never downloaded by us, since no two public
+    manifests gave us its hash."""
+    page = f"https://huggingface.co/{repository}/resolve/main/{name}"
+    return PublishedModel(name, kind, page, megabytes, ())
+
+
 _DINO = "https://github.com/IDEA-Research/GroundingDINO"
 _SAM = "https://github.com/facebookresearch/segment-anything#model-checkpoints"
 _SAM_FILES = "https://dl.fbaipublicfiles.com/segment_anything"
 PUBLISHED = (
+    _copy("groundingdino_swint_ogc.safetensors", DETECTOR_FOLDER, "1038lab/GroundingDINO", 694),
+    _copy("sam_vit_b_01ec64.safetensors", SEGMENTER_FOLDER, "lmz/candle-sam", 375),
     _dino_file(
         "groundingdino_swint_ogc.pth",
         "v0.1.0-alpha",
@@ -111,12 +123,35 @@ def find_published(name: str, kind: str) -> PublishedModel | None:
     return next((model for model in PUBLISHED if model.name == name and model.kind == kind), None)
 
 
-def how_to_get(model: PublishedModel, folder: str) -> str:
-    """One sentence: which model is missing, how large it is, where it goes and where to find it."""
-    source = model.files[0].url if len(model.files) == 1 else model.page
-    missing = f"{model.name} ({model.megabytes:,} MB) is not in {folder}"
-    command = f", or run `python -m masking.download {model.name}` in the pack's folder." if model.files else "."
+def marked(model: PublishedModel) -> str:
+    """How a list names a model that is not there, so that nobody takes it for one that is."""
+    return f"{model.name} (missing, {model.megabytes:,} MB)"
+
+
+def unmarked(choice: str) -> str:
+    """The model's own name; saved graphs have both."""
+    return re.sub(r" \(missing, [\d,]+ MB\)$", "", choice)
+
+
+def how_to_get(*missing: tuple[PublishedModel, str]) -> str:
+    """One sentence: which models are missing, how large they are, where they go and where to find them. missing: each
+    with its folder."""
+    lacking = " and ".join(f"{model.name} ({model.megabytes:,} MB) is not in {folder}" for model, folder in missing)
+    sources = " and ".join(_source(model, folder, len(missing) == 1) for model, folder in missing)
+    models = [model for model, _ in missing]
+    return f"{lacking}: download {sources}{_command(models)}"
+
+
+def _source(model: PublishedModel, folder: str, alone: bool) -> str:
+    """What to download from where."""
     if not model.is_folder:
-        return f"{missing}: download it from {source}{command}"
+        return f"{'it' if alone else model.name} from {model.files[0].url if model.files else model.page}"
     files = ", ".join(file.name for file in model.files) or "config.json, preprocessor_config.json, model.safetensors"
-    return f"{missing}: download {files} from {source} into {folder}/{model.name}{command}"
+    return f"{files} from {model.page} into {folder}/{model.name}"
+
+
+def _command(models: Sequence[PublishedModel]) -> str:
+    """The end of the sentence: our own downloader, where it has all of them."""
+    if not all(model.files for model in models):
+        return "."
+    return f", or run `python -m masking.download {' '.join(m.name for m in models)}` in the pack's folder."

@@ -21,8 +21,8 @@ class EditingPrompts(Node):
             search_aliases=["esr", "editing success rate", "prompt list", "benchmark prompts", "dreambooth prompts"],
             description=(
                 "A list of prompts that an editable concept should follow: SingleInsert's 10, or DreamBooth's 25 for"
-                " objects or 25 for people and animals. Connect prompts to CLIP Text Encode: everything after it runs"
-                " once for each prompt."
+                " objects or 25 for people and animals, or your own. Connect prompts to CLIP Text Encode: everything"
+                " after it runs once for each prompt."
             ),
             inputs=[
                 io.String.Input(
@@ -53,6 +53,16 @@ class EditingPrompts(Node):
                         ),
                     )
                 ),
+                io.String.Input(
+                    "own_prompts",
+                    optional=True,
+                    multiline=True,
+                    default="",
+                    tooltip=(
+                        "Your own prompts instead of the set, one a line. PHRASE stands for the phrase, CLASS for its"
+                        " class word alone."
+                    ),
+                ),
             ],
             outputs=[
                 io.String.Output(
@@ -82,7 +92,7 @@ class EditingPrompts(Node):
         )
 
     @classmethod
-    def execute(cls, phrase: str, prompt_set: str, second_choice: bool = False) -> io.NodeOutput:
+    def execute(cls, phrase: str, prompt_set: str, second_choice: bool = False, own_prompts: str = "") -> io.NodeOutput:
         phrase = phrase.strip()
         if not phrase:
             raise InputError(
@@ -91,7 +101,7 @@ class EditingPrompts(Node):
             )
         if prompt_set not in editing_prompts.PROMPT_SETS:  # hosts before 0.33 let any text through
             raise InputError(f"`prompt_set` is {prompt_set!r}: choose one of {', '.join(editing_prompts.PROMPT_SETS)}.")
-        chosen = editing_prompts.prompt_set(prompt_set, second_choice)
+        chosen = editing_prompts.own(own_prompts) or editing_prompts.prompt_set(prompt_set, second_choice)
         return io.NodeOutput(
             [prompt.text(phrase) for prompt in chosen],
             [prompt.score() for prompt in chosen],

@@ -23,7 +23,7 @@ from ..support import checks
 from ..support.errors import InputError
 from ..support.finite import require_finite
 from ..support.warnings import warn
-from .mask_models import DETECTORS, SEGMENTERS, LoadedModel
+from .mask_models import DETECTORS, SEGMENTERS, LoadedModel, require_models
 from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
@@ -118,7 +118,8 @@ def mask_from_prompt(pictures: Tensor, settings: MaskSettings, reporter: Reporte
     if pictures.dim() != 4 or 0 in pictures.shape:
         raise InputError("`image` holds no picture: connect one of at least 1×1 pixels.")
     require_finite("image", "check the node before it", pictures)
-    SEGMENTERS.path(settings.segmenter)  # raises now and not after the detector has worked for nothing
+    # now, and not after the detector has worked for nothing
+    require_models(settings.detector, settings.segmenter)
     reporter = reporter or Reporter()
     reporter.begin(2 * len(pictures))
     with _detector.freed_after(not settings.keep_loaded):  # before the segmenter needs its memory

@@ -12,7 +12,7 @@ import torch
 
 from ..host import model_files, networks
 from ..masking import families
-from ..masking.catalogue import PUBLISHED, find_published, how_to_get
+from ..masking.catalogue import PUBLISHED, PublishedModel, find_published, how_to_get, marked, unmarked
 from ..masking.family import FamilyTable
 from ..masking.interfaces import Detector, MaskingModel, Segmenter
 from ..support.errors import InputError
@@ -24,8 +24,9 @@ Model = TypeVar("Model", bound=MaskingModel)
 class ModelChoices(Generic[Model]):
     """What one combo of Mask from Prompt offers, and how a choice becomes a model.
 
-    Models that are there come first, then published ones (so that saved workflows load), then those of them that an
-    original program can run, with its package in square brackets.
+    Models that are there come first, then those of them that an original program can run, with its package in square
+    brackets, then published ones that are missing, marked as such: the page offers to download a file that a workflow
+    names and no list has. All names are valid, marked or not, so that saved workflows load.
     """
 
     def __init__(self, table: FamilyTable[Model]) -> None:
@@ -33,10 +34,11 @@ class ModelChoices(Generic[Model]):
         self.folder = model_files.ModelFolder(table.folder)
 
     def names(self) -> list[str]:
-        known = [model.name for model in PUBLISHED if model.kind == self.folder.kind]
-        names = list(dict.fromkeys([*self.folder.models(), *known]))
-        checkpoints = [name for name in names if name.endswith(".pth")]
-        return names + [f"{name} [{package}]" for package in self.table.packages() for name in checkpoints]
+        there = list(self.folder.models())
+        checkpoints = [name for name in there if name.endswith(".pth")]
+        missing = [model for model in PUBLISHED if model.kind == self.folder.kind and model.name not in there]
+        in_package = [f"{name} [{package}]" for package in self.table.packages() for name in checkpoints]
+        return [*there, *in_package, *map(marked, missing)]
 
     def path(self, choice: str) -> pathlib.Path:
         """Raises: InputError when there is no such model; for a published one, the message says how to get it."""
@@ -45,13 +47,18 @@ class ModelChoices(Generic[Model]):
         if path is not None:
             return path
         folder = str(self.folder.folders()[0])
-        model = find_published(name, self.folder.kind)
-        if model is not None:
-            raise InputError(f"`{self.table.widget}`: {how_to_get(model, folder)}")
+        if missing := self.missing(choice):
+            raise InputError(f"`{self.table.widget}`: {how_to_get(missing)}")
         raise InputError(
             f"`{self.table.widget}`: there is no {name!r} in {folder} nor in the extra model paths: choose another in"
             " the list."
         )
+
+    def missing(self, choice: str) -> tuple[PublishedModel, str] | None:
+        """A published model that is not there, and the folder that it belongs in."""
+        name, _ = self._split(choice)
+        model = find_published(name, self.folder.kind)
+        return (model, str(self.folder.folders()[0])) if model and name not in self.folder.models() else None
 
     def stamp(self, choice: str | None) -> str:
         """Changes with the choice and with its files' content; empty when there is no such model."""
@@ -72,6 +79,7 @@ class ModelChoices(Generic[Model]):
 
     def _split(self, choice: str) -> tuple[str, str]:
         """(name, package or "")."""
+        choice = unmarked(choice)
         for package in self.table.packages():
             if choice.endswith(f" [{package}]"):
                 return choice.removesuffix(f" [{package}]"), package
@@ -118,3 +126,12 @@ class LoadedModel(Generic[Model]):
 
 DETECTORS: ModelChoices[Detector] = ModelChoices(families.DETECTORS)
 SEGMENTERS: ModelChoices[Segmenter] = ModelChoices(families.SEGMENTERS)
+
+
+def require_models(detector: str, segmenter: str) -> None:
+    """Raises: InputError when one of these choices is not there; where both are published and missing, of both."""
+    missing = [found for found in (DETECTORS.missing(detector), SEGMENTERS.missing(segmenter)) if found]
+    if len(missing) == 2:
+        raise InputError(f"`detector` and `segmenter`: {how_to_get(*missing)}")
+    DETECTORS.path(detector)
+    SEGMENTERS.path(segmenter)

@@ -26,7 +26,8 @@ LAB_FLOORS = (
     {"workflow_files", "world", "locales", "checks"},
     {"jobs", "training"},
     {"measuring"},
-    {"drawing", "cli"},
+    {"drawing"},
+    {"cli"},
 )
 HOST_MODULES = {
     "comfy",

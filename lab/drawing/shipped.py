@@ -57,9 +57,7 @@ def up_to(prompt: Prompt, *titles: str) -> Prompt:
 def with_painted_mask(prompt: Prompt, picture: str) -> Prompt:
     """The learning workflow with the demo's drawn mask instead of a found one, as an artist would paint it."""
     drawn = PAINTED_MASK | {"inputs": {"image": f"{pathlib.Path(picture).stem}_mask.png", "channel": "red"}}
-    swapped = {node_id: drawn if workflow.title(node) == "Mask" else node for node_id, node in prompt.items()}
-    # which only a detector draws
-    return {node_id: node for node_id, node in swapped.items() if workflow.title(node) != "Found boxes"}
+    return {node_id: drawn if workflow.title(node) == "Mask" else node for node_id, node in prompt.items()}
 
 
 def learning(name: str, more: Mapping[str, Mapping[str, Any]] | None = None) -> Prompt:

@@ -37,7 +37,7 @@ def pictures(client: Client, prompt: Prompt) -> list[Image.Image]:
 def chosen(name: str, found: list[Image.Image], source: Image.Image) -> list[Image.Image]:
     """Which pictures tell what the workflow does; source: the one that it was given."""
     return {
-        "learn_a_concept": [source, *found[0:6:2]],  # one of each prompt's two
+        "learn_a_concept": [source, *found[0:6:2]],  # one of the two of each prompt
         "use_a_concept": found[:4],
         "compose_three_concepts": found[:4],
         # the views; the editing prompts speak of things that the demo's world has not

@@ -20,7 +20,7 @@ from .concept_file import loss_curves
 WORKFLOW = ROOT / "workflows" / "api" / "learn_a_concept.json"
 SETTINGS = ROOT / "lab" / "jobs" / "learn.json"
 # by the class of the node that shows it
-FOUND = {"PreviewImage": ("overlay.png", "what the prompt found"), "MaskPreview": ("mask.png", "its mask")}
+FOUND = {"SIS_MaskFromPrompt": ("overlay.png", "what the prompt found"), "MaskPreview": ("mask.png", "its mask")}
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,21 @@ def settings(path: pathlib.Path = SETTINGS) -> Settings:
         )
 
 
+def watched(prompt: Prompt) -> Prompt:
+    """The workflow, and two nodes that tell a script what the page shows by itself: the mask, and the prompts."""
+    by_title = {workflow.title(node): node_id for node_id, node in prompt.items()}
+    mask = {"class_type": "MaskPreview", "inputs": {"mask": [by_title["Mask"], 0]}}
+    texts = {"class_type": "PreviewAny", "inputs": {"source": [by_title["Prompts"], 0]}}
+    return prompt | {"mask": mask, "prompts": texts}
+
+
 def run(host: Host, output: pathlib.Path = jobs.OUTPUT) -> int:
     """Runs the whole demo. Returns the exit code.
 
     Raises: DevError, HostError, with the server's log kept in `output`.
     """
     chosen = settings()
-    prompt = workflow.with_overrides(workflow.load(WORKFLOW), chosen.overrides)
+    prompt = watched(workflow.with_overrides(workflow.load(WORKFLOW), chosen.overrides))
     began = time.monotonic()
     make_room(output)
     with jobs.finished(host, prompt, output) as (entry, client, base):
@@ -88,17 +96,21 @@ def collect(
 ) -> dict[str, Any]:
     """Copies the pictures and the concept file to `output`. Returns what was found, as demo_output/learn.json holds it.
 
+    prompt: as `watched` gives it.
     Raises: DevError when something that the workflow should have made is missing.
     """
     for kind, (name, _) in FOUND.items():
         for _, images in jobs.pictures(prompt, entry, kind):
             (output / name).write_bytes(client.view(images[0]))
+    texts = entry["outputs"]["prompts"]["text"]
+    ((_, images),) = jobs.pictures(prompt, entry)
+    each = len(images) // len(texts)
     rows = []
-    for number, (node_id, images) in enumerate(jobs.pictures(prompt, entry), 1):
-        names = [f"prompt_{number}_{i}.png" for i in range(1, len(images) + 1)]
-        for name, image in zip(names, images, strict=True):
+    for number, text in enumerate(texts, 1):
+        names = [f"prompt_{number}_{i}.png" for i in range(1, each + 1)]
+        for name, image in zip(names, images[(number - 1) * each : number * each], strict=True):
             (output / name).write_bytes(client.view(image))
-        rows.append({"prompt": workflow.prompt_behind(prompt, node_id), "files": names})
+        rows.append({"prompt": text, "files": names})
     return {
         "concept": jobs.take_saved(base, "concepts", "concept", output),
         "found": [name for name, _ in FOUND.values()],

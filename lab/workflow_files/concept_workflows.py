@@ -7,6 +7,7 @@ from typing import Any
 from .pieces import (
     CANNY,
     NEGATIVE,
+    PICTURE,
     SAMPLING,
     UPSCALER,
     Drawing,
@@ -19,17 +20,16 @@ from .pieces import (
 )
 from .sheet import Group, Node, Sheet
 
-LEARNED = (
-    "a photo of <my_concept> face",
-    "a photo of <my_concept> face on a beach",
-    "a photo of <my_concept> face with red hair",
-    "a photo of <my_concept> face with sunglasses and a hat",
-    "a side view of <my_concept> face in a library",
-    "a pencil drawing of <my_concept> face",
-    # the last shows that the class word is still free
-    "a marble bust of <my_concept> face in a museum",
-    "a photo of a face on a beach",
-)
+# by the concept's phrase and class word, so that they fit any concept; the last shows that the class word is still free
+LEARNED = """\
+a photo of PHRASE
+a photo of PHRASE on a beach
+a photo of PHRASE with red hair
+a photo of PHRASE with sunglasses and a hat
+a side view of PHRASE in a library
+a pencil drawing of PHRASE
+a marble bust of PHRASE in a museum
+a photo of a CLASS on a beach"""
 
 
 def drawn_with(sheet: Sheet, concept: Node, negative: Node, latent: Node, loader: Node) -> Drawing:
@@ -39,10 +39,8 @@ def drawn_with(sheet: Sheet, concept: Node, negative: Node, latent: Node, loader
 
 def learn_a_concept(sheet: Sheet) -> None:
     loader = checkpoint(sheet)
-    picture = sheet.node("LoadImage", "Picture", image="photo.png")
+    picture = sheet.node("LoadImage", "Picture", image=PICTURE)
     mask = mask_from_prompt(sheet, picture["IMAGE"])
-    found_mask = sheet.node("MaskPreview", "Found mask", 10, mask=mask["mask"])
-    boxes = sheet.node("PreviewImage", "Found boxes", 11, images=mask["overlay"])
     wires: dict[str, Any] = {"model": loader["MODEL"], "clip": loader["CLIP"], "vae": loader["VAE"]}
     first = sheet.node("SIS_TrainStage1", "Stage I", 4, **wires, image=picture["IMAGE"], mask=mask["mask"])
     second = sheet.node("SIS_TrainStage2", "Stage II", 5, **wires, concept=first["concept"])
@@ -59,16 +57,16 @@ def learn_a_concept(sheet: Sheet) -> None:
     )
     latent = empty_latent(sheet, 2, 8)
     negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE, 9)
+    listed = sheet.node("SIS_EditingPrompts", "Prompts", 10, phrase=concept["phrase"], own_prompts=LEARNED)
+    listed.size = (420, 480)  # shows all of them without scrolling
+    each = prompt(sheet, "One prompt at a time", concept["clip"], listed["prompts"], 11)
     drawing = drawn_with(sheet, concept, negative, latent, loader)
-    columns = []
-    for number, text in enumerate(LEARNED, 1):
-        positive = prompt(sheet, f"Prompt {number}", concept["clip"], text, 10 + 10 * number)
-        prefix, id = f"learn_a_concept/prompt_{number}", 11 + 10 * number
-        columns.append([positive, *drawing.picture(positive["CONDITIONING"], prefix, number, f" {number}", id)])
+    sampler, decoder, saved = drawing.picture(each["CONDITIONING"], "learn_a_concept", id=12)
+    saved.size = (640, 760)  # of all prompts
     start = sheet.note(
         "### Learn a concept from one picture\n1. Choose your checkpoint and picture.\n2. **Mask**: write what the"
-        " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Write the name"
-        " and class word in the prompts below.\n\nThe training nodes show the time left.",
+        " subject is.\n3. **Stage I**: write its class word.\n4. **Save Concept**: give it a name.\n5. Run. The"
+        " training nodes show the time left.\n\nThe prompts get the name and class word by themselves.",
         "Start here",
     )
     painting = sheet.note(
@@ -82,13 +80,28 @@ def learn_a_concept(sheet: Sheet) -> None:
         " likeness**: more Stage II *steps*.\n\n**Every face looks like the subject**: *semantic_weight* 2.",
         "Troubleshooting",
     )
+    prompts = sheet.note(
+        "One prompt a line: PHRASE stands for the concept's name with its class word, CLASS for the class word"
+        " alone.\n\nOther prompts do not train again, as long as nothing before them changes.",
+        "Your own prompts",
+    )
+    later = sheet.note(
+        "These pictures carry this whole workflow: drop one on the page another day, and Run **trains again**.\n\nTo"
+        " draw more with the finished concept, open **use_a_concept**. Its pictures carry no training.",
+        "Draw more later",
+    )
+    asked = [(loader, "ckpt_name"), (picture, "image"), (mask, "prompt"), (first, "class_word"), (kept, "name")]
+    sheet.form([*asked, (listed, "own_prompts")], saved)
     sheet.lay(
         [
             Group("1 · Checkpoint and picture", [[start, loader], [picture]]),
-            Group("2 · Mask", [[mask, painting], [found_mask, boxes]]),
-            Group("3 · Learn", [[first], [second], [kept, tuning]]),
+            Group("2 · Mask", [[mask, painting]]),
+            Group("3 · Learn", [[first], [second, kept], [tuning]]),
         ],
-        [Group("4 · Use it", [[concept, negative, latent]]), Group("5 · Prompts and pictures", columns)],
+        [
+            Group("4 · Prompts", [[concept, negative, latent], [listed]]),
+            Group("5 · Pictures", [[each, sampler, decoder], [saved], [prompts, later]]),
+        ],
     )
 
 
@@ -110,6 +123,7 @@ def use_a_concept(sheet: Sheet) -> None:
         " phrase a weight, as in (phrase:1.2), or train the concept further with Stage II.",
         "Troubleshooting",
     )
+    sheet.form([(loader, "ckpt_name"), (concept, "concept_name"), (positive, "text"), (drawn[0], "seed")], drawn[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint and concept", [[start, loader], [concept]]),
@@ -156,6 +170,8 @@ def compose_three_concepts(sheet: Sheet) -> None:
         " one is.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and remove its phrase from the prompt.",
         "Troubleshooting",
     )
+    asked = [(node, "concept_name") for node in loaders]
+    sheet.form([(loader, "ckpt_name"), *asked, (positive, "text"), (drawn[0], "seed")], drawn[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint", [[start, loader]]),
@@ -180,6 +196,7 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
         positive = prompt(sheet, f"View {number}", concept["clip"], f"{view} <my_concept> face")
         prefix = f"views/view_{number}"
         columns.append([positive, *drawing.picture(positive["CONDITIONING"], prefix, number, f" {number}")])
+    views = [(column[0], "text") for column in columns]
     listed = sheet.node("SIS_EditingPrompts", "Editing Prompts", phrase=concept["phrase"])
     score = sheet.node("PreviewAny", "Score sheet", source=listed["checklist"])
     score.size, score.room = (640, 780), 40  # shows all ten prompts at once
@@ -196,6 +213,8 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
         " *dreambooth_object* or *dreambooth_live* (25 prompts).",
         "Scoring",
     )
+    asked = [(loader, "ckpt_name"), (concept, "concept_name"), *views, (listed, "prompt_set")]
+    sheet.form(asked, *[column[-1] for column in columns], drawn[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint and concept", [[start, loader], [concept, negative, latent]]),
@@ -210,7 +229,7 @@ def concept_controlnet_upscale(sheet: Sheet) -> None:
     concept = load_concept(sheet, loader)
     positive = prompt(sheet, "Prompt", concept["clip"], "a photo of <my_concept> face as an astronaut")
     negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE)
-    pose = sheet.node("LoadImage", "Pose", image="pose.png")
+    pose = sheet.node("LoadImage", "Pose", image=PICTURE)
     size = square(sheet, pose["IMAGE"])
     edges = sheet.node("Canny", "Edges", image=size["IMAGE"], low_threshold=0.2, high_threshold=0.5)
     shown = sheet.node("PreviewImage", "What the ControlNet sees", images=edges["IMAGE"])
@@ -266,6 +285,8 @@ def concept_controlnet_upscale(sheet: Sheet) -> None:
         " **Edges** with its preprocessor.",
         "Troubleshooting",
     )
+    asked = [(loader, "ckpt_name"), (concept, "concept_name"), (positive, "text"), (pose, "image")]
+    sheet.form([*asked, (drawn[0], "seed")], drawn[-1], saved)
     sheet.lay(
         [
             Group("1 · Checkpoint and concept", [[start, loader], [concept]]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .pieces import ANIME, REPORT_SIZE, SD15, Edit, checkpoint, prompt, square
+from .pieces import ANIME, PICTURE, REPORT_SIZE, SD15, Edit, checkpoint, prompt, square
 from .sheet import Group, Model, Node, Sheet
 
 
@@ -10,7 +10,7 @@ def edit_parts(sheet: Sheet, model: Model, target_text: str, clip_skip: int | No
     """Checkpoint, picture, size, latent, source and target prompt of an edit; then the clip skip, if one is asked
     for."""
     loader = checkpoint(sheet, model)
-    picture = sheet.node("LoadImage", "Picture", image="photo.png")
+    picture = sheet.node("LoadImage", "Picture", image=PICTURE)
     size = square(sheet, picture["IMAGE"])
     latent = sheet.node("VAEEncode", "VAE Encode", pixels=size["IMAGE"], vae=loader["VAE"])
     skip = (
@@ -32,7 +32,7 @@ def edit_of(sheet: Sheet, loader: Node, latent: Node, source: Node, target: Node
 
 
 def edit_a_photo(sheet: Sheet) -> None:
-    loader, picture, size, latent, source, target = edit_parts(sheet, SD15, "a photo of a sitting dog")
+    loader, picture, size, latent, source, target = edit_parts(sheet, SD15, "a drawing of a sitting girl")
     empty = prompt(sheet, "Empty prompt", loader["CLIP"], "")
     edit = edit_of(sheet, loader, latent, source, target)
     optimized = edit.optimize_text()
@@ -56,6 +56,8 @@ def edit_a_photo(sheet: Sheet) -> None:
         " *source_ratio*.\n\n**Too slow**: use method *direct* or *negative_prompt*, or fewer cells in the grid.",
         "Troubleshooting",
     )
+    asked = [(loader, "ckpt_name"), (picture, "image"), (target, "text"), (source, "text"), (edited, "alpha")]
+    sheet.form([*asked, (edited, "source_ratio")], saved[-1], saved_grid)
     sheet.lay(
         [
             Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
@@ -68,7 +70,7 @@ def edit_a_photo(sheet: Sheet) -> None:
 
 
 def edit_grid(sheet: Sheet) -> None:
-    loader, picture, size, latent, source, target = edit_parts(sheet, SD15, "a photo of a jumping dog")
+    loader, picture, size, latent, source, target = edit_parts(sheet, SD15, "a drawing of a jumping girl")
     inversion = sheet.node("SIS_LoadInversion", "Load Inversion", inversion_name="my_photo")
     edit = edit_of(sheet, loader, latent, source, target)
     optimized = edit.optimize_text()
@@ -95,6 +97,8 @@ def edit_grid(sheet: Sheet) -> None:
         " both values to **Edit**.",
         "How to read the grid",
     )
+    asked = [(loader, "ckpt_name"), (picture, "image"), (inversion, "inversion_name"), (target, "text")]
+    sheet.form([*asked, (source, "text"), (edited, "alpha"), (edited, "source_ratio")], saved_grid, saved[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
@@ -156,6 +160,8 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
         " passes on another prompt in their place. Without **Inversion** the sampler's negative is the source prompt.",
         "What must be the same",
     )
+    asked = [(loader, "ckpt_name"), (picture, "image"), (target, "text"), (source, "text"), (positive, "alpha")]
+    sheet.form([*asked, (positive, "source_ratio")], saved[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),

@@ -28,12 +28,14 @@ UPSCALER = Model(
     f"{HUB}/Comfy-Org/Real-ESRGAN_repackaged/resolve/main/RealESRGAN_x4plus.safetensors",
     "upscale_models",
 )
+# original checkpoints as .safetensors at Hugging Face: what the page offers to download (see masking/catalogue.py)
 DINO = Model(
-    "groundingdino_swint_ogc.pth",
-    "https://github.com/IDEA-Research/GroundingDINO/releases/download/v0.1.0-alpha/groundingdino_swint_ogc.pth",
+    "groundingdino_swint_ogc.safetensors",
+    f"{HUB}/1038lab/GroundingDINO/resolve/main/groundingdino_swint_ogc.safetensors",
     "grounding-dino",
 )
-SAM = Model("sam_vit_b_01ec64.pth", "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth", "sams")
+SAM = Model("sam_vit_b_01ec64.safetensors", f"{HUB}/lmz/candle-sam/resolve/main/sam_vit_b_01ec64.safetensors", "sams")
+PICTURE = "example.png"  # which every ComfyUI has in its input folder
 NEGATIVE = ""
 REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
 SAMPLING: dict[str, Any] = {"steps": 30, "cfg": 7.5, "sampler_name": "euler", "scheduler": "normal"}

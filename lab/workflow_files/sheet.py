@@ -6,7 +6,8 @@ that they cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +89,8 @@ class Sheet:
         self.versions = {"comfy-core": hosts_version, "single-image-studio": version}
         self.nodes: list[Node] = []
         self.groups: list[tuple[Group, tuple[int, int, int, int]]] = []
+        self.asked: list[tuple[Node, str]] = []
+        self.answers: list[Node] = []
 
     def node(
         self,
@@ -164,6 +167,30 @@ class Sheet:
         )
         self.nodes.append(added)
         return added
+
+    def form(self, asked: Sequence[tuple[Node, str]], *answers: Node) -> None:
+        """The workflow as a simple form: which widgets it asks for, in order, and which nodes' pictures it shows.
+
+        Raises: DevError for a widget that a node lacks, or that gets its value from a link.
+        """
+        for node, name in asked:
+            if name not in node.values or name in node.links:
+                raise DevError(f"{node.title!r} has no widget {name!r} to ask for")
+        self.asked, self.answers = list(asked), list(answers)
+
+    def override(self, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+        """Gives widgets other values, by node title, as `workflow.with_overrides` does in API form.
+
+        Raises: DevError for a title that no node has, or a value that a node lacks or takes from a link.
+        """
+        for pattern, values in overrides.items():
+            nodes = [node for node in self.nodes if fnmatch.fnmatchcase(node.title, pattern)]
+            if not nodes:
+                raise DevError(f"{self.name} has no node titled {pattern!r}: check the overrides")
+            for node in nodes:
+                if lacking := [name for name in values if name not in node.values or name in node.links]:
+                    raise DevError(f"node {node.title!r} has no value {lacking[0]!r} to change: check the overrides")
+                node.values |= values
 
     def _free_id(self) -> int:
         return max((node.id for node in self.nodes), default=0) + 1

@@ -11,15 +11,16 @@ from .object_info import Info, has_control, is_widget, optional_inputs, specs
 from .sheet import NOTE, Node, Sheet
 
 GROUP_COLOR, NOTE_COLOR, NOTE_BACKGROUND = "#3f789e", "#432", "#653"
+SCALE, VIEW = 0.6, [150, 170]  # of the first view: the top left node clear of the page's menus
 # the root of all ids that are made here: the same name gives the same id
 UUIDS = uuid.UUID("6f0cf5f6-8d0f-4f1b-9a61-6a5f3a7b7d10")
 
 
 def to_ui(sheet: Sheet) -> dict[str, Any]:
-    """The workflow as the page saves it."""
+    """The workflow as the page saves it, but without an `id`: the page gives each graph that it opens a new one, and by
+    it the live view and the grid know whose results they show."""
     links = list(links_of(sheet.nodes))
     return {
-        "id": str(uuid.uuid5(UUIDS, sheet.name)),
         "revision": 0,
         "last_node_id": max(node.id for node in sheet.nodes),
         "last_link_id": len(links),
@@ -29,9 +30,14 @@ def to_ui(sheet: Sheet) -> dict[str, Any]:
         ],
         "groups": ui_groups(sheet),
         "config": {},
-        "extra": {"ds": {"scale": 0.6, "offset": [60, 100]}},
+        "extra": {"ds": {"scale": SCALE, "offset": VIEW}, "linearData": linear_data(sheet)},
         "version": 0.4,
     }
+
+
+def linear_data(sheet: Sheet) -> dict[str, Any]:
+    """The workflow as a form, for frontends that have an app mode (1.41.13 and later): which widgets and pictures."""
+    return {"inputs": [[node.id, name] for node, name in sheet.asked], "outputs": [node.id for node in sheet.answers]}
 
 
 def ui_groups(sheet: Sheet) -> list[dict[str, Any]]:

@@ -55,24 +55,3 @@ def with_overrides(workflow: Prompt, overrides: Mapping[str, Mapping[str, Any]])
 def nodes_of(workflow: Prompt, class_type: str) -> list[str]:
     """The ids of all nodes of one class, in the workflow's order."""
     return [node_id for node_id, node in workflow.items() if node["class_type"] == class_type]
-
-
-def prompt_behind(workflow: Prompt, node_id: str) -> str:
-    """The text that a node's picture was sampled with: walks back through decoder and sampler to its positive prompt.
-
-    Raises: DevError when there is no such path.
-    """
-    node: Any = workflow[node_id]
-    while "text" not in node["inputs"]:
-        link = next(
-            (
-                node["inputs"][name]
-                for name in ("images", "samples", "positive", "conditioning")
-                if name in node["inputs"]
-            ),
-            None,
-        )
-        if link is None:
-            raise DevError(f"no prompt leads to node {node_id} ({title(workflow[node_id])})")
-        node = workflow[link[0]]
-    return str(node["inputs"]["text"])

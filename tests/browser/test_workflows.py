@@ -22,7 +22,7 @@ from ..helpers.shipped_runs import RUNS, prepare
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # what the workflows name, and what of the demo's stands in
-PICTURES = {"photo.png": "heart.png", "pose.png": "star.png"}
+PICTURES = {"example.png": "heart.png"}
 WARNING = "Comfy.Workflow.ShowMissingModelsWarning"
 BOXES_OF_GROUPS = (
     """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
@@ -38,6 +38,18 @@ DRAWN = """() => Object.entries(window.app.nodeOutputs).every(([id, output]) => 
   const node = window.app.canvas.graph.nodes.find((node) => String(node.id) === id);
   return !node || !output?.images?.length || node.imgs?.length;
 })"""
+
+
+# How many curves and cells of a grid the open graph's nodes show.
+KEPT = """() => ["path[data-term]", "[role=gridcell] button"].map((kind) => window.app.canvas.graph.nodes
+  .flatMap((node) => (node.widgets ?? []).map((widget) => widget.element).filter(Boolean))
+  .reduce((sum, element) => sum + element.querySelectorAll(kind).length, 0))"""
+# Where the page's side bar and the menu above the graph end, in its pixels.
+BARS = """() => {
+  const side = document.querySelector(".side-tool-bar-container").getBoundingClientRect();
+  const menu = [...document.querySelectorAll(".actionbar-container, .subgraph-breadcrumb")];
+  return { right: side.right, bottom: Math.max(...menu.map((bar) => bar.getBoundingClientRect().bottom)) };
+}"""
 
 
 def shipped_file(folder: str, name: str) -> dict[str, Any]:
@@ -175,6 +187,28 @@ def test_it_runs_from_the_page_and_still_fits(
     check_groups(quiet)
 
 
+def test_a_workflow_opened_anew_shows_nothing_of_the_last_run(quiet: Frontend, prepared: Client) -> None:
+    """Nor would a click in the grid send the last run's values: there is none."""
+    name = "edit_a_photo"
+    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), prepared.object_info())
+    quiet.load(filled, new_tab=True)
+    assert quiet.run().kind == "success"
+    quiet.frame()  # one of the renderers draws what is in view
+    quiet.page.wait_for_function(f"() => ({KEPT})().every((count) => count)", timeout=60_000)
+    with quiet.page.expect_response("**/single_image_studio/live?*"):
+        quiet.load(filled, new_tab=True)
+    quiet.settle()
+    assert quiet.page.evaluate(KEPT) == [0, 0]
+
+
+def test_the_first_view_is_clear_of_the_menus(quiet: Frontend) -> None:
+    """As a person opens it: at the corner of the graph, below the page's tabs and beside its side bar."""
+    quiet.load(shipped_file("workflows", "use_a_concept"), new_tab=True)
+    bars = quiet.page.evaluate(BARS)
+    nodes = quiet.boxes().values()
+    assert min(box.x for box in nodes) > bars["right"] and min(box.y for box in nodes) > bars["bottom"]
+
+
 @pytest.mark.parametrize("name", shipped.NAMES)
 def test_an_api_twin_loses_nothing_on_the_page(quiet: Frontend, name: str) -> None:
     """The page drops links into lists from such files, which would then run with whatever the list has first."""
@@ -188,8 +222,25 @@ def test_the_learning_api_twin_runs_from_the_page(quiet: Frontend, prepared: Cli
     assert quiet.run().kind == "success"
 
 
-def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> None:
-    frontend.load(shipped_file("workflows", "concept_controlnet_upscale"))
+MISSING = {
+    "concept_controlnet_upscale": (
+        ("checkpoints", "v1-5-pruned-emaonly.safetensors"),
+        ("controlnet", "control_v11p_sd15_canny_fp16.safetensors"),
+        ("upscale_models", "RealESRGAN_x4plus.safetensors"),
+    ),
+    "learn_a_concept": (
+        ("checkpoints", "v1-5-pruned-emaonly.safetensors"),
+        ("grounding-dino", "groundingdino_swint_ogc.safetensors"),
+        ("sams", "sam_vit_b_01ec64.safetensors"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_models_are_offered(
+    frontend: Frontend, furnished: Client, name: str, snap: Callable[..., pathlib.Path]
+) -> None:
+    frontend.load(shipped_file("workflows", name))
     details = frontend.page.get_by_role("button", name="View details")  # newer frontends list them in their side panel
     listed = frontend.page.locator(".comfy-missing-models, .p-dialog, [data-testid=properties-panel]").filter(
         has_text="v1-5-pruned-emaonly.safetensors"
@@ -198,12 +249,10 @@ def test_missing_models_are_offered(frontend: Frontend, furnished: Client) -> No
     if details.is_visible():
         details.click()
     text = listed.last.inner_text()
-    for folder, file in (
-        ("checkpoints", "v1-5-pruned-emaonly.safetensors"),
-        ("controlnet", "control_v11p_sd15_canny_fp16.safetensors"),
-        ("upscale_models", "RealESRGAN_x4plus.safetensors"),
-    ):
+    snap(frontend)
+    for folder, file in MISSING[name]:
         assert folder in text and file in text
+    assert "not allowed" not in text and "Only allowed" not in text and "Invalid directory" not in text
     frontend.page.keyboard.press("Escape")
     frontend.page.locator(".p-dialog-mask").wait_for(state="hidden")  # while it fades it takes the next test's clicks
     frontend.messages.clear()  # it asks the files' addresses for their sizes, and the browser is kept at home

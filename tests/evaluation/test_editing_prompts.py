@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from single_image_studio.evaluation.editing_prompts import PROMPT_SETS, EditingPrompt, checklist, prompt_set
+from single_image_studio.evaluation.editing_prompts import PROMPT_SETS, EditingPrompt, checklist, own, prompt_set
 
 COUNTS = {"singleinsert": 10, "dreambooth_object": 25, "dreambooth_live": 25}
 # appendix A.2, with the paper's * for the phrase "* face"
@@ -70,3 +70,15 @@ def test_the_checklist_holds_everything_and_the_rule() -> None:
 def test_an_unknown_set() -> None:
     with pytest.raises(KeyError):
         prompt_set("imagenet")
+
+
+def test_own_prompts_are_lines_with_the_phrase_and_its_class_word() -> None:
+    prompts = own("  PHRASE on a beach\n\na drawing of a CLASS\r\nPHRASES of the moon {x}\n")
+    assert [prompt.text("(<my_cat> black cat:1.2)") for prompt in prompts] == [
+        "(<my_cat> black cat:1.2) on a beach",
+        "a drawing of a black cat",
+        "PHRASES of the moon {x}",
+    ]
+    assert [prompt.text("cat") for prompt in prompts][:2] == ["cat on a beach", "a drawing of a cat"]
+    assert {prompt.score() for prompt in prompts} == {"1 point: all that the prompt says"}
+    assert own(" \n") == ()

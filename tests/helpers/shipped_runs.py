@@ -13,10 +13,7 @@ INVERSION_STEPS = 10
 FEW_INVERTING = {"Inversion": {"steps": INVERSION_STEPS, "inner_steps": 1}, "Text optimisation": {"steps": 2}}
 # What is made quicker, and how many pictures of which size each workflow saves.
 RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
-    "learn_a_concept": (
-        FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}, "Prompt *": {"text": "<my_shipped> heart"}},
-        [(128, 128)] * 16,
-    ),
+    "learn_a_concept": (FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}}, [(128, 128)] * 16),
     "use_a_concept": (FEW, [(128, 128)] * 4),
     "compose_three_concepts": (FEW, [(128, 128)] * 4),
     "views_and_editing_prompts": (FEW, [(128, 128)] * 13),

@@ -82,10 +82,15 @@ def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> 
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({}))
     names = DETECTORS.names()
-    assert names[0] == "my-dino" and names.index("groundingdino_swint_ogc.pth") < names.index(
-        "groundingdino_swint_ogc.pth [groundingdino-py]"
-    )
-    assert "sam_vit_h_4b8939.pth [segment-anything]" in SEGMENTERS.names()
+    assert names[0] == "my-dino" and "groundingdino_swint_ogc.pth (missing, 694 MB)" in names
+    assert "groundingdino_swint_ogc.pth" not in names  # the page would take it for a file that is there
+    assert not [name for name in SEGMENTERS.names() if "[" in name]
+    (tmp_path / "models" / "sams").mkdir(exist_ok=True)
+    checkpoint = tmp_path / "models" / "sams" / "sam_vit_h_4b8939.pth"
+    checkpoint.write_bytes(b"")
+    assert SEGMENTERS.names()[:2] == ["sam_vit_h_4b8939.pth", "sam_vit_h_4b8939.pth [segment-anything]"]
+    for choice in ("sam_vit_h_4b8939.pth", "sam_vit_h_4b8939.pth (missing, 2,565 MB)"):
+        assert SEGMENTERS.path(choice) == checkpoint and SEGMENTERS.missing(choice) is None
     with pytest.raises(InputError, match=r"`detector`: groundingdino_swinb_cogcoor\.pth \(938 MB\) is not in") as told:
         DETECTORS.path("groundingdino_swinb_cogcoor.pth [groundingdino-py]")
     assert str(folder.parent) in str(told.value)

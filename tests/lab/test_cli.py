@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import runpy
@@ -74,3 +75,28 @@ def test_an_older_python_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 1, "final", 0))
     with pytest.raises(SystemExit, match=r"need Python 3\.11 or newer; this is Python 3\.9"):
         runpy.run_path(str(ROOT / "dev.py"))
+
+
+def test_serve_says_what_to_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Served:
+        url, log_path = "http://127.0.0.1:8188", tmp_path / "server.log"
+
+        def object_info(self) -> dict[str, object]:
+            return {}
+
+        def get(self, _: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "furnished_base", lambda _: tmp_path)
+    monkeypatch.setattr(cli, "default_port", lambda: 8188)
+    monkeypatch.setattr(cli.time, "sleep", lambda _: None)
+    monkeypatch.setattr(cli.server, "serving", lambda *_: contextlib.nullcontext(Served()))
+    monkeypatch.setattr(cli.ready_workflows, "made", lambda _: {"demo 1 learn": "{}"})
+    with pytest.raises(KeyboardInterrupt):
+        cli.serve(Host(pathlib.Path("p"), pathlib.Path("c"), ours=True), None)
+    told = capsys.readouterr().err
+    assert "'demo 1 learn'" in told and "press Run" in told and "demo 5 grid" in told
+    assert (tmp_path / "user" / "default" / "workflows" / "demo 1 learn.json").is_file()
+    assert "demo 1 learn" in (tmp_path / "user" / "default" / "comfy.settings.json").read_text()

@@ -20,6 +20,8 @@ from single_image_studio.masking.catalogue import (
     PublishedModel,
     find_published,
     how_to_get,
+    marked,
+    unmarked,
 )
 from single_image_studio.masking.download import DownloadFailed
 
@@ -165,7 +167,7 @@ def test_what_is_published_is_well_formed() -> None:
                 and f.url.startswith("https://")
                 and f.url.endswith(f"/{f.name}")
             )
-        told = how_to_get(model, "/models/x")
+        told = how_to_get((model, "/models/x"))
         assert (
             told.count(". ") == 0
             and model.name in told
@@ -174,3 +176,18 @@ def test_what_is_published_is_well_formed() -> None:
             and "https://" in told
         )
     assert find_published("sam_vit_b_01ec64.pth", DETECTOR_FOLDER) is None
+
+
+def test_two_missing_models_are_one_sentence() -> None:
+    both = [find_published(*of) for of in (("groundingdino_swint_ogc.pth", DETECTOR_FOLDER), ("sam-vit-base", "sams"))]
+    assert how_to_get(*((model, f"/m/{model.kind}") for model in both if model)) == (
+        "groundingdino_swint_ogc.pth (694 MB) is not in /m/grounding-dino and sam-vit-base (375 MB) is not in /m/sams:"
+        " download groundingdino_swint_ogc.pth from https://github.com/IDEA-Research/GroundingDINO/releases/download/"
+        "v0.1.0-alpha/groundingdino_swint_ogc.pth and config.json, preprocessor_config.json, model.safetensors from"
+        " https://huggingface.co/facebook/sam-vit-base into /m/sams/sam-vit-base."
+    )
+
+
+def test_a_mark_comes_off_again() -> None:
+    for model in PUBLISHED:
+        assert unmarked(marked(model)) == unmarked(model.name) == model.name != marked(model)

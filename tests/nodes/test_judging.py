@@ -48,6 +48,14 @@ def test_each_prompt_gives_its_own_picture(server: Client) -> None:
     assert "half a point: police uniform; half a point: blue beret" in json.dumps(outputs["goals"])
 
 
+def test_own_prompts_take_the_place_of_the_set(server: Client) -> None:
+    graph = {
+        "list": prompts("<a> heart", own_prompts="PHRASE in snow\na CLASS"),
+        "text": node("PreviewAny", source=["list", 0]),
+    }
+    assert server.run(graph)["outputs"]["text"]["text"] == ["<a> heart in snow", "a heart"]
+
+
 def test_an_empty_phrase_says_what_to_write(server: Client) -> None:
     with pytest.raises(RunFailed, match="`phrase` is empty"):
         server.run({"list": prompts("  "), "text": node("PreviewAny", source=["list", 2])})

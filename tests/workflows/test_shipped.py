@@ -15,6 +15,7 @@ from PIL import Image
 from lab.drawing import shipped, stand_ins, thumbnails
 from lab.hosting.base_folder import MASKING
 from lab.hosting.client import Client
+from lab.hosting.environment import Host
 from lab.workflow_files import workflow
 from lab.workflow_files.make_workflows import made, versions
 from lab.workflow_files.pieces import DINO, SAM
@@ -66,19 +67,39 @@ def test_every_file_to_download_is_told_with_its_address(file: pathlib.Path) -> 
     assert set(told) == wanted
     for (_, name), url in told.items():
         where = urllib.parse.urlsplit(url)
-        assert (
-            where.scheme == "https"
-            and where.netloc in ("huggingface.co", "github.com", "dl.fbaipublicfiles.com")
-            and where.path.endswith(name)
-        )
+        # what the page offers to download: nothing else, whatever a workflow says
+        assert where.scheme == "https" and where.netloc == "huggingface.co"
+        assert where.path.endswith(f"/{name}") and name.endswith(".safetensors")
 
 
 def test_detector_and_segmenter_are_the_catalogues() -> None:
     from single_image_studio.masking.catalogue import PUBLISHED
 
-    addresses = {model.name: model.files[0].url for model in PUBLISHED if model.files}
+    addresses = {model.name: model.page for model in PUBLISHED}
     for model in (DINO, SAM):
         assert addresses[model.name] == model.url
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_takes_a_new_id_each_time_and_pictures_that_every_host_has(file: pathlib.Path, real_host: Host) -> None:
+    ui = json.loads(file.read_text(encoding="utf-8"))
+    assert "id" not in ui
+    pictures = [node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "LoadImage"]
+    assert all((real_host.comfyui / "input" / name).is_file() for name in pictures)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_its_form_names_widgets_and_nodes_that_are_there(file: pathlib.Path) -> None:
+    """The page drops what it does not find, without a word."""
+    ui = json.loads(file.read_text(encoding="utf-8"))
+    nodes = {node["id"]: node for node in ui["nodes"]}
+    form = ui["extra"]["linearData"]
+    asked = [
+        [(entry["link"], "widget" in entry) for entry in nodes[id]["inputs"] if entry["name"] == name]
+        for id, name in form["inputs"]
+    ]
+    assert asked and all(found == [(None, True)] for found in asked)
+    assert form["outputs"] and {nodes[id]["type"] for id in form["outputs"]} == {"SaveImage"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -22,11 +22,12 @@ def test_old_results_go_and_a_persons_own_files_stay(tmp_path: pathlib.Path) -> 
 
 
 def test_what_a_demo_leaves_is_the_mask_the_boxes_every_prompt_and_the_concept(tmp_path: pathlib.Path) -> None:
-    prompt = workflow.with_overrides(workflow.load(learn.WORKFLOW), learn.settings().overrides)
-    shown = [
-        node_id for kind in ("SaveImage", "PreviewImage", "MaskPreview") for node_id in workflow.nodes_of(prompt, kind)
-    ]
-    entry = {"outputs": {node_id: {"images": [{"filename": node_id}]} for node_id in shown}}
+    prompt = learn.watched(workflow.with_overrides(workflow.load(learn.WORKFLOW), learn.settings().overrides))
+    shown = [node_id for kind in ("SIS_MaskFromPrompt", "MaskPreview") for node_id in workflow.nodes_of(prompt, kind)]
+    outputs = {node_id: {"images": [{"filename": workflow.title(prompt[node_id])}]} for node_id in shown}
+    (saved,) = workflow.nodes_of(prompt, "SaveImage")
+    outputs[saved] = {"images": [{"filename": str(i)} for i in range(1, 7)]}
+    entry = {"outputs": outputs | {"prompts": {"text": ["a heart", "a star", "a square"]}}}
     folder = tmp_path / "base" / "models" / "single_image_studio" / "concepts"
     folder.mkdir(parents=True)
     (folder / "my_heart.safetensors").touch()
@@ -36,12 +37,13 @@ def test_what_a_demo_leaves_is_the_mask_the_boxes_every_prompt_and_the_concept(t
             return image["filename"].encode()
 
     report = learn.collect(prompt, entry, Client(), tmp_path / "base", tmp_path)
-    left = {workflow.title(prompt[path.read_text()]): path.name for path in tmp_path.glob("*.png")}
+    left = {path.name: path.read_text() for path in tmp_path.glob("*.png")}
     assert left == {
-        "Found boxes": "overlay.png",
-        "Found mask": "mask.png",
-        **{f"Save {i}": f"prompt_{i}_1.png" for i in range(1, 9)},
+        "overlay.png": "Mask",
+        "mask.png": "MaskPreview",
+        **{f"prompt_{i}_{j}.png": str(2 * i + j - 2) for i in (1, 2, 3) for j in (1, 2)},
     }
+    assert [row["prompt"] for row in report["images"]] == ["a heart", "a star", "a square"]
     learn.make_room(tmp_path)  # nothing to remove yet
     (tmp_path / "learn.json").write_text(json.dumps(report))
     learn.make_room(tmp_path)

@@ -171,3 +171,27 @@ def test_files_are_json_with_a_node_a_line() -> None:
 def test_versions_are_the_projects() -> None:
     pack, hosts = versions()
     assert pack.count(".") == 2 and hosts == "0.3.75"
+
+
+def test_the_form_of_a_workflow() -> None:
+    made = sheet()
+    loader, sampler, show, _ = made.nodes
+    made.form([(loader, "file"), (sampler, "text")], show)
+    extra = to_ui(made)["extra"]
+    assert extra["linearData"] == {"inputs": [[1, "file"], [20, "text"]], "outputs": [21]}
+    for node, name in ((sampler, "model"), (sampler, "nothing"), (show, "words")):
+        with pytest.raises(DevError, match="no widget"):
+            made.form([(node, name)])
+
+
+def test_overrides_go_by_title() -> None:
+    made = sheet()
+    made.override({"*": {}, "Dr*": {"text": "a star", "seed": 5}})
+    assert to_ui(made)["nodes"][1]["widgets_values"] == [5, "fixed", "a star", 1.5, 0]
+    for overrides, message in (
+        ({"Nobody": {}}, "no node titled 'Nobody'"),
+        ({"Draw": {"texts": ""}}, "'Draw' has no value 'texts'"),
+        ({"Draw": {"model": ""}}, "'Draw' has no value 'model'"),
+    ):
+        with pytest.raises(DevError, match=message):
+            made.override(overrides)

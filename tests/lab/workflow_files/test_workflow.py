@@ -14,13 +14,13 @@ from lab.workflow_files import workflow
 
 
 def test_overrides_go_by_title_and_leave_the_original() -> None:
-    original = workflow.load(learn.WORKFLOW)
+    original = workflow.load(learn.WORKFLOW.with_name("views_and_editing_prompts.json"))
     before = json.dumps(original)
     changed = workflow.with_overrides(
-        original, {"Sampler *": {"steps": 3}, "Sampler 2": {"steps": 4}, "Picture": {"image": "a.png"}}
+        original, {"Sampler *": {"steps": 3}, "Sampler 2": {"steps": 4}, "Load Concept": {"concept_name": "a"}}
     )
     steps = [changed[i]["inputs"]["steps"] for i in workflow.nodes_of(changed, "KSampler")]
-    assert steps == [3, 4, 3, 3, 3, 3, 3, 3]
+    assert steps == [3, 4, 3, 3]
     assert json.dumps(original) == before
 
 
@@ -54,13 +54,23 @@ def shipped_and_demo() -> list[Any]:
 
 
 @pytest.mark.parametrize("prompt", shipped_and_demo())
-def test_name_and_class_word_agree_in_all_prompts(prompt: dict[str, Any]) -> None:
-    values = {workflow.title(node): node["inputs"] for node in prompt.values()}
-    phrase = f"<{values['Save Concept']['name']}> {values['Stage I']['class_word']}"
-    texts = [workflow.prompt_behind(prompt, node_id) for node_id in workflow.nodes_of(prompt, "SaveImage")]
-    assert len(texts) == len(set(texts)) == 8
-    assert sum(phrase in text for text in texts) == 7
-    assert "<" not in next(text for text in texts if phrase not in text)
+def test_all_prompts_get_the_name_and_class_word_from_the_concept(prompt: dict[str, Any]) -> None:
+    """So a concept saved under another name still draws itself."""
+    ids = {workflow.title(node): node_id for node_id, node in prompt.items()}
+    listed = prompt[ids["Prompts"]]["inputs"]
+    assert listed["phrase"] == [ids["Apply Concept"], 2]
+    assert prompt[ids["Apply Concept"]]["inputs"]["name"] == [ids["Save Concept"], 1]
+    lines = listed["own_prompts"].splitlines()
+    assert len(lines) == len(set(lines)) == 8
+    assert sum("PHRASE" in line for line in lines) == 7
+    assert "CLASS" in next(line for line in lines if "PHRASE" not in line)
+    values = [
+        value
+        for node in prompt.values()
+        if node["class_type"] != "SIS_SaveConcept"
+        for value in node["inputs"].values()
+    ]
+    assert not [value for value in values if isinstance(value, str) and ("<" in value or value.startswith("my_"))]
 
 
 @pytest.mark.parametrize("path", [learn.WORKFLOW, edit.WORKFLOW], ids=lambda p: p.stem)
