@@ -14,7 +14,6 @@ from single_image_studio.inversion.null_text import NullTextSettings
 
 from ..helpers.conditionings import encode
 
-
 pytestmark = pytest.mark.usefixtures("host")
 
 
