@@ -57,7 +57,7 @@ SET_MODE = "([id, mode]) => { window.app.canvas.graph.getNodeById(Number(id)).mo
 
 UNKNOWN = Warned("unknown_concept", {"written": "nobody", "known": "<warned>"}).text
 WRONG = Warned("wrong_class_word", {"name": "warned", "phrase": "<warned> kettle"}).text
-ANOTHER = Warned("concept_of_another_checkpoint", {"name": "warned"}).text
+ANOTHER = Warned("concept_of_another_checkpoint", {"name": "warned"}).text.replace("`", "")  # shown as code
 
 
 @pytest.fixture

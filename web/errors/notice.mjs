@@ -2,6 +2,7 @@
 // and backticks as plain text.
 import { element } from "../lib/elements.mjs";
 import { keepKeys } from "../lib/keys.mjs";
+import { rich } from "../lib/rich.mjs";
 import { say } from "../lib/words.mjs";
 import "../lib/views.mjs"; // for its stylesheet
 
@@ -14,7 +15,7 @@ keepKeys(list);
  */
 export function showNotice(title, sentence) {
   if (!list.isConnected) document.body.append(list);
-  const text = element("p", {}, ...sentence.split(/(`[^`]+`|https?:\/\/[^\s,]+[^\s,.:])/).map(partOf));
+  const text = element("p", {}, ...rich(sentence));
   const notice = element("div", { class: "sis-notice", role: "alert" }, element("b", {}, title), text);
   const close = () => notice.remove();
   notice.append(element("button", { type: "button", "aria-label": say("close"), click: close }, "✕"));
@@ -24,11 +25,4 @@ export function showNotice(title, sentence) {
 /** Takes all messages away. */
 export function clearNotices() {
   list.replaceChildren();
-}
-
-/** @param {string} part */
-function partOf(part) {
-  if (part.startsWith("`")) return element("code", {}, part.slice(1, -1));
-  if (!/^https?:/.test(part)) return part;
-  return element("a", { href: part, target: "_blank", rel: "noopener noreferrer" }, part);
 }

@@ -4,6 +4,7 @@ import { element } from "../lib/elements.mjs";
 import { api } from "../lib/host.mjs";
 import { NO_ID, nodeAt, rootGraph } from "../lib/page.mjs";
 import { showInPanel } from "../lib/panel.mjs";
+import { rich } from "../lib/rich.mjs";
 import { say } from "../lib/words.mjs";
 import { sentence } from "./sentences.mjs";
 import { WarningStore } from "./store.mjs";
@@ -90,7 +91,7 @@ function draw(workflow, id) {
  * @param {string} [kind] a class of its own
  */
 export function list(sentences, kind = "") {
-  const items = sentences.map((text) => element("li", {}, text));
+  const items = sentences.map((text) => element("li", {}, ...rich(text)));
   return element("ul", { class: `sis-warnings ${kind}`, "aria-label": say("warnings") }, ...items);
 }
 
