@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..support import checks
 from ..support.errors import InputError
+from ..support.finite import are_finite
 from ..support.names import EXTENSION, check_name
 from ..support.reading import read_header, read_tensors
 from ..support.writing import FileTaken, write_new, write_new_bytes
@@ -98,7 +99,7 @@ def _in_precision(tensors: dict[str, Tensor], precision: str) -> dict[str, Tenso
         return dict(tensors)
     smaller = {name: tensor.to(PRECISIONS[precision]) for name, tensor in tensors.items()}
     for name, tensor in smaller.items():
-        if not torch.isfinite(tensor).all():
+        if not are_finite(tensor):
             raise InputError(f"{name} holds a number that is too large for fp16: set `export_precision` to fp32.")
     return smaller
 

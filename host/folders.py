@@ -45,16 +45,21 @@ class Shelf:
     def meant(self, name: str) -> str:
         """The listed name that is meant: the same one, or the only one that differs by the file's ending or by the
         other system's path separator; else the name as it is."""
+        return self._listed(name) or name
+
+    def _listed(self, name: str) -> str | None:
         names = self.names()
-        alike = [name] if name in names else [listed for listed in names if _plain(listed) == _plain(name)]
-        return alike[0] if len(alike) == 1 else name
+        if name in names:
+            return name
+        alike = [listed for listed in names if _plain(listed) == _plain(name)]
+        return alike[0] if len(alike) == 1 else None
 
     def file(self, name: str) -> pathlib.Path:
         """The file of a name that is `meant`.
 
         Raises: InputError when no registered folder has it.
         """
-        found = folder_paths.get_full_path(self.kind, f"{self.meant(name)}.safetensors")
+        found = self._full_path(name) or self._full_path(self.meant(name))
         if found is None:
             folders = ", ".join(str(folder) for folder in self.folders())
             raise InputError(
@@ -63,11 +68,15 @@ class Shelf:
             )
         return pathlib.Path(found)
 
+    def _full_path(self, name: str) -> str | None:
+        return folder_paths.get_full_path(self.kind, f"{name}.safetensors")  # type: ignore[no-any-return]
+
     def stamp(self, name: str | None) -> str:
         """For a node's fingerprint_inputs: changes with the file's content."""
-        if not name or self.meant(name) not in self.names():
+        listed = self._listed(name) if name else None
+        if listed is None:
             return ""
-        status = self.file(name).stat()
+        status = self.file(listed).stat()
         return f"{status.st_mtime_ns}-{status.st_size}"
 
 

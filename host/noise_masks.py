@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..inversion.noise_mask import KnownPath, mixed
 from ..support.errors import InputError
+from ..support.finite import NOT_FINITE, are_finite
 from .conditioning import Conditioning
 
 KEY = "single_image_studio.noise_mask"
@@ -29,8 +30,8 @@ def noise_mask_of(latent: Mapping[str, Any], shape: Sequence[int]) -> Tensor | N
         return None
     with torch.inference_mode(False), torch.no_grad():
         mask = comfy.sampler_helpers.prepare_mask(mask.clone().float(), shape, "cpu")[:, :1]
-    if not torch.isfinite(mask).all():
-        raise InputError("the noise mask of `latent` holds numbers that are not finite (NaN): make the mask again.")
+    if not are_finite(mask):
+        raise InputError(f"the noise mask of `latent` holds {NOT_FINITE}: make the mask again.")
     return None if (mask == 1).all() else mask
 
 

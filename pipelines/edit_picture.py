@@ -50,10 +50,9 @@ class EditConditioning:
         """
         check_conditioning(model, "target", self.target)
         check_conditioning(model, "source", self.source)
-        if self.optimized is not None:
-            check_conditioning(model, "optimized", self.optimized)
         if self.optimized is None:
             return aligned(self.target, self.source, "source")
+        check_conditioning(model, "optimized", self.optimized)
         return aligned(self.target, self.optimized, "optimized")
 
 

@@ -1,8 +1,7 @@
 // Shows on each training and inversion node what it does while it runs.
-import { api, app } from "./lib/host.mjs";
+import { RUN_ENDS, api, app } from "./lib/host.mjs";
 import { KINDS, addLiveView, begin, end, restore, take, tick } from "./live/feed.mjs";
 
-const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 const EVENT = "single_image_studio.live";
 
 // at once: after a reload during a run the first event comes before `setup`, and the page would complain of it
@@ -13,7 +12,7 @@ app.registerExtension({
   setup() {
     api.addEventListener("reconnected", restore);
     api.addEventListener("execution_cached", ({ detail }) => begin(detail));
-    for (const type of ENDS) api.addEventListener(type, end);
+    for (const type of RUN_ENDS) api.addEventListener(type, end);
     setInterval(tick, 1000);
   },
   nodeCreated(node) {

@@ -15,8 +15,8 @@ from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 
 from ..helpers.frontend import Frontend
-from ..helpers.graphs import Graph, node, save, sources, stage1
-from ..helpers.page_graphs import FAINT, numbered
+from ..helpers.graphs import save, sources, stage1
+from ..helpers.page_graphs import FAINT, loading, numbered
 
 SET = (
     "(name) => { const [widget] = app.graph.nodes.find((n) => n.type === 'SIS_LoadConcept').widgets; widget.value ="
@@ -53,15 +53,6 @@ def library(session_server: Client) -> Iterator[pathlib.Path]:
     yield folder
     for path in (*made, torn):
         path.unlink()
-
-
-def loading(name: str) -> Graph:
-    on = {"model": ["1", 0], "clip": ["1", 1]}
-    return {
-        "1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
-        "2": node("SIS_LoadConcept", **on, concept_name=name, strength_model=1.0, strength_clip=0.5),
-        "3": node("PreviewAny", source=["2", 2]),
-    }
 
 
 def chosen(frontend: Frontend) -> Any:

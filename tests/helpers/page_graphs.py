@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .frontend import Frontend
-from .graphs import Graph
+from .graphs import Graph, node
 
 PLACE = """([type, x, y]) => {
   const node = LiteGraph.createNode(type);
@@ -32,9 +32,19 @@ def numbered(graph: Graph) -> tuple[Graph, dict[str, str]]:
     return made, ids
 
 
-def place(page: Frontend, node: str, at: tuple[int, int] = (200, 150)) -> str:
+def loading(name: str) -> Graph:
+    """Load Concept on the demo model, with its phrase shown."""
+    on = {"model": ["1", 0], "clip": ["1", 1]}
+    return {
+        "1": node("CheckpointLoaderSimple", ckpt_name="sis_demo_sd15.safetensors"),
+        "2": node("SIS_LoadConcept", **on, concept_name=name, strength_model=1.0, strength_clip=0.5),
+        "3": node("PreviewAny", source=["2", 2]),
+    }
+
+
+def place(page: Frontend, kind: str, at: tuple[int, int] = (200, 150)) -> str:
     """Puts a new node on the canvas, as the library does."""
-    name: str = page.page.evaluate(PLACE, [node, *at])
+    name: str = page.page.evaluate(PLACE, [kind, *at])
     page.settle()
     page.frame()
     return name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..helpers.conditionings import controlnet, encode, with_options
+from ..helpers.stock_sampling import host_samples, published_sigmas, star
 
 STEPS = 20
 CHOSEN = {"alpha": 0.4, "source_ratio": 0.25}
@@ -19,11 +19,7 @@ CHOSEN = {"alpha": 0.4, "source_ratio": 0.25}
 
 @pytest.fixture(scope="module")
 def latent(loaded_demo_model) -> dict[str, Tensor]:
-    from lab.world import painting, random_scenes
-
-    picture, _ = painting.render(random_scenes.sample_concept(random.Random(9), "star"))
-    with torch.inference_mode():
-        return {"samples": loaded_demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}
+    return star(loaded_demo_model[2])
 
 
 def invert(model: Any, latent: Any, source: Any, uncond: Any, method: str, steps: int = STEPS) -> Any:
@@ -49,23 +45,8 @@ def stock(
     model: Any, positive: Any, negative: Any, noise_latent: Any, sigmas: Tensor, sampler: str, cfg: float
 ) -> Tensor:
     """Latents in the papers' scale, from a stock guider and sampler with its noise off."""
-    import comfy.samplers
-
-    guider = comfy.samplers.CFGGuider(model)
-    guider.set_conds(positive, negative)
-    guider.set_cfg(cfg)
-    samples = noise_latent["samples"]
-    out = guider.sample(
-        torch.zeros_like(samples), samples, comfy.samplers.sampler_object(sampler), sigmas, disable_pbar=True, seed=0
-    )
+    out = host_samples(model, positive, negative, noise_latent["samples"], sigmas, cfg, sampler)
     return out * 0.18215 / (1 + sigmas[-1] ** 2).sqrt()
-
-
-def published_sigmas(model: Any, steps: int) -> Tensor:
-    """DDIM's noise levels, the last one included that no picture shows."""
-    from single_image_studio.diffusion.ddim import DDIMSchedule
-
-    return model.get_model_object("model_sampling").sigmas.detach().clone().float()[[*DDIMSchedule(steps).timesteps, 0]]
 
 
 def both(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,15 @@ from single_image_studio.diffusion.ddim import DDIMSchedule
 from single_image_studio.diffusion.quality import latent_psnr
 
 from ..helpers.conditionings import encode
+from ..helpers.stock_sampling import host_samples, published_sigmas, star
 
-STEPS = 8
+STEPS, CFG = 8, 5.0
 METHODS = ["null_text", "negative_prompt", "direct", "ddim"]
 
 
 @pytest.fixture
 def latent(demo_model: Any) -> dict[str, Tensor]:
-    from lab.world import painting, random_scenes
-
-    scene = random_scenes.sample_concept(random.Random(9), "star")
-    picture, _ = painting.render(scene)
-    with torch.inference_mode():
-        return {"samples": demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}
+    return star(demo_model[2])
 
 
 def pixels(height: int = 128, width: int = 128) -> Tensor:
@@ -49,7 +44,7 @@ def inverted(model: Any, clip: Any, latent: Any, method: str = "negative_prompt"
     settings = InversionSettings(
         method=method,
         schedule=DDIMSchedule(STEPS),
-        guidance_scale=5.0,
+        guidance_scale=CFG,
         null_text=NullTextSettings(inner_steps=2),
         precision="fp32",
     )
@@ -153,25 +148,6 @@ def test_differential_diffusion_changes_the_mask_with_noise(demo_model: Any, lat
     assert (plain["samples"] - changed["samples"]).abs().max() > 0.1
 
 
-def stock_latents(model: Any, positive: Any, negative: Any, samples: Tensor, sigmas: Tensor, **more: Any) -> Tensor:
-    """What a stock guider and Euler make of a LATENT with no added noise, as LATENT. more: for `guider.sample`."""
-    import comfy.samplers
-
-    guider = comfy.samplers.CFGGuider(model)
-    guider.set_conds(positive, negative)
-    guider.set_cfg(5.0)
-    noise = more.pop("noise", torch.zeros_like(samples))
-    sampler = comfy.samplers.sampler_object("euler")
-    return guider.sample(noise, samples, sampler, sigmas, disable_pbar=True, seed=0, **more)
-
-
-def published_sigmas(model: Any, last: float | None = None) -> Tensor:
-    """DDIM's noise levels and where they end: at the last one that no picture shows, or at `last`."""
-    sigmas = model.get_model_object("model_sampling").sigmas.detach().clone().float()
-    end = sigmas[:1] if last is None else torch.tensor([last])
-    return torch.cat([sigmas[DDIMSchedule(STEPS).timesteps], end])
-
-
 @pytest.mark.parametrize("patch", [None, differential], ids=["plain", "differential"])
 @pytest.mark.parametrize("method", ["null_text", "negative_prompt"])
 @pytest.mark.parametrize("kind", MASKS)
@@ -191,11 +167,13 @@ def test_a_stock_sampler_keeps_what_ours_keeps(
         noise_latent, negative = plain_wires(inversion)
         prompts = EditConditioning(source=encode(clip, "a star"), target=encode(clip, "a blue heart"))
         positive = timestep_aware_conditioning(prompts, Cell(1.0, 0.2), STEPS)
-        sigmas = published_sigmas(model)
+        sigmas = published_sigmas(model, STEPS)
         theirs = (
-            stock_latents(model, positive, negative, noise_latent["samples"], sigmas) / (1 + sigmas[-1] ** 2).sqrt()
+            host_samples(model, positive, negative, noise_latent["samples"], sigmas, CFG) / (1 + sigmas[-1] ** 2).sqrt()
         )
-        whole = stock_latents(model, positive, negative, noise_latent["samples"], published_sigmas(model, 0.0))
+        whole = host_samples(
+            model, positive, negative, noise_latent["samples"], published_sigmas(model, STEPS, 0.0), CFG
+        )
     assert (ours["samples"] - theirs).norm() / theirs.norm() <= 1e-4
     outside = on_latents(MASKS[kind]) == 0
     torch.testing.assert_close(whole * outside, latent["samples"] * outside, atol=1e-4, rtol=0)
@@ -209,17 +187,17 @@ def test_along_a_straight_path_it_is_the_host_s_own_masking(demo_model: Any, lat
     from single_image_studio.inversion.noise_mask import KnownPath
 
     model, clip, _ = demo_model
-    sigmas, samples = published_sigmas(model, 0.0), latent["samples"]
+    sigmas, samples = published_sigmas(model, STEPS, 0.0), latent["samples"]
     noise = torch.randn(samples.shape, generator=torch.Generator().manual_seed(3))
     clean, mask = samples * 0.18215, on_latents(MASKS[kind])
-    levels = 1 / (1 + published_sigmas(model) ** 2)
+    levels = 1 / (1 + published_sigmas(model, STEPS) ** 2)
     trajectory = torch.stack([(clean + ((1 - a) / a).sqrt() * noise) * a.sqrt() for a in levels])
     positive, negative = encode(clip, "a blue heart"), encode(clip, "")
     kept = keeping_outside(negative, mask, KnownPath(trajectory, levels), clean)
     start = (trajectory[0] / levels[0].sqrt()) / 0.18215
     with torch.inference_mode():
-        ours = stock_latents(model, positive, kept, start, sigmas)
-        theirs = stock_latents(model, positive, negative, samples, sigmas, noise=noise, denoise_mask=mask)
+        ours = host_samples(model, positive, kept, start, sigmas, CFG)
+        theirs = host_samples(model, positive, negative, samples, sigmas, CFG, noise=noise, denoise_mask=mask)
     torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-3)
     assert (ours - samples).abs().max() > 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from single_image_studio.inversion.methods import METHODS
 from single_image_studio.support.errors import InputError
 
 from ..helpers.artists_graphs import HANGS, Graph
+from ..helpers.stock_sampling import host_samples, published_sigmas, star
 
 STEPS = 4
 TABLE = Path(__file__).parents[2] / "docs" / "other_packs.md"
@@ -88,22 +88,16 @@ def edits(graph: Graph, inversion: Any) -> tuple[Tensor, Tensor]:
 
 def by_the_host(graph: Graph, inversion: Any) -> Tensor:
     """The same edit by a stock guider and Euler on the plain wires: LATENT scale."""
-    import comfy.samplers
-
     from single_image_studio.inversion.grid import Cell
     from single_image_studio.pipelines.edit_picture import EditConditioning, timestep_aware_conditioning
     from single_image_studio.pipelines.inversion_wires import plain_wires
 
     noise_latent, negative = plain_wires(inversion)
     prompts = EditConditioning(source=graph.prompts["source"], target=graph.prompts["target"])
-    guider = comfy.samplers.CFGGuider(graph.model)
-    guider.set_conds(timestep_aware_conditioning(prompts, Cell(1.0, 0.25), STEPS), negative)
-    guider.set_cfg(inversion.guidance_scale)
-    sigmas = graph.model.get_model_object("model_sampling").sigmas.detach().clone().float()
-    sigmas = sigmas[[*DDIMSchedule(STEPS).timesteps, 0]]
-    samples = noise_latent["samples"]
-    sampler = comfy.samplers.sampler_object("euler")
-    out = guider.sample(torch.zeros_like(samples), samples, sampler, sigmas, disable_pbar=True, seed=0)
+    positive = timestep_aware_conditioning(prompts, Cell(1.0, 0.25), STEPS)
+    sigmas = published_sigmas(graph.model, STEPS)
+    scale = inversion.guidance_scale
+    out = host_samples(graph.model, positive, negative, noise_latent["samples"], sigmas, scale)
     return out / (1 + sigmas[-1] ** 2).sqrt()
 
 
@@ -134,11 +128,7 @@ RUNS: dict[str, Callable[[Graph, Graph], Tensor]] = {
 
 @pytest.fixture
 def bare(demo_model: Models) -> Graph:
-    from lab.world import painting, random_scenes
-
-    picture, _ = painting.render(random_scenes.sample_concept(random.Random(9), "star"))
-    with torch.inference_mode():
-        return Graph(*demo_model, {"samples": demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)})
+    return Graph(*demo_model, star(demo_model[2]))
 
 
 def cells() -> list[tuple[str, str, str]]:

@@ -1,5 +1,5 @@
 // Our error sentences in the page's language. They come in English, with their values in them.
-import { language } from "../lib/words.mjs";
+import { filled, language } from "../lib/words.mjs";
 import { en } from "./en.mjs";
 import { ja } from "./ja.mjs";
 import { zh } from "./zh.mjs";
@@ -18,8 +18,7 @@ export function translated(sentence) {
   const words = LANGUAGES[language()];
   const [key, pattern] = (words && PATTERNS.find(([, pattern]) => pattern.test(sentence))) ?? [];
   if (!words || !key || !pattern) return sentence;
-  const values = pattern.exec(sentence)?.groups ?? {};
-  return words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return filled(words[key], pattern.exec(sentence)?.groups ?? {});
 }
 
 /** @param {string} text with names in braces; one that stands twice is the same both times */

@@ -6,6 +6,9 @@ import { app } from "../../../scripts/app.js";
 
 export { api, app };
 
+/** The events that end a run, each in its own way. */
+export const RUN_ENDS = ["execution_success", "execution_error", "execution_interrupted"];
+
 /** The page's language, as in "en" or "zh-TW"; the browser's own where the page has no such setting. */
 export function locale() {
   return String(app.extensionManager?.setting?.get("Comfy.Locale") ?? navigator.language ?? "en");

@@ -6,6 +6,10 @@ import { app } from "./host.mjs";
 /** The id that the host gives to every graph that the page has never saved. */
 export const NO_ID = "00000000-0000-0000-0000-000000000000";
 
+/** Modes of a node, as LiteGraph numbers them. */
+export const MUTED = 2;
+export const BYPASSED = 4;
+
 /** Whether the page draws nodes as elements ("Nodes 2.0"), not on a canvas. */
 export function isVue() {
   return window.LiteGraph?.vueNodesMode ?? false;

@@ -21,7 +21,15 @@ export function language() {
  * @param {object} [values] for the names in braces
  */
 export function say(key, values = {}) {
-  const words = LANGUAGES[language()] ?? en;
+  return filled((LANGUAGES[language()] ?? en)[key], values);
+}
+
+/**
+ * A sentence with values in the place of its names in braces.
+ * @param {string} sentence
+ * @param {object} values
+ */
+export function filled(sentence, values) {
   const texts = new Map(Object.entries(values));
-  return words[key].replace(/\{(\w+)\}/g, (_, name) => String(texts.get(name)));
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => String(texts.get(name)));
 }

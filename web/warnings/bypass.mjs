@@ -1,13 +1,12 @@
 // Nodes that are dangerous to bypass. The host then passes an input on for each output: the first of the same type,
 // whatever it means. What our other nodes pass on is what one expects, or nothing, which the host refuses.
+import { BYPASSED } from "../lib/page.mjs";
 import { showInPanel } from "../lib/panel.mjs";
 import { say } from "../lib/words.mjs";
 import { list } from "./feed.mjs";
 
 /** @import { GraphNode } from "../types/host" */
 /** @import { Word } from "../lib/words.mjs" */
-
-const BYPASSED = 4; // the mode of a node, as LiteGraph numbers them
 
 /** @type {Record<string, Record<string, Word>>} what to say of an output that is connected, by its name */
 const WRONG_WIRES = {

@@ -1,5 +1,5 @@
 // Warnings in the page's language. English comes with each (support/warnings.py).
-import { language } from "../lib/words.mjs";
+import { filled, language } from "../lib/words.mjs";
 import { ja } from "./ja.mjs";
 import { zh } from "./zh.mjs";
 
@@ -11,5 +11,5 @@ const LANGUAGES = { ja, zh };
 /** @param {Warning} warning */
 export function sentence({ id, values, text }) {
   const translated = LANGUAGES[language()]?.[id];
-  return translated?.replace(/\{(\w+)\}/g, (_, name) => String(values[name])) ?? text;
+  return translated === undefined ? text : filled(translated, values);
 }

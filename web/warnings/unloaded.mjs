@@ -1,6 +1,6 @@
 // Prompts that name a saved concept while their CLIP comes straight from a checkpoint. There nothing of ours runs, so
 // that only the page can tell.
-import { isLinked } from "../lib/page.mjs";
+import { BYPASSED, MUTED, isLinked } from "../lib/page.mjs";
 import { showInPanel } from "../lib/panel.mjs";
 import { say } from "../lib/words.mjs";
 import { allConcepts } from "../picker/concepts.mjs";
@@ -11,8 +11,6 @@ import { list } from "./feed.mjs";
 const APPLYING = ["SIS_LoadConcept", "SIS_ApplyConcept"];
 // Where a CLIP begins. What other packs' nodes bring, nobody knows: nothing is said of it.
 const LOADERS = ["CheckpointLoaderSimple", "CheckpointLoader", "CLIPLoader", "unCLIPCheckpointLoader"];
-const MUTED = 2; // modes of a node, as LiteGraph numbers them
-const BYPASSED = 4;
 const MENTION = /[<＜]\s*([^<>＜＞:：]+?)\s*(?:[:：][^<>＜＞]*)?[>＞]/g;
 
 /** @type {WeakMap<GraphNode, string>} what is said of each node */
