@@ -1,11 +1,14 @@
 """LoRA that trains beside a frozen model and can be switched off: the frozen model is the same model with it off.
 
-Source: Hu et al. 2021, arXiv:2106.09685. Scale 1, which is alpha = rank in kohya's convention.
+Source: Hu et al. 2021, arXiv:2106.09685. Scale 1, which is alpha = rank in kohya's convention. With an orthogonal
+basis: Po et al. 2023, orthogonal adaptation, arXiv:2312.02432; `down` is fixed, so that two concepts' updates read
+from directions that hardly meet, and adding them up changes neither.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -15,11 +18,17 @@ from ..support.errors import InputError
 
 
 class Lora(nn.Module):
-    """One layer's update: x -> up(down(x)), float32. down ~ N(0, (1/rank)²), up = 0, so that it starts as nothing."""
+    """One layer's update: x -> up(down(x)), float32. down ~ N(0, (1/rank)²), up = 0, so that it starts as nothing.
 
-    def __init__(self, inputs: int, outputs: int, rank: int, generator: torch.Generator) -> None:
+    orthogonal: `down` has orthogonal rows of the length that they have otherwise, and stays as it is.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, rank: int, generator: torch.Generator, orthogonal: bool = False
+    ) -> None:
         super().__init__()
-        self.down = nn.Parameter(torch.randn(rank, inputs, generator=generator) / rank)
+        down = torch.randn(rank, inputs, generator=generator) / rank
+        self.down = nn.Parameter(_orthogonal(down) if orthogonal else down, requires_grad=not orthogonal)
         self.up = nn.Parameter(torch.zeros(outputs, rank))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -29,10 +38,12 @@ class Lora(nn.Module):
 class LoraSet(nn.Module):
     """LoRAs for a set of layers, added by forward hooks while `attached`.
 
-    targets: kohya name -> the layer, a Linear. enabled: switches all of them.
+    targets: kohya name -> the layer, a Linear. enabled: switches all of them. orthogonal: as in `Lora`.
     """
 
-    def __init__(self, targets: Mapping[str, nn.Module], rank: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, targets: Mapping[str, nn.Module], rank: int, generator: torch.Generator, orthogonal: bool = False
+    ) -> None:
         super().__init__()
         # A plain dict: these modules are the host's, not ours to train. Sorted: the seeded draws must not depend on who
         # lists them how.
@@ -40,7 +51,7 @@ class LoraSet(nn.Module):
         self.rank = rank
         self.enabled = True
         self.layers = nn.ModuleDict(
-            {name: Lora(*_in_out(layer), rank, generator) for name, layer in self.targets.items()}
+            {name: Lora(*_in_out(layer), rank, generator, orthogonal) for name, layer in self.targets.items()}
         )
 
     def place(self) -> LoraSet:
@@ -116,6 +127,15 @@ class LoraSet(nn.Module):
             with torch.no_grad():
                 lora.up.copy_(up)
                 lora.down.copy_(down)
+
+
+def _orthogonal(down: Tensor) -> Tensor:
+    """Rows at right angles that span what the given ones span; where there are more rows than columns, as they are."""
+    rank, inputs = down.shape
+    if rank > inputs:
+        return down
+    basis: Tensor = torch.linalg.qr(down.t())[0]
+    return basis.t().contiguous() * (math.sqrt(inputs) / rank)
 
 
 def _in_out(layer: nn.Module) -> tuple[int, int]:

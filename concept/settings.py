@@ -12,6 +12,8 @@ from ..support.errors import InputError
 from .encoders import ENCODER_KINDS
 
 CLASS_TEXT_ENCODERS = ("tuned", "frozen")
+LORA_BASES = ("trained", "orthogonal")
+PHRASE_ALONE = "*"  # the paper's only prompt: the phrase and nothing else
 SMALLEST_RESOLUTION = 64
 RESOLUTION_STEP = 8  # one latent pixel
 
@@ -24,6 +26,8 @@ class StageSettings:
     """What both stages' settings share.
 
     learning_rate: AdamW's, constant. background_weight: gamma. preview_every: steps between previews, 0 for none.
+    training_prompts: lines such as "* on a beach", of which each step takes one; * is where "* class" goes. Nothing,
+    the paper's: the phrase alone.
     Raises: InputError when a value does not fit.
     """
 
@@ -35,6 +39,7 @@ class StageSettings:
     precision: str = "auto"
     gradient_checkpointing: str = "auto"
     preview_every: int = 0
+    training_prompts: str = ""
 
     def __post_init__(self) -> None:
         checks.whole("steps", self.steps, 1)
@@ -45,6 +50,15 @@ class StageSettings:
         self._put("background_weight", checks.number("background_weight", self.background_weight))
         checks.choice("precision", self.precision, PRECISIONS)
         checks.choice("gradient_checkpointing", self.gradient_checkpointing, CHECKPOINTING)
+        checks.text("training_prompts", self.training_prompts)
+        for line in self.prompts:
+            _require_one_place(line)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The lines to train with, at least one; `*` is the place of the phrase."""
+        lines = (" ".join(line.split()) for line in self.training_prompts.splitlines())
+        return tuple(filter(None, lines)) or (PHRASE_ALONE,)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, in values that JSON knows."""
@@ -94,7 +108,8 @@ class Stage2Settings(StageSettings):
 
     class_text_encoder: which text encoder reads the class word for the frozen model's prediction. "tuned", with the
     LoRA, is what the reference does; "frozen" keeps the target apart from what is trained.
-    semantic_weight: eta. rank: the LoRA's.
+    semantic_weight: eta. rank: the LoRA's. lora_basis: "trained", or "orthogonal" for a fixed `down` of its own, which
+    keeps several concepts' LoRAs apart (see `concept.lora`).
     Raises: InputError when a value does not fit.
     """
 
@@ -104,13 +119,23 @@ class Stage2Settings(StageSettings):
     rank: int = 4
     train_text_encoder: bool = True
     class_text_encoder: str = "tuned"
+    lora_basis: str = "trained"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._put("semantic_weight", checks.number("semantic_weight", self.semantic_weight))
         checks.whole("rank", self.rank, 1)
         checks.choice("class_text_encoder", self.class_text_encoder, CLASS_TEXT_ENCODERS)
+        checks.choice("lora_basis", self.lora_basis, LORA_BASES)
         checks.flag("train_text_encoder", self.train_text_encoder)
+
+
+def _require_one_place(line: str) -> None:
+    if line.count(PHRASE_ALONE) != 1:
+        raise InputError(
+            f"`training_prompts` has the line “{line}”: write * once in each line, where the phrase goes, as in"
+            " * on a beach."
+        )
 
 
 def clean_class_word(class_word: object) -> str:

@@ -26,17 +26,19 @@ LossHistory = dict[str, list[float]]
 class Batch:
     """A step's random part, drawn for the whole batch before it is split, so that micro-batches change nothing.
 
-    x0, latents: (B, 4, h, w), the picture's latents and the same with noise. timesteps: (B,) int64.
+    x0, latents: (B, 4, h, w), the picture's latents and the same with noise. timesteps: (B,) int64. prompt: the
+    step's, with * for the phrase.
     """
 
     x0: Tensor
     latents: Tensor
     timesteps: Tensor
+    prompt: str
 
     def split(self, size: int) -> Iterator[Batch]:
         for start in range(0, len(self.x0), size):
             part = slice(start, start + size)
-            yield Batch(self.x0[part], self.latents[part], self.timesteps[part])
+            yield Batch(self.x0[part], self.latents[part], self.timesteps[part], self.prompt)
 
 
 class Stage(Protocol):
@@ -50,8 +52,8 @@ class Stage(Protocol):
     weights: dict[str, float]
     x0_pred: Tensor | None
 
-    def encode(self) -> dict[str, Tensor]:
-        """The prompts' encodings, once a step, with gradients where they are learned."""
+    def encode(self, prompt: str) -> dict[str, Tensor]:
+        """The encodings that a step needs, with gradients where they are learned. prompt: * is the phrase's place."""
         ...
 
     def losses(self, batch: Batch, prompts: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
@@ -101,16 +103,23 @@ class Trainer:
         return losses
 
     def draw(self) -> Batch:
-        """One timestep a sample, uniform over 0…999; the latents are drawn anew from the VAE's posterior."""
+        """One timestep a sample, uniform over 0…999, and one prompt; the latents are drawn anew from the VAE's
+        posterior."""
         model, count = self.model, self.settings.batch_size
         x0 = model.draw_latents(count, self.generator)
         noise = torch.randn(x0.shape, generator=self.generator).to(x0.device)
         timesteps = torch.randint(0, len(model.alpha_bar), (count,), generator=self.generator).to(x0.device)
-        return Batch(x0, add_noise(x0, noise, model.alpha_bar[timesteps]), timesteps)
+        return Batch(x0, add_noise(x0, noise, model.alpha_bar[timesteps]), timesteps, self._draw_prompt())
+
+    def _draw_prompt(self) -> str:
+        """One of the training's. Of a single one nothing is drawn: concepts learned before keep their numbers."""
+        prompts = self.settings.prompts
+        drawn = int(torch.randint(0, len(prompts), (1,), generator=self.generator)) if len(prompts) > 1 else 0
+        return prompts[drawn]
 
     def _accumulate(self, batch: Batch) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
-        prompts = self.stage.encode()
+        prompts = self.stage.encode(batch.prompt)
         # Each micro-batch ends its graph at a copy of the encoded prompt; the prompt's own graph, with the image
         # encoder in it, then runs backward once.
         leaves = {name: prompt.detach().requires_grad_(prompt.requires_grad) for name, prompt in prompts.items()}

@@ -72,10 +72,10 @@ class ConceptStage:
         self.parameters = [p for p in encoder.parameters() if p.requires_grad]
         self.x0_pred: Tensor | None = None
 
-    def encode_star(self) -> Tensor:
-        """The prompt "* class" with the embedding as it is now: (1, 77, width)."""
+    def encode_star(self, prompt: str) -> Tensor:
+        """The phrase "* class" in a prompt, with the embedding as it is now: (1, 77, width)."""
         embedding: Tensor = self.encoder(self.pixels)
-        return self.model.encode(embedding)
+        return self.model.encode(embedding, prompt)
 
     def star_losses(self, batch: Batch, star: Tensor, x0_class: Tensor | None) -> dict[str, Tensor]:
         """Under "* class": the subject as in the picture, and the rest as under the class word alone.
@@ -112,18 +112,18 @@ class Stage1(ConceptStage):
     def __init__(self, model: ConceptModel, encoder: nn.Module, subject: Subject, settings: Stage1Settings) -> None:
         super().__init__(model, encoder, subject, settings)
         with torch.no_grad():
-            self._class = model.encode(None)
+            self._class = {prompt: model.encode(None, prompt) for prompt in settings.prompts}
 
-    def encode(self) -> dict[str, Tensor]:
-        """The prompt "* class"."""
-        return {"star": self.encode_star()}
+    def encode(self, prompt: str) -> dict[str, Tensor]:
+        """The prompt with "* class", and with the class word alone, a constant."""
+        return {"star": self.encode_star(prompt), "target": self._class[prompt]}
 
     def losses(self, batch: Batch, prompts: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
         """The concept's two losses. batch: of the picture; prompts: from `encode`."""
         x0_class = None
         if self.weights["background"]:
             with torch.no_grad():
-                x0_class = self.model.predict_x0(batch.latents, batch.timesteps, self._class)
+                x0_class = self.model.predict_x0(batch.latents, batch.timesteps, prompts["target"])
         yield self.star_losses(batch, prompts["star"], x0_class)
 
 
@@ -139,16 +139,17 @@ class Stage2(ConceptStage):
     ) -> None:
         super().__init__(model, encoder, subject, settings)
         self.lora = lora.place()
-        self.parameters += list(lora.parameters())
+        self.parameters += [p for p in lora.parameters() if p.requires_grad]
         self._frozen_text = settings.class_text_encoder == "frozen"
 
-    def encode(self) -> dict[str, Tensor]:
-        """The prompts "* class" and, where it is learned from, "class"; "target" is the class target's, a constant."""
-        prompts = {"star": self.encode_star()}
+    def encode(self, prompt: str) -> dict[str, Tensor]:
+        """The prompt with "* class" and, where it is learned from, with "class"; "target" is the class target's, a
+        constant."""
+        prompts = {"star": self.encode_star(prompt)}
         if self.weights["semantic"]:
-            prompts["class"] = self.model.encode(None)
+            prompts["class"] = self.model.encode(None, prompt)
         with torch.no_grad(), self.lora.off() if self._frozen_text else contextlib.nullcontext():
-            prompts["target"] = self.model.encode(None)
+            prompts["target"] = self.model.encode(None, prompt)
         return prompts
 
     def losses(self, batch: Batch, prompts: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:

@@ -58,14 +58,15 @@ class ConceptModel:
         (x0,) = self.unet.predict_x0(latents, timesteps, [prompt])
         return x0
 
-    def encode(self, embedding: Tensor | None) -> Tensor:
+    def encode(self, embedding: Tensor | None, prompt: str = "*") -> Tensor:
         """Encodes "* class" with the embedding in the place of "*", or the class word alone: (1, 77, width).
 
-        embedding: (n, width), one row a token, or None.
+        embedding: (n, width), one row a token, or None. prompt: the words around it, which stand at *.
         Raises: InputError when the first encoding, before anything is learned, is not finite.
         """
         star = [] if embedding is None else [(row, 1.0) for row in embedding]
-        encoded = text.encode(self.clip, [*star, *self._class]).to(self.device)
+        before, after = text.tokens_around(self.clip, prompt)
+        encoded = text.encode(self.clip, [*before, *star, *self._class, *after]).to(self.device)
         if not self._clip_tried:
             require_finite("clip", OTHER_WEIGHTS, encoded, verb="gives")
             self._clip_tried = True

@@ -23,23 +23,52 @@ def class_tokens(clip: Any, class_word: str) -> list[Token]:
 
     Raises: InputError when there are none, or too many to share the context with a concept's token.
     """
-    tokenizer = clip.tokenizer.clip_l
-    chunks = clip.tokenize(class_word)["l"]
-    start, length = getattr(tokenizer, "tokens_start", 1), tokenizer.max_length
-    ends = [
-        i
-        for i, (token, _) in enumerate(chunks[0])
-        if i >= start and isinstance(token, int) and token == tokenizer.end_token
-    ]
-    count = ends[0] - start if ends else length
-    if count == 0:
+    tokens, room = _bare_tokens(clip, class_word), _room(clip) - 1
+    if not tokens:
         raise InputError("`class_word` is empty: name the subject's kind in a word or two, such as face or dog.")
-    if len(chunks) > 1 or count > length - start - 2:
+    if len(tokens) > room:
         raise InputError(
-            f"`class_word` is longer than the text encoder's context of {length - start - 2} tokens beside the concept:"
+            f"`class_word` is longer than the text encoder's context of {room} tokens beside the concept:"
             " use a word or two, such as face or dog."
         )
-    return list(chunks[0][start : start + count])
+    return tokens
+
+
+def tokens_around(clip: Any, prompt: str) -> tuple[list[Token], list[Token]]:
+    """The tokens of a prompt before and after its *, without start, end and padding."""
+    before, after = prompt.split("*")
+    return _bare_tokens(clip, before), _bare_tokens(clip, after)
+
+
+def require_room(clip: Any, class_word: str, prompts: Sequence[str], rows: int = 1) -> None:
+    """Raises: InputError when "* class" does not fit one chunk with the words around it. rows: tokens of "*"."""
+    phrase = len(class_tokens(clip, class_word)) + rows
+    for prompt in prompts:
+        if sum(map(len, tokens_around(clip, prompt))) + phrase > _room(clip):
+            raise InputError(
+                f"`training_prompts` has a line of more than {_room(clip)} tokens with its phrase, “{prompt[:40]}…”:"
+                " shorten it."
+            )
+
+
+def _room(clip: Any) -> int:
+    """The tokens of one chunk beside its start and its end."""
+    return int(clip.tokenizer.clip_l.max_length) - getattr(clip.tokenizer.clip_l, "tokens_start", 1) - 1
+
+
+def _bare_tokens(clip: Any, prompt: str) -> list[Token]:
+    """A prompt's tokens without start, end and padding, over all its chunks."""
+    if not prompt.strip():
+        return []
+    tokenizer = clip.tokenizer.clip_l
+    start = getattr(tokenizer, "tokens_start", 1)
+    tokens: list[Token] = []
+    for chunk in clip.tokenize(prompt)["l"]:
+        for token, weight in chunk[start:]:
+            if isinstance(token, int) and token == tokenizer.end_token:
+                break
+            tokens.append((token, weight))
+    return tokens
 
 
 def class_embedding(clip: Any, class_word: str) -> Tensor:

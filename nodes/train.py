@@ -8,7 +8,7 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
-from ..concept.settings import CLASS_TEXT_ENCODERS, Stage1Settings, Stage2Settings
+from ..concept.settings import CLASS_TEXT_ENCODERS, LORA_BASES, Stage1Settings, Stage2Settings
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS
@@ -52,6 +52,21 @@ def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
             )
         ),
     ]
+
+
+def _training_prompts() -> io.Input:
+    return advanced(
+        io.String.Input(
+            "training_prompts",
+            optional=True,
+            default="",
+            multiline=True,
+            tooltip=(
+                "Prompts to learn in, one a line, with * for the phrase: * on a beach. Each step takes one. The"
+                " concept learns to leave other things in a prompt alone. Paper: empty, the phrase alone."
+            ),
+        )
+    )
 
 
 class TrainStage1(Node):
@@ -166,6 +181,7 @@ class TrainStage1(Node):
                         ),
                     )
                 ),
+                _training_prompts(),
             ],
             outputs=[
                 ConceptSocket.Output(
@@ -288,6 +304,19 @@ class TrainStage2(Node):
                         tooltip=(
                             "Which text encoder reads the class word when the frozen model computes the target. Paper:"
                             " tuned. frozen keeps the class word closer to its own meaning."
+                        ),
+                    )
+                ),
+                _training_prompts(),
+                advanced(
+                    io.Combo.Input(
+                        "lora_basis",
+                        optional=True,
+                        options=list(LORA_BASES),
+                        default="trained",
+                        tooltip=(
+                            "orthogonal fixes half of the LoRA in directions of its own, so that several concepts used"
+                            " together disturb each other less. Paper: trained."
                         ),
                     )
                 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -59,7 +60,7 @@ def learn_concept(
     Raises: InputError for wires, pictures and values that cannot work, and when training diverges.
     """
     checkpoint.check()
-    text.class_tokens(checkpoint.clip, settings.class_word)
+    text.require_room(checkpoint.clip, settings.class_word, settings.prompts)
     prepared = _ordinary(prepare(image, mask, settings.resolution))
     for note in prepared.notes:
         warnings.tell(note)
@@ -92,6 +93,7 @@ def tune_concept(checkpoint: Checkpoint, concept: Concept, settings: Stage2Setti
     """
     checkpoint.check()
     check_width(concept, checks.text_width(checkpoint.clip))
+    text.require_room(checkpoint.clip, concept.class_word, settings.prompts, len(concept.embedding))
     prepared = _ordinary(_picture_of(concept))
     warn_of_another_checkpoint(checkpoint.model, concept.base_model, "stage1_of_another_checkpoint")
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
@@ -174,10 +176,19 @@ def _picture_of(concept: Concept) -> Prepared:
 def _lora(model: ConceptModel, concept: Concept, settings: Stage2Settings) -> LoraSet:
     """A new LoRA, or the concept's own to go on from."""
     targets = attention_projections(model.unet.patcher, model.clip if settings.train_text_encoder else None)
-    lora = LoraSet(targets, settings.rank, torch.Generator().manual_seed(settings.seed))
+    orthogonal = settings.lora_basis == "orthogonal"
+    seed = _seed_of_its_own(concept, settings.seed) if orthogonal else settings.seed
+    lora = LoraSet(targets, settings.rank, torch.Generator().manual_seed(seed), orthogonal)
     if concept.lora:
         lora.load_kohya(concept.lora)
     return lora
+
+
+def _seed_of_its_own(concept: Concept, seed: int) -> int:
+    """A seed that another concept's training has not, also where both nodes' `seed` is the same: their orthogonal
+    bases must differ."""
+    word = concept.embedding.detach().float().cpu().numpy().tobytes()
+    return int.from_bytes(hashlib.sha256(word + str(seed).encode()).digest()[:8], "big") >> 1
 
 
 def _encoder_to_go_on_with(concept: Concept, pixels: Tensor, device: torch.device) -> nn.Module:

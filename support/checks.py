@@ -53,6 +53,13 @@ def choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise InputError(f"`{name}` is {value!r}; expected one of {', '.join(choices)}: choose one of these.")
 
 
+def text(name: str, value: object) -> str:
+    """The value, if it is a text."""
+    if not isinstance(value, str):
+        raise InputError(f"`{name}` is {value!r}; it must be a text: change `{name}`.")
+    return value
+
+
 def flag(name: str, value: object) -> None:
     """Passes true and false."""
     if not isinstance(value, bool):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from single_image_studio.concept.lora import LoraSet
 from single_image_studio.support.errors import InputError
@@ -44,6 +45,28 @@ def test_the_start_does_not_hang_on_the_order_of_the_layers() -> None:
 def test_down_has_the_published_spread() -> None:
     lora = LoraSet({"big": nn.Linear(4096, 8)}, 4, torch.Generator().manual_seed(0))
     assert lora.layers["big"].down.std().item() == pytest.approx(1 / 4, rel=0.05)
+
+
+def test_an_orthogonal_basis_has_rows_at_right_angles_of_the_usual_length() -> None:
+    big, generator = nn.Linear(96, 8), torch.Generator().manual_seed(0)
+    down = LoraSet({"big": big}, 4, generator, orthogonal=True).layers["big"].down
+    assert torch.allclose(down @ down.t(), torch.eye(4) * 96 / 16, atol=1e-4)
+    assert not down.requires_grad
+
+
+def test_bases_of_two_concepts_hardly_meet() -> None:
+    big = nn.Linear(768, 8)
+    one, two = (
+        LoraSet({"big": big}, 4, torch.Generator().manual_seed(seed), orthogonal=True).layers["big"].down
+        for seed in (1, 2)
+    )
+    cosines = F.normalize(one) @ F.normalize(two).t()
+    assert cosines.abs().max() < 0.15
+
+
+def test_a_layer_smaller_than_the_rank_has_no_orthogonal_basis_and_takes_the_usual() -> None:
+    small = LoraSet({"small": nn.Linear(2, 3)}, 4, torch.Generator().manual_seed(0), orthogonal=True)
+    assert small.layers["small"].down.shape == (4, 2)
 
 
 def test_off_is_the_frozen_model_and_detaching_leaves_no_hooks() -> None:

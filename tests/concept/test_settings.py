@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 
 import pytest
 
@@ -19,6 +20,8 @@ def test_defaults_are_the_papers():
     assert (second.steps, second.batch_size, second.learning_rate) == (100, 4, 5e-5)
     assert (second.background_weight, second.semantic_weight, second.rank) == (1.0, 1.0, 4)
     assert (second.train_text_encoder, second.class_text_encoder) == (True, "tuned")
+    assert first.prompts == second.prompts == ("*",)
+    assert second.lora_basis == "trained"
 
 
 SHARED_PROBLEMS = [
@@ -42,6 +45,8 @@ SHARED_PROBLEMS = [
     ("precision", "fp8"),
     ("gradient_checkpointing", "maybe"),
     ("gradient_checkpointing", True),
+    ("training_prompts", None),
+    ("training_prompts", 5),
 ]
 FIRST_PROBLEMS = [
     ("encoder", "vit"),
@@ -55,6 +60,7 @@ SECOND_PROBLEMS = [
     ("rank", 0),
     ("semantic_weight", -1),
     ("class_text_encoder", "both"),
+    ("lora_basis", "Orthogonal"),
     ("train_text_encoder", "yes"),
     ("train_text_encoder", 1),
 ]
@@ -87,6 +93,19 @@ def test_limits_that_are_allowed():
     Stage2Settings(semantic_weight=0, rank=1, train_text_encoder=False, class_text_encoder="frozen")
 
 
+def test_training_prompts_are_lines_without_empty_ones():
+    assert Stage2Settings(training_prompts=" a photo  of *\n\n\t\n* on a beach ").prompts == (
+        "a photo of *",
+        "* on a beach",
+    )
+
+
+@pytest.mark.parametrize("line", ["a beach", "* and *", "{phrase} on a beach"])
+def test_a_training_prompt_without_one_place_for_the_phrase_is_told(line: str):
+    with pytest.raises(InputError, match=f"`training_prompts` has the line “{re.escape(line)}”: write \\* once"):
+        Stage1Settings(class_word="face", training_prompts="* in snow\n" + line)
+
+
 def test_class_word_is_tidied_and_may_be_several_words():
     assert Stage1Settings(class_word="  teddy\n bear ").class_word == "teddy bear"
 
@@ -96,6 +115,7 @@ def test_class_word_is_tidied_and_may_be_several_words():
     [
         Stage1Settings(class_word="face", seed=2**64 - 1, learning_rate=1, encoder="cnn", resolution=128),
         Stage2Settings(rank=8, train_text_encoder=False, class_text_encoder="frozen", semantic_weight=0),
+        Stage2Settings(training_prompts="* in snow\n* at sea", lora_basis="orthogonal"),
     ],
 )
 def test_round_trip_through_json(settings: Stage1Settings | Stage2Settings):

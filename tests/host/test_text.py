@@ -93,8 +93,9 @@ def test_encodes_to_the_same_bits(clips) -> None:
     assert torch.equal(one, two)
 
 
-def test_training_encodes_as_prompts_do(clips, embedding, demo_model) -> None:
-    """What is trained as "* heart" is what CLIPTextEncode gives for "<foo> heart"."""
+@pytest.mark.parametrize("words", ["*", "a photo of * on a green background", "(red:1.3) star, *"])
+def test_training_encodes_as_prompts_do(clips, embedding, demo_model, words: str) -> None:
+    """What is trained as "* heart" is what CLIPTextEncode gives for "<foo> heart", with the same words around it."""
     import nodes
 
     from single_image_studio.host.concept_model import with_concept_model
@@ -104,12 +105,24 @@ def test_training_encodes_as_prompts_do(clips, embedding, demo_model) -> None:
     model, clip, _ = demo_model
     picture = Posterior(torch.zeros(1, 4, 16, 16), None)
     with torch.inference_mode():
-        prompt = nodes.CLIPTextEncode().encode(ours, "<foo> heart")[0][0][0]
+        prompt = nodes.CLIPTextEncode().encode(ours, words.replace("*", "<foo> heart"))[0][0][0]
 
         def work(opened: Any) -> torch.Tensor:
-            return opened.encode(embedding.clone()).detach()
+            return opened.encode(embedding.clone(), words).detach()
 
         assert torch.equal(with_concept_model(model, clip, picture, "heart", "auto", work), prompt)
+
+
+def test_training_prompts_must_fit_one_chunk(demo_model) -> None:
+    from single_image_studio.host.text import require_room
+    from single_image_studio.support.errors import InputError
+
+    clip = demo_model[1]
+    require_room(clip, "heart", ["* " + "red " * 73])  # 73 words, "*" and "heart"
+    with pytest.raises(InputError, match="`training_prompts` has a line of more than 75 tokens with its phrase"):
+        require_room(clip, "heart", ["*", "* " + "red " * 74])
+    with pytest.raises(InputError, match="`training_prompts`"):
+        require_room(clip, "heart", ["* " + "red " * 200])
 
 
 def test_rare_words_do_not_clash_with_the_prompt(clips, embedding) -> None:
