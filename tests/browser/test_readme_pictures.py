@@ -1,0 +1,41 @@
+"""What the README's pictures are taken of: the demo's values in the shipped workflows, and the view on their nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.drawing import moving_picture, real_page, shipped
+
+from ..helpers.frontend import Frontend
+from .test_workflows import queued
+
+
+@pytest.mark.parametrize("name", sorted(real_page.OVERRIDES))
+def test_a_workflow_opens_with_the_demos_values(frontend: Frontend, name: str) -> None:
+    real_page.load(frontend.page, name, painted=False)
+    assert queued(frontend) == shipped.prompt(name)
+
+
+def test_the_view_shows_the_nodes_that_it_is_put_on(frontend: Frontend) -> None:
+    real_page.load(frontend.page, "edit_a_photo", painted=False)
+    for titles in (None, ["Edit"]):
+        box = real_page.frame(frontend.page, titles, 20, 40)
+        frontend.settle()
+        ids = [str(node["id"]) for node in frontend.workflow()["nodes"] if titles is None or node["title"] in titles]
+        for node_id in ids:
+            node = frontend.boxes()[node_id]
+            assert box["x"] < node.x and node.x + node.width < box["x"] + box["width"]
+            assert box["y"] < node.y and node.y + node.height < box["y"] + box["height"]
+
+
+def test_the_moving_picture_shows_what_it_is_about_and_nothing_else(frontend: Frontend) -> None:
+    real_page.load(frontend.page, "learn_a_concept", painted=False)
+    places = {"Stage I": [16, 180, 376], "Stage II": [408, 180, 376]}
+    frontend.page.evaluate(moving_picture.LAY, [places, 1])
+    frontend.settle()
+    graph = frontend.workflow()
+    assert graph["groups"] == []
+    lefts = {node["title"]: node["pos"][0] for node in graph["nodes"]}
+    assert {title: left for title, left in lefts.items() if left < moving_picture.WIDTH} == {
+        title: place[0] for title, place in places.items()
+    }
