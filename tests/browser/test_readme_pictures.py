@@ -7,7 +7,7 @@ import pytest
 from lab.drawing import moving_picture, real_page, shipped
 
 from ..helpers.frontend import Frontend
-from .test_workflows import queued
+from ..helpers.shipped_page import queued
 
 
 @pytest.mark.parametrize("name", sorted(real_page.OVERRIDES))

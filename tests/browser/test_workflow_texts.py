@@ -16,7 +16,7 @@ from lab.hosting.client import Client
 from lab.workflow_files.sheet import NOTE
 
 from ..helpers.frontend import RENDERERS, Frontend
-from .test_workflows import CUT_NOTES, WARNING, overlaps, queued, shipped_file
+from ..helpers.shipped_page import CUT_NOTES, WARNING, overlaps, queued, shipped_file
 
 # Notes as they are read: signs that the reader should not see would be left over.
 READ = """() => [...document.querySelectorAll(".comfy-markdown-content, .comfy-markdown")]
