@@ -86,6 +86,9 @@ def ui_node(node: Node, order: int, links: Sequence[Link], info: Info) -> dict[s
         for name, kind in node.widgets
         if node.type != NOTE
     ]
+    for entry in inputs:
+        if entry["name"] in node.labels:
+            entry["label"] = node.labels[entry["name"]]
     optional = set() if node.type == NOTE else optional_inputs(info, node.type)
     for entry in inputs:
         if entry["name"] in optional:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lab.drawing import moving_picture, real_page, shipped
@@ -28,14 +30,16 @@ def test_the_view_shows_the_nodes_that_it_is_put_on(frontend: Frontend) -> None:
             assert box["y"] < node.y and node.y + node.height < box["y"] + box["height"]
 
 
-def test_the_moving_picture_shows_what_it_is_about_and_nothing_else(frontend: Frontend) -> None:
+def test_the_moving_picture_shows_what_it_is_about_and_nothing_else(open_frontend: Callable[..., Frontend]) -> None:
+    frontend = open_frontend("classic")
     real_page.load(frontend.page, "learn_a_concept", painted=False)
-    places = {"Stage I": [16, 180, 376], "Stage II": [408, 180, 376]}
-    frontend.page.evaluate(moving_picture.LAY, [places, 1])
-    frontend.settle()
+    moving_picture.lay(frontend.page, moving_picture.LEARNING)
     graph = frontend.workflow()
     assert graph["groups"] == []
     lefts = {node["title"]: node["pos"][0] for node in graph["nodes"]}
     assert {title: left for title, left in lefts.items() if left < moving_picture.WIDTH} == {
-        title: place[0] for title, place in places.items()
+        title: place[0] for title, place in moving_picture.LEARNING.items()
     }
+    for view in frontend.page.locator(".sis-live").all():
+        box = view.bounding_box()
+        assert box is not None and abs(box["y"] - moving_picture.TOP - 150) < 8

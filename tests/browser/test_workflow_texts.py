@@ -39,13 +39,11 @@ Said = dict[str, set[str]]
 
 
 @pytest.fixture
-def translated(
-    open_frontend: Callable[..., Frontend], server: Client, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Frontend]]:
+def translated(open_frontend: Callable[..., Frontend], furnished: Client) -> Iterator[Callable[..., Frontend]]:
     """Pages in a language, without the dialog on missing models."""
-    server.request("/api/settings", {WARNING: False})
+    furnished.request("/api/settings", {WARNING: False})
     yield lambda renderer, language: open_frontend(renderer, locale=language)
-    server.request("/api/settings", {WARNING: True})
+    furnished.request("/api/settings", {WARNING: True})
 
 
 def said(workflow: dict[str, Any]) -> Said:

@@ -4,7 +4,6 @@ twins say."""
 from __future__ import annotations
 
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,9 +19,6 @@ from ..helpers.frontend import Box, Frontend
 from ..helpers.shipped_page import CUT_NOTES, WARNING, overlaps, queued, shipped_file
 from ..helpers.shipped_runs import RUNS, prepare
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-# what the workflows name, and what of the demo's stands in
-PICTURES = {"example.png": "heart.png"}
 BOXES_OF_GROUPS = (
     """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
 )
@@ -44,15 +40,6 @@ BARS = """() => {
   const menu = [...document.querySelectorAll(".actionbar-container, .subgraph-breadcrumb")];
   return { right: side.right, bottom: Math.max(...menu.map((bar) => bar.getBoundingClientRect().bottom)) };
 }"""
-
-
-@pytest.fixture(scope="module")
-def furnished(session_server: Client) -> Client:
-    """The host with pictures of the names that the workflows ask for."""
-    assert session_server.base is not None
-    for name, file in PICTURES.items():
-        shutil.copyfile(ROOT / "lab" / "world" / "concepts" / file, session_server.base / "input" / name)
-    return session_server
 
 
 @pytest.fixture(scope="module")

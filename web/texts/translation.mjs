@@ -32,6 +32,7 @@ export class Translation {
   apply({ nodes = [], groups = [] }) {
     for (const node of nodes) {
       if (node.title) node.title = said(this.titles, node.title);
+      for (const input of node.inputs ?? []) if (input.label) input.label = said(this.titles, input.label);
       if (node.type === NOTE && Array.isArray(node.widgets_values))
         node.widgets_values[0] = said(this.notes, node.widgets_values[0]);
     }

@@ -77,7 +77,7 @@ export interface NodeDefinition {
 
 /** A workflow as the page saves it: the parts with words in them. */
 export interface SavedWorkflow {
-  nodes?: { type: string; title?: string; widgets_values?: any }[];
+  nodes?: { type: string; title?: string; inputs?: { label?: string }[]; widgets_values?: any }[];
   groups?: { title?: string }[];
   extra?: Record<string, unknown>;
 }
