@@ -24,16 +24,18 @@ from . import real_page
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# of the page, so that the graph is large enough for the host to write its texts; the picture is as wide as `WIDTH`
-SIZE = (3200, 1800)
-WIDTH = 1900
+RUNS = (1000, 700)  # of the page while the workflow runs: a large one takes the time of the training to draw
+# of the page for the picture, so that the graph is large enough for the host to write its texts; the picture is as wide
+# as `WIDTH`
+SIZE = (3200, 2600)
+WIDTH = 2000
 MOST_BYTES = 250_000
 MARGIN = 30  # around the graph
 BARS = 60  # that the page's own bars cover, at the top most of all
 
 
 def settle(page: Page) -> None:
-    """Pictures of the run's results are fetched and drawn."""
+    """The page has its size, and pictures of the run's results are fetched and drawn."""
     page.wait_for_timeout(3000)
 
 
@@ -43,10 +45,12 @@ def take(client: Client, name: str, painted: bool) -> Image.Image:
 
     Raises: DevError when there is no browser, or the run fails.
     """
-    with real_page.opened(client, *SIZE) as page:
+    with real_page.opened(client, *RUNS) as page:
         real_page.load(page, name, painted)
         real_page.run(page, name)
+        page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         real_page.bare(page)
+        settle(page)
         box = real_page.frame(page, None, MARGIN, BARS)
         settle(page)
         whole = real_page.screenshot(page)
