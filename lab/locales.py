@@ -1,7 +1,8 @@
-"""The page's texts in every language, held to the nodes' schemas: `python -m lab.locales` checks them.
+"""The page's texts in every language, held to the nodes' schemas and the shipped workflows: `python -m lab.locales`
+checks them.
 
-English is written from the schemas (`--write`); the other languages are written by hand. Both are checked for texts
-that are missing, and for ones whose node, input or output is no longer there.
+English is written from these (`--write`); the other languages are written by hand. Both are checked for texts
+that are missing, and for ones whose node, input, output, title or note is no longer there.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import ROOT
+from .workflow_files.sheet import NOTE
 
 FOLDER = ROOT / "locales"
 HELP = ROOT / "web" / "docs"
+WORKFLOWS = "singleImageStudioWorkflows"  # in main.json; web/workflow_texts.js reads it
 TRANSLATED = ("zh", "ja")
 FILES = ("main.json", "nodeDefs.json")
 OWN_TYPES = {"SIS_CONCEPT": "concept", "SIS_INVERSION": "inversion"}
@@ -67,10 +70,26 @@ def node_texts(info: Texts) -> Texts:
     }
 
 
+def workflow_texts(folder: pathlib.Path = ROOT / "workflows") -> Texts:
+    """What can be read in the shipped workflows: titles of nodes and groups, by themselves, and notes, by their
+    workflow and title."""
+    titles, groups, notes = set(), set(), {}
+    for file in sorted(folder.glob("*.json")):
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        titles |= {node["title"] for node in saved["nodes"]}
+        groups |= {group["title"] for group in saved["groups"]}
+        notes[file.stem] = {node["title"]: node["widgets_values"][0] for node in saved["nodes"] if node["type"] == NOTE}
+    return {"titles": {t: t for t in sorted(titles)}, "groups": {t: t for t in sorted(groups)}, "notes": notes}
+
+
 def english(infos: dict[str, Texts]) -> dict[str, Texts]:
     """All files of locales/en."""
     categories = {part for info in infos.values() for part in info["category"].split("/")}
-    main = {"nodeCategories": {part: part for part in sorted(categories)}, "dataTypes": OWN_TYPES}
+    main = {
+        "nodeCategories": {part: part for part in sorted(categories)},
+        "dataTypes": OWN_TYPES,
+        WORKFLOWS: workflow_texts(),
+    }
     return {"main.json": main, "nodeDefs.json": {name: node_texts(info) for name, info in infos.items()}}
 
 
@@ -96,7 +115,7 @@ def complaints(expected: dict[str, Texts], found: dict[str, Texts], same_words: 
     for name in FILES:
         want, have = flat(expected[name]), flat(found[name])
         out += [f"{name}: {key} is missing" for key in want if key not in have]
-        out += [f"{name}: {key} is about nothing that the nodes have" for key in have if key not in want]
+        out += [f"{name}: {key} is about nothing that the nodes and workflows have" for key in have if key not in want]
         for key in (key for key in want if key in have):
             text = have[key]
             if not isinstance(text, str) or not text.strip():
@@ -104,7 +123,7 @@ def complaints(expected: dict[str, Texts], found: dict[str, Texts], same_words: 
             elif UNSAFE.search(text):
                 out.append(f"{name}: {key} has one of {{ }} @ |, which the page reads as commands")
             elif same_words and text != want[key]:
-                out.append(f"{name}: {key} differs from the schema")
+                out.append(f"{name}: {key} differs from the schema or the workflow")
     return out
 
 

@@ -23,8 +23,8 @@ FLOORS = (
 LAB_FLOORS = (
     {"hosting", "figures"},
     {"javascript"},
-    {"workflow_files", "world", "locales", "checks"},
-    {"jobs", "training"},
+    {"workflow_files", "world", "checks"},
+    {"jobs", "training", "locales"},
     {"measuring"},
     {"drawing"},
     {"cli"},

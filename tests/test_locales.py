@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -46,6 +47,35 @@ def test_what_can_be_read_is_translated(language: str) -> None:
     english, found = (locales.flat(locales.read(name)["nodeDefs.json"]) for name in ("en", language))
     same = [key for key, text in english.items() if found[key] == text and not key.endswith(".name")]
     assert not same
+
+
+@pytest.mark.parametrize("language", locales.TRANSLATED)
+def test_the_workflows_are_translated_in_words_that_tell_apart(language: str) -> None:
+    """The page knows a text of any language by its words alone, and translates it to any other."""
+    tables = {name: locales.read(name)["main.json"][locales.WORKFLOWS] for name in ("en", language)}
+    for kind in ("titles", "groups", "notes"):
+        english, found = (locales.flat(tables[name][kind]) for name in ("en", language))
+        assert [key for key, text in found.items() if text == english[key]] == []
+        keys = {}
+        for texts in (english, found):
+            for key, text in texts.items():
+                assert keys.setdefault(text, key) == key, text
+
+
+@pytest.mark.parametrize("language", locales.TRANSLATED)
+def test_notes_name_nodes_as_they_are_titled(language: str) -> None:
+    """**Bold** words that are a title, and *italic* ones that are an input of the pack, as this language has them."""
+    english, found = (locales.read(name) for name in ("en", language))
+    titles, inputs = (found["main.json"][locales.WORKFLOWS]["titles"], {})
+    for node in found["nodeDefs.json"].values():
+        for name, entry in node["inputs"].items():
+            inputs.setdefault(name, set()).add(entry["name"])
+    notes = locales.flat(found["main.json"][locales.WORKFLOWS]["notes"])
+    for key, text in locales.flat(english["main.json"][locales.WORKFLOWS]["notes"]).items():
+        bold, italic = re.compile(r"[*]{2}([^*]+)[*]{2}"), re.compile(r"(?<![*])[*]([^*]+)[*](?![*])")
+        assert [titles[word] for word in bold.findall(text) if word in titles and titles[word] not in notes[key]] == []
+        said = set(italic.findall(notes[key])) | set(bold.findall(notes[key]))
+        assert not [word for word in italic.findall(text) if word in inputs and not inputs[word] & said], key
 
 
 def spoiled(texts: dict[str, Any], how: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 // Some frontends, 1.32 among them, load a language after the packs' texts for it and replace those
 // (Comfy-Org/ComfyUI_frontend#6748, mended by its #7214): the nodes of every pack stay English. Where the page does its
 // part, this writes the same texts again.
-import { api, app, locale } from "./lib/host.mjs";
+import { app, locale } from "./lib/host.mjs";
+import { allTexts } from "./lib/texts.mjs";
 
 /** @import { GraphNode, Input, NodeDefinition, Output } from "./types/host" */
 
@@ -20,11 +21,7 @@ const OURS = "SIS_";
 
 /** @type {Record<string, { nodeDefs?: Record<string, NodeTexts> }>} */
 let languages = {};
-const loaded = api
-  .fetchApi("/i18n")
-  .then((answer) => (answer.ok ? answer.json() : {}))
-  .then((texts) => { languages = texts; })
-  .catch(() => {}); // then the page's own texts stay
+const loaded = allTexts().then((texts) => { languages = texts; }); // without any, the page's own texts stay
 
 /**
  * @param {string | undefined} type

@@ -125,18 +125,19 @@ def base_pictures(chosen: Settings, output: pathlib.Path) -> list[dict[str, str]
 
 
 def draw(host: Host, report: dict[str, Any], sources: list[dict[str, str]], output: pathlib.Path) -> None:
-    """Draws the contact sheet and the loss curves, in the host's Python (which has Pillow)."""
+    """Draws the contact sheet and the loss curves, in the host's Python (which has Pillow).
+
+    report: as demo_output/learn.json holds it; without `seconds` the sheet tells no time.
+    """
     rows = [
         {"caption": row["prompt"], "files": [str(output / name) for name in row["files"]]} for row in report["images"]
     ]
+    took = f" (the whole run took {report['seconds']:.0f} s)" if "seconds" in report else ""
     sheet = {
         "sources": sources,
         "rows": rows,
         "out": str(output / "contact_sheet.png"),
-        "title": (
-            f"{pathlib.Path(report['concept']).stem}, learned from one picture (the whole run took"
-            f" {report['seconds']:.0f} s)"
-        ),
+        "title": f"{pathlib.Path(report['concept']).stem}, learned from one picture{took}",
     }
     curves = {"panels": loss_curves(output / report["concept"]), "out": str(output / "loss_curves.png")}
     for module, job in (("demo_sheet", sheet), ("curves", curves)):

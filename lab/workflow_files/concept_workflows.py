@@ -182,7 +182,11 @@ def compose_three_concepts(sheet: Sheet) -> None:
     )
 
 
-VIEWS = ("a side view of", "a view from above of", "a close-up from below of")
+# by the phrase, as LEARNED is
+VIEWS = """\
+a side view of PHRASE
+a view from above of PHRASE
+a close-up from below of PHRASE"""
 
 
 def views_and_editing_prompts(sheet: Sheet) -> None:
@@ -191,12 +195,11 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
     negative = prompt(sheet, "Negative Prompt", concept["clip"], NEGATIVE)
     latent = empty_latent(sheet, 1)
     drawing = drawn_with(sheet, concept, negative, latent, loader)
-    columns = []
-    for number, view in enumerate(VIEWS, 1):
-        positive = prompt(sheet, f"View {number}", concept["clip"], f"{view} <my_concept> face")
-        prefix = f"views/view_{number}"
-        columns.append([positive, *drawing.picture(positive["CONDITIONING"], prefix, number, f" {number}")])
-    views = [(column[0], "text") for column in columns]
+    views = sheet.node("SIS_EditingPrompts", "Views", phrase=concept["phrase"], own_prompts=VIEWS)
+    views.size = (420, 320)  # shows all of them without scrolling
+    view = prompt(sheet, "One view at a time", concept["clip"], views["prompts"])
+    drawn_views = drawing.picture(view["CONDITIONING"], "views/view", suffix=" of each view")
+    drawn_views[-1].size = (640, 400)  # of all views
     listed = sheet.node("SIS_EditingPrompts", "Editing Prompts", phrase=concept["phrase"])
     score = sheet.node("PreviewAny", "Score sheet", source=listed["checklist"])
     score.size, score.room = (640, 780), 40  # shows all ten prompts at once
@@ -204,7 +207,8 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
     drawn = drawing.picture(each["CONDITIONING"], "views/editing_prompt", suffix=" of each prompt")
     start = sheet.note(
         "### New views, and a test of how freely a concept can be edited\n1. Choose your checkpoint and concept.\n2."
-        " Write its phrase in the three views.\n\nThe ten editing prompts get the phrase automatically.",
+        " **Views**: one prompt a line. PHRASE stands for the concept's name with its class word.\n3. Run.\n\nAll"
+        " prompts get the name and class word by themselves.",
         "Start here",
     )
     scoring = sheet.note(
@@ -213,12 +217,12 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
         " *dreambooth_object* or *dreambooth_live* (25 prompts).",
         "Scoring",
     )
-    asked = [(loader, "ckpt_name"), (concept, "concept_name"), *views, (listed, "prompt_set")]
-    sheet.form(asked, *[column[-1] for column in columns], drawn[-1])
+    asked = [(loader, "ckpt_name"), (concept, "concept_name"), (views, "own_prompts"), (listed, "prompt_set")]
+    sheet.form(asked, drawn_views[-1], drawn[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint and concept", [[start, loader], [concept, negative, latent]]),
-            Group("2 · New views", columns),
+            Group("2 · New views", [[views, view], drawn_views]),
         ],
         [Group("3 · The ten editing prompts", [[listed, scoring], [score], [each, drawn[0]], drawn[1:]])],
     )

@@ -16,6 +16,7 @@ from .object_info import Info, Spec, default_of, is_widget, optional_inputs, out
 from .page_sizes import GAP, GROUP_GAP, GROUP_PADDING, GROUP_TITLE, ROOM, TITLE, WIDTH, node_height, note_height
 
 NOTE = "MarkdownNote"
+UNTOLD = {"text"}  # widgets whose name does not tell in a form what they ask for: the node's title does
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Node:
     """A node on a sheet.
 
     sockets, widgets, outputs: [(name, type)], in the schema's order. values: of the widgets. links: which output each
-    linked input takes. size, pos: pixels. control: what a seed does after a run. room: pixels below it that it needs
-    once it has run.
+    linked input takes. labels: of widgets that are shown under another name. size, pos: pixels. control: what a seed
+    does after a run. room: pixels below it that it needs once it has run.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Node:
     outputs: list[tuple[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     links: dict[str, Output] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
     control: str = "fixed"
     pos: tuple[int, int] = (0, 0)
@@ -176,6 +178,8 @@ class Sheet:
         for node, name in asked:
             if name not in node.values or name in node.links:
                 raise DevError(f"{node.title!r} has no widget {name!r} to ask for")
+            if name in UNTOLD:
+                node.labels[name] = node.title
         self.asked, self.answers = list(asked), list(answers)
 
     def override(self, overrides: Mapping[str, Mapping[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from .object_info import Info, has_control, is_widget, optional_inputs, specs
 from .sheet import NOTE, Node, Sheet
 
 GROUP_COLOR, NOTE_COLOR, NOTE_BACKGROUND = "#3f789e", "#432", "#653"
+OURS = "single_image_studio"  # tells web/workflow_texts.js that it may translate the texts, which stay as they are here
 SCALE, VIEW = 0.6, [150, 170]  # of the first view: the top left node clear of the page's menus
 # the root of all ids that are made here: the same name gives the same id
 UUIDS = uuid.UUID("6f0cf5f6-8d0f-4f1b-9a61-6a5f3a7b7d10")
@@ -30,7 +31,11 @@ def to_ui(sheet: Sheet) -> dict[str, Any]:
         ],
         "groups": ui_groups(sheet),
         "config": {},
-        "extra": {"ds": {"scale": SCALE, "offset": VIEW}, "linearData": linear_data(sheet)},
+        "extra": {
+            "ds": {"scale": SCALE, "offset": VIEW},
+            "linearData": linear_data(sheet),
+            OURS: {"workflow": sheet.name},
+        },
         "version": 0.4,
     }
 
@@ -81,6 +86,9 @@ def ui_node(node: Node, order: int, links: Sequence[Link], info: Info) -> dict[s
         for name, kind in node.widgets
         if node.type != NOTE
     ]
+    for entry in inputs:
+        if entry["name"] in node.labels:
+            entry["label"] = node.labels[entry["name"]]
     optional = set() if node.type == NOTE else optional_inputs(info, node.type)
     for entry in inputs:
         if entry["name"] in optional:

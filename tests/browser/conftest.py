@@ -22,6 +22,9 @@ from ..helpers.frontend import ARTIFACTS, READY_SECONDS, RENDERERS, Frontend, en
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# what the workflows name, and what of the demo's stands in
+PICTURES = {"example.png": "heart.png"}
 OUTCOME = pytest.StashKey[bool]()
 MOST_SECONDS = 400.0  # of one test; beyond what any of its own waits allows
 
@@ -71,6 +74,15 @@ def artifacts() -> pathlib.Path:
     shutil.rmtree(ARTIFACTS, ignore_errors=True)
     ARTIFACTS.mkdir()
     return ARTIFACTS
+
+
+@pytest.fixture(scope="package")
+def furnished(session_server: Client) -> Client:
+    """The host with pictures of the names that the workflows ask for."""
+    assert session_server.base is not None
+    for name, file in PICTURES.items():
+        shutil.copyfile(ROOT / "lab" / "world" / "concepts" / file, session_server.base / "input" / name)
+    return session_server
 
 
 @pytest.fixture(scope="package", params=RENDERERS)

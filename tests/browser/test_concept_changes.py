@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,11 +16,11 @@ from lab.hosting.client import Client
 from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
 
-from ..helpers.frontend import Frontend
+from ..helpers.frontend import RENDERERS, Frontend
 from ..helpers.graphs import node, save, sources, stage1
 from ..helpers.page_graphs import FAINT, loading, numbered
 
-SEEDS = itertools.count(91200)  # a reused result tells no name
+SEEDS = itertools.count(91200)  # each page learns anew
 
 
 @pytest.fixture
@@ -124,9 +125,8 @@ def test_the_node_says_its_phrase_and_copies_it(
     assert box is not None and box["y"] + box["height"] <= node_box.y + node_box.height + 1  # inside its node
 
 
-def test_a_wire_shows_the_name_that_it_brought(
-    frontend: Frontend, shelf: pathlib.Path, snap: Callable[..., Any]
-) -> None:
+def with_wire(frontend: Frontend) -> str:
+    """Opens a graph whose Load Concept gets its name over a wire. Returns that node's id."""
     learned = {
         **sources(),
         "one": stage1(seed=next(SEEDS), steps=1),
@@ -149,11 +149,43 @@ def test_a_wire_shows_the_name_that_it_brought(
         [ids["save"], ids["load"]],
     )
     frontend.frame(ids["load"])  # newer frontends draw no widgets beyond the page
+    return ids["load"]
+
+
+def test_a_wire_shows_the_name_that_it_brought(
+    frontend: Frontend, shelf: pathlib.Path, snap: Callable[..., Any]
+) -> None:
+    load = with_wire(frontend)
     face = frontend.page.locator(".sis-face")
     expect(face).to_contain_text("the name comes with concept_name")
     assert frontend.run().kind == "success"
     expect(face).to_contain_text("q_wired")
     expect(face).to_contain_text("from the wire")
     expect(frontend.page.locator(".sis-phrase code")).to_have_text("<q_wired> heart")
-    frontend.frame(ids["load"])
+    frontend.frame(load)
     snap(frontend)
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_page_that_is_opened_later_shows_the_name_too(
+    open_frontend: Callable[..., Frontend], shelf: pathlib.Path, renderer: str
+) -> None:
+    """The host tells a name only where the node runs: not on a page that was just opened, nor for a reused result."""
+    first = open_frontend(renderer)
+    load = with_wire(first)
+    graph = first.workflow() | {"id": str(uuid.uuid4())}
+    first.load(graph)
+    assert first.run().kind == "success"
+    second = open_frontend(renderer)
+    second.load(graph)
+    second.frame(load)
+    face = second.page.locator(".sis-face")
+    expect(face).to_contain_text("q_wired")
+    second.load(graph | {"id": str(uuid.uuid4())})  # another workflow: its last run is not known
+    second.frame(load)
+    expect(face).to_contain_text("the name comes with concept_name")
+    assert second.run().kind == "success"
+    cached = second.client.get("/history?max_items=1").popitem()[1]
+    assert load not in cached["outputs"]
+    expect(face).to_contain_text("q_wired")
+    expect(second.page.locator(".sis-phrase code")).to_have_text("<q_wired> heart")

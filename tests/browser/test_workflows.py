@@ -3,9 +3,7 @@ twins say."""
 
 from __future__ import annotations
 
-import json
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,21 +16,13 @@ from lab.workflow_files.object_info import has_control, is_widget, specs
 from lab.workflow_files.sheet import NOTE
 
 from ..helpers.frontend import Box, Frontend
+from ..helpers.shipped_page import CUT_NOTES, WARNING, overlaps, queued, shipped_file
 from ..helpers.shipped_runs import RUNS, prepare
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-# what the workflows name, and what of the demo's stands in
-PICTURES = {"example.png": "heart.png"}
-WARNING = "Comfy.Workflow.ShowMissingModelsWarning"
 BOXES_OF_GROUPS = (
     """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
 )
 BOXES_OF_NODES = """() => window.app.canvas.graph.nodes.map((node) => [String(node.id), ...node.getBounding()])"""
-# The page cuts what is taller than its box: both renderers scroll it.
-CUT_NOTES = """() => [...document.querySelectorAll(".comfy-markdown-content, .comfy-markdown")]
-  .filter((note) => note.scrollHeight > note.clientHeight + 2).map((note) => note.innerText.slice(0, 40))"""
-
-
 # Whether the canvas has every finished picture that it will draw.
 DRAWN = """() => Object.entries(window.app.nodeOutputs).every(([id, output]) => {
   const node = window.app.canvas.graph.nodes.find((node) => String(node.id) === id);
@@ -52,19 +42,6 @@ BARS = """() => {
 }"""
 
 
-def shipped_file(folder: str, name: str) -> dict[str, Any]:
-    return dict(json.loads((ROOT / folder / f"{name}.json").read_text(encoding="utf-8")))
-
-
-@pytest.fixture(scope="module")
-def furnished(session_server: Client) -> Client:
-    """The host with pictures of the names that the workflows ask for."""
-    assert session_server.base is not None
-    for name, file in PICTURES.items():
-        shutil.copyfile(ROOT / "lab" / "world" / "concepts" / file, session_server.base / "input" / name)
-    return session_server
-
-
 @pytest.fixture(scope="module")
 def prepared(furnished: Client) -> Client:
     """And with the concepts, the inversion and the models that they load."""
@@ -78,26 +55,6 @@ def quiet(frontend: Frontend, furnished: Client) -> Iterator[Frontend]:
     frontend.page.evaluate(setting, [WARNING, False])
     yield frontend
     frontend.page.evaluate(setting, [WARNING, True])
-
-
-def overlaps(boxes: dict[str, Box]) -> list[tuple[str, str]]:
-    return [(a, b) for a in boxes for b in boxes if a < b and boxes[a].overlaps(boxes[b])]
-
-
-def queued(frontend: Frontend) -> dict[str, Any]:
-    """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one) and what
-    newer ones add to the title."""
-    info = frontend.client.object_info()
-    return {
-        node_id: {
-            "inputs": {
-                name: value for name, value in node["inputs"].items() if name in specs(info, node["class_type"])
-            },
-            "class_type": node["class_type"],
-            "_meta": {"title": node["_meta"]["title"]},
-        }
-        for node_id, node in frontend.prompt().items()
-    }
 
 
 @pytest.mark.parametrize("name", shipped.NAMES)

@@ -2,8 +2,10 @@
 import { copyLine } from "../lib/copy_line.mjs";
 import { element } from "../lib/elements.mjs";
 import { after, isLinked, nodesOf, setWidget, widgetOf } from "../lib/page.mjs";
+import { idAmong } from "../lib/runs.mjs";
 import { addView } from "../lib/views.mjs";
 import { say } from "../lib/words.mjs";
+import { earlierName, nameIn, reusedNames } from "./brought.mjs";
 import { allConcepts, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
 import { Picker } from "./picker.mjs";
 
@@ -13,7 +15,6 @@ import { Picker } from "./picker.mjs";
 export const NODE = "SIS_LoadConcept";
 const INPUT = "concept_name";
 const HEIGHT = 94;
-const LOADED = "loaded_concept"; // in a run's output: the name that came over a wire
 
 /** @type {WeakMap<GraphNode, () => void>} what draws a node's face anew */
 const faces = new WeakMap();
@@ -34,14 +35,42 @@ export function addFace(node) {
   faces.set(node, draw);
   addView(node, "sis_concept", element("div", { class: "sis-face-box" }, button, phrase), () => HEIGHT);
   after(widgetOf(node, INPUT), "callback", draw);
-  after(node, "onConfigure", () => update(node));
-  after(node, "onExecuted", (output) => {
-    if (output?.[LOADED]) brought.set(node, output[LOADED][0]);
-    draw();
+  after(node, "onConfigure", () => {
+    update(node);
+    setTimeout(() => recall(node)); // when the graph has its id and its links
   });
+  after(node, "onExecuted", (output) => bring(node, nameIn(output)));
   after(node, "onConnectionsChange", () => setTimeout(draw));
   update(node);
   refreshOrTell(); // what was copied into the folder since, too
+}
+
+/**
+ * A run begins: nodes whose results it reuses tell no names by themselves.
+ * @param {{ prompt_id: string, nodes: string[] }} run nodes: those whose results it reuses
+ */
+export async function reuse({ prompt_id, nodes }) {
+  const silent = nodesOf(NODE).filter((node) => isLinked(node, INPUT) && idAmong(node, nodes));
+  if (silent.length) for (const [node, name] of await reusedNames(silent, prompt_id)) bring(node, name);
+}
+
+/**
+ * The name of an earlier run, on a page that was just opened.
+ * @param {GraphNode} node
+ */
+async function recall(node) {
+  if (!isLinked(node, INPUT) || brought.has(node)) return;
+  const name = await earlierName(node);
+  if (!brought.has(node)) bring(node, name);
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {string | undefined} name that its wire brought; undefined where nobody knows
+ */
+function bring(node, name) {
+  if (name) brought.set(node, name);
+  faces.get(node)?.();
 }
 
 /** @param {GraphNode} node */

@@ -75,10 +75,18 @@ export interface NodeDefinition {
   output_tooltips?: string[];
 }
 
+/** A workflow as the page saves it: the parts with words in them. */
+export interface SavedWorkflow {
+  nodes?: { type: string; title?: string; inputs?: { label?: string }[]; widgets_values?: any }[];
+  groups?: { title?: string }[];
+  extra?: Record<string, unknown>;
+}
+
 export interface Extension {
   name: string;
   setup?(): void;
   nodeCreated?(node: GraphNode): void;
+  beforeConfigureGraph?(workflow: SavedWorkflow): Promise<void>;
   afterConfigureGraph?(): unknown;
   refreshComboInNodes?(): unknown;
   addCustomNodeDefs?(definitions: Record<string, NodeDefinition>): Promise<void>;

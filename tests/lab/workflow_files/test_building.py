@@ -179,6 +179,8 @@ def test_the_form_of_a_workflow() -> None:
     made.form([(loader, "file"), (sampler, "text")], show)
     extra = to_ui(made)["extra"]
     assert extra["linearData"] == {"inputs": [[1, "file"], [20, "text"]], "outputs": [21]}
+    labels = [entry.get("label") for node in to_ui(made)["nodes"] for entry in node["inputs"] if "widget" in entry]
+    assert labels == [None, None, "Draw", None, None, None]  # "text" alone would not tell which
     for node, name in ((sampler, "model"), (sampler, "nothing"), (show, "words")):
         with pytest.raises(DevError, match="no widget"):
             made.form([(node, name)])

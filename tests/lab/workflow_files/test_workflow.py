@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lab import DevError
+from lab.drawing import shipped
 from lab.jobs import edit, learn
 from lab.workflow_files import workflow
 
@@ -17,10 +18,10 @@ def test_overrides_go_by_title_and_leave_the_original() -> None:
     original = workflow.load(learn.WORKFLOW.with_name("views_and_editing_prompts.json"))
     before = json.dumps(original)
     changed = workflow.with_overrides(
-        original, {"Sampler *": {"steps": 3}, "Sampler 2": {"steps": 4}, "Load Concept": {"concept_name": "a"}}
+        original, {"Sampler *": {"steps": 3}, "Sampler*prompt": {"steps": 4}, "Load Concept": {"concept_name": "a"}}
     )
     steps = [changed[i]["inputs"]["steps"] for i in workflow.nodes_of(changed, "KSampler")]
-    assert steps == [3, 4, 3, 3]
+    assert steps == [3, 4]
     assert json.dumps(original) == before
 
 
@@ -45,15 +46,15 @@ def test_broken_workflows_are_named(tmp_path: pathlib.Path) -> None:
         workflow.load(tmp_path / "missing.json")
 
 
-def shipped_and_demo() -> list[Any]:
-    shipped = workflow.load(learn.WORKFLOW)
+def learning() -> list[Any]:
+    as_shipped = workflow.load(learn.WORKFLOW)
     return [
-        pytest.param(shipped, id="shipped"),
-        pytest.param(workflow.with_overrides(shipped, learn.settings().overrides), id="demo"),
+        pytest.param(as_shipped, id="shipped"),
+        pytest.param(workflow.with_overrides(as_shipped, learn.settings().overrides), id="demo"),
     ]
 
 
-@pytest.mark.parametrize("prompt", shipped_and_demo())
+@pytest.mark.parametrize("prompt", learning())
 def test_all_prompts_get_the_name_and_class_word_from_the_concept(prompt: dict[str, Any]) -> None:
     """So a concept saved under another name still draws itself."""
     ids = {workflow.title(node): node_id for node_id, node in prompt.items()}
@@ -71,6 +72,25 @@ def test_all_prompts_get_the_name_and_class_word_from_the_concept(prompt: dict[s
         for value in node["inputs"].values()
     ]
     assert not [value for value in values if isinstance(value, str) and ("<" in value or value.startswith("my_"))]
+
+
+def views() -> list[Any]:
+    name = "views_and_editing_prompts"
+    shipped_views = workflow.load(learn.WORKFLOW.with_name(f"{name}.json"))
+    return [pytest.param(shipped_views, id="shipped"), pytest.param(shipped.prompt(name), id="demo")]
+
+
+@pytest.mark.parametrize("prompt", views())
+def test_all_views_and_editing_prompts_are_of_the_chosen_concept(prompt: dict[str, Any]) -> None:
+    ids = {workflow.title(node): node_id for node_id, node in prompt.items()}
+    for title in ("Views", "Editing Prompts"):
+        assert prompt[ids[title]]["inputs"]["phrase"] == [ids["Load Concept"], 2]
+    lines = prompt[ids["Views"]]["inputs"]["own_prompts"].splitlines()
+    assert len(set(lines)) == 3 and all("PHRASE" in line for line in lines)
+    values = [value for node in prompt.values() for value in node["inputs"].values()]
+    assert not [value for value in values if isinstance(value, str) and "<" in value]
+    read = {prompt[node_id]["inputs"]["text"][0] for node_id in workflow.nodes_of(prompt, "CLIPTextEncode")[1:]}
+    assert read == {ids["Views"], ids["Editing Prompts"]}
 
 
 @pytest.mark.parametrize("path", [learn.WORKFLOW, edit.WORKFLOW], ids=lambda p: p.stem)
