@@ -80,9 +80,9 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths) -> None:
+def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths, keep_apart: bool) -> None:
     """Saved pictures name their concepts."""
-    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip)
+    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip, keep_apart)
     provenance.tell(getattr(cls, "hidden", None), facts)
 
 
@@ -241,7 +241,7 @@ class LoadConcept(Node):
         concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
         name, path = concept.name or concept_name, folders.CONCEPTS.meant(concept_name).replace("\\", "/")
         outputs = use_concept(model, clip, concept, name, strengths, [path], keep_apart)
-        _tell(cls, concept, name, strengths)
+        _tell(cls, concept, name, strengths, keep_apart)
         # a name that came over a wire is known nowhere else on the page
         return io.NodeOutput(*outputs, concept, ui={"loaded_concept": [concept_name]})
 
@@ -289,5 +289,5 @@ class ApplyConcept(Node):
     ) -> io.NodeOutput:
         strengths = Strengths(strength_model, strength_clip)
         outputs = use_concept(model, clip, concept, check_name(name), strengths, keep_apart=keep_apart)
-        _tell(cls, concept, name, strengths)
+        _tell(cls, concept, name, strengths, keep_apart)
         return io.NodeOutput(*outputs)
