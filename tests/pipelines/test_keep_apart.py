@@ -79,8 +79,8 @@ def test_inverting_with_it_and_keeping_the_inversion(
     """What is told of the words of `uncond` is no loss for the file."""
     import folder_paths
 
-    from single_image_studio.host import folders
     from single_image_studio.diffusion.ddim import DDIMSchedule
+    from single_image_studio.host import folders
     from single_image_studio.inversion.data import Inversion
     from single_image_studio.inversion.methods import InversionSettings
     from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
