@@ -14,6 +14,8 @@ from torch import Tensor
 from .server import running_server
 
 log = logging.getLogger("single_image_studio")
+CANCELLED: type[BaseException] = comfy.model_management.InterruptProcessingException
+"""What a long piece of work raises when the user has pressed cancel."""
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
 
 

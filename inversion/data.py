@@ -27,6 +27,7 @@ class Inversion:
     uncond_embeds: (steps, B, n, width) for null-text, else (1, 1 or B, n, width): one for all steps.
     offsets: (steps, B, 4, h, w) of direct inversion, or None.
     outside: what is kept outside the picture's noise mask; None for a picture without one.
+    picture: what was inverted, (B, 4, h, w) float32; None in files of earlier versions. Edits are compared with it.
     guidance_scale: to sample with; 1 after plain DDIM inversion.
     base_model: the checkpoint's fingerprint. report: numbers of how well it went.
     uncond: the host's CONDITIONING that the embeddings belong in (ControlNet, masks …); on the wire only, files lack
@@ -45,6 +46,7 @@ class Inversion:
     report: Mapping[str, Any] = field(default_factory=dict)
     uncond: Any = None
     outside: Outside | None = None
+    picture: Tensor | None = None
 
     def __post_init__(self) -> None:
         steps, shape = self.schedule.steps, tuple(self.noise_latents.shape)
@@ -62,7 +64,9 @@ class Inversion:
             raise InputError(f"the inversion's embeddings are not those of its {steps} steps: {AGAIN}.")
         if self.offsets is not None and tuple(self.offsets.shape) != (steps, *shape):
             raise InputError(f"the inversion's offsets are not those of its {steps} steps and its pictures: {AGAIN}.")
-        if not are_finite(self.noise_latents, self.uncond_embeds, self.offsets):
+        if self.picture is not None and tuple(self.picture.shape) != shape:
+            raise InputError(f"the inversion's picture is not the one of its noise: {AGAIN}.")
+        if not are_finite(self.noise_latents, self.uncond_embeds, self.offsets, self.picture):
             raise InputError(f"the inversion holds {NOT_FINITE}: {AGAIN}, with `precision` fp32.")
         if self.outside is not None:
             self.outside.check(steps, shape)

@@ -1,10 +1,10 @@
 """The inversion file: one safetensors that samples the picture again without inverting it again.
 
 Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for
-direct inversion; where the picture had a noise mask, `noise_mask` (B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w)
-and `levels` (steps + 1,); all float32. Metadata, all strings: `format`, `format_version`, `method`, `steps`,
-`steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON), `created` (ISO 8601, UTC). A newer
-version may add names.
+direct inversion; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask, `noise_mask`
+(B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); all float32. Metadata, all strings:
+`format`, `format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`,
+`report` (JSON), `created` (ISO 8601, UTC). A newer version may add names.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ def load_inversion(path: Path) -> Inversion:
             uncond_embeds=tensors["uncond_embeds"],
             offsets=tensors.get("offsets"),
             outside=_outside(tensors),
+            picture=tensors.get("picture"),
             base_model=metadata.get("base_model", ""),
             report=read_numbers(metadata.get("report", "{}")),
         )
@@ -93,6 +94,7 @@ def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
         "noise_latents": inversion.noise_latents,
         "uncond_embeds": inversion.uncond_embeds,
         "offsets": inversion.offsets,
+        "picture": inversion.picture,
     }
     if inversion.outside is not None:
         outside = inversion.outside

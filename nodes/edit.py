@@ -458,6 +458,12 @@ class EditGrid(Node):
                     tooltip="The source ratios to try, separated by commas.",
                 ),
                 _optimized(),
+                io.Boolean.Input(
+                    "mark_best",
+                    optional=True,
+                    default=False,
+                    tooltip="Also frames the proposed edit in the grid picture. The node marks it in any case.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -468,6 +474,14 @@ class EditGrid(Node):
                 io.Image.Output("images", display_name="images", tooltip="The edits as separate pictures, row by row."),
                 io.String.Output(
                     "labels", display_name="labels", tooltip="One line per picture: its alpha and source ratio."
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip=(
+                        "The edit that the model itself finds best: the target prompt fits it, and it keeps the"
+                        " picture."
+                    ),
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -484,20 +498,25 @@ class EditGrid(Node):
         alphas: str,
         source_ratios: str,
         optimized: Any = None,
+        mark_best: bool = False,
     ) -> io.NodeOutput:
         axes = GridAxes.from_texts(alphas=alphas, source_ratios=source_ratios)
         prompts = EditConditioning(source=source, target=target, optimized=optimized)
         grid = edit_grid(
             model, vae, inversion, prompts, axes, Reporter()
         )  # shows no text: it would stay under the grid
-        return io.NodeOutput(grid.drawn(), grid.images(), grid.labels(), ui=_grid_on_the_node(cls, grid))
+        report = grid.report()
+        log.info("Edit Grid: %s", report.replace("\n", " "))
+        shown = _grid_on_the_node(cls, grid)
+        return io.NodeOutput(grid.drawn(mark_best), grid.images(), grid.labels(), report, ui=shown)
 
 
 def _grid_on_the_node(cls: Any, grid: SampledGrid) -> dict[str, list[Any]]:
     """What web/edit_grid.js draws: each cell's values, and for each picture of the batch a sheet of all its cells in
-    the host's temp folder."""
+    the host's temp folder. `best`: for each picture the number of the proposed cell; empty if there is none."""
     return {
         "cells": [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in grid.axes.cells()],
         "sheets": [ui.PreviewImage(sheet, cls=cls).as_dict()["images"][0] for sheet in grid.sheets()],
         "layout": [grid.layout()],
+        "best": list(grid.proposal.cells),
     }

@@ -11,8 +11,8 @@ from torch import Tensor
 from .eight_bits import from_pil, to_pil
 from .fonts import Font, label_font
 
-INK, PAPER = (235, 235, 235), (32, 32, 32)
-GAP = 4
+INK, PAPER, FRAME = (235, 235, 235), (32, 32, 32), (255, 200, 87)
+GAP, LINE = 4, 3  # between cells, and a frame's width, in pixels
 SMALLEST_PRINT = 11
 
 
@@ -40,20 +40,42 @@ class _Layout:
         return self.left + columns * (self.column + GAP), self.top + rows * (self.height + GAP)
 
 
-def grid_picture(cells: Tensor, columns: Sequence[str], rows: Sequence[str]) -> Tensor:
+@dataclass(frozen=True)
+class Framed:
+    """A cell with a frame around it, in the gap to its neighbours, and the line below the grid that explains it."""
+
+    cell: int
+    legend: str
+
+
+def grid_picture(cells: Tensor, columns: Sequence[str], rows: Sequence[str], framed: Framed | None = None) -> Tensor:
     """Lays pictures out in a grid, row by row, with a label above each column and left of each row.
 
-    cells: (rows · columns, H, W, 3) in [0, 1]. Returns (1, H', W', 3).
+    cells: (rows · columns, H, W, 3) in [0, 1]. Returns (1, H', W', 3); a frame adds a line below.
     """
     height, width = cells.shape[1:3]
     font = label_font(max(SMALLEST_PRINT, min(height, width) // 12))
     left = _longest(font, rows) + 3 * GAP
     layout = _Layout(width, height, left, _line(font) + 2 * GAP, max(width, _longest(font, columns) + GAP))
-    canvas = Image.new("RGB", layout.size(len(rows), len(columns)), PAPER)
+    size = layout.size(len(rows), len(columns))
+    canvas = Image.new("RGB", size, PAPER)
     _draw_labels(ImageDraw.Draw(canvas), font, layout, columns, rows)
     for index, picture in enumerate(cells):
         canvas.paste(to_pil(picture), layout.cell(*divmod(index, len(columns))))
+    if framed is not None:
+        canvas = _with_frame(canvas, font, layout, layout.cell(*divmod(framed.cell, len(columns))), framed.legend)
     return from_pil(canvas)[None]
+
+
+def _with_frame(canvas: Image.Image, font: Font, layout: _Layout, corner: tuple[int, int], legend: str) -> Image.Image:
+    """The grid with a frame around the cell at a corner, and a line below that says what it means."""
+    width = max(canvas.width, int(font.getlength(legend)) + 2 * GAP)
+    taller = Image.new("RGB", (width, canvas.height + _line(font) + 2 * GAP), PAPER)
+    taller.paste(canvas)
+    draw, (x, y) = ImageDraw.Draw(taller), corner
+    draw.rectangle((x - LINE, y - LINE, x + layout.width + LINE - 1, y + layout.height + LINE - 1), None, FRAME, LINE)
+    draw.text((width - GAP - font.getlength(legend), canvas.height + GAP), legend, FRAME, font)
+    return taller
 
 
 def _longest(font: Font, labels: Sequence[str]) -> int:

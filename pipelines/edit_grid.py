@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -14,12 +15,14 @@ from ..host.latents import decode, try_decoder
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell, cells_of
 from ..pictures.contact_sheet import contact_sheet
-from ..pictures.grid import grid_picture
+from ..pictures.grid import Framed, grid_picture
 from ..support.errors import InputError
+from .best_cell import Proposal, propose_cells
 from .edit_picture import EditConditioning, sample_cells
 from .reporter import Reporter
 
 LARGEST_GRID = 400
+BEST = "Best of these by the model's own eyes"
 
 
 def numbers(text: str, name: str) -> list[float]:
@@ -64,16 +67,30 @@ class GridAxes:
 
 @dataclass(frozen=True)
 class SampledGrid:
-    """pictures: for each picture of the batch all its cells, (cells, H, W, 3) in [0, 1], row by row."""
+    """pictures: for each picture of the batch all its cells, (cells, H, W, 3) in [0, 1], row by row. proposal: the best
+    of them."""
 
     axes: GridAxes
     pictures: list[Tensor]
+    proposal: Proposal
 
-    def drawn(self) -> Tensor:
-        """One labelled grid for each picture of the batch: (B, H', W', 3)."""
+    def drawn(self, mark_best: bool = False) -> Tensor:
+        """One labelled grid for each picture of the batch: (B, H', W', 3). mark_best: the proposed cells are framed."""
         across = [f"alpha {alpha:g}" for alpha in self.axes.alphas]
         down = [f"ratio {ratio:g}" for ratio in self.axes.source_ratios]
-        return torch.cat([grid_picture(cells, across, down) for cells in self.pictures])
+        frames: list[Framed | None] = [None] * len(self.pictures)
+        if mark_best and self.proposal.cells:
+            frames = [Framed(cell, BEST) for cell in self.proposal.cells]
+        return torch.cat([grid_picture(*each) for each in zip(self.pictures, repeat(across), repeat(down), frames)])
+
+    def report(self) -> str:
+        """The proposal in words, a line for each picture of the batch."""
+        cells = self.axes.cells()
+        best = [f"alpha {cells[i].alpha:g}, ratio {cells[i].source_ratio:g}." for i in self.proposal.cells]
+        if len(best) == 1:
+            return f"{BEST}: {best[0]}"
+        lines = [f"Picture {number}: {BEST.lower()}: {words}" for number, words in enumerate(best, start=1)]
+        return "\n".join(lines) or f"No cell is proposed: {self.proposal.instead}."
 
     def images(self) -> Tensor:
         """The pictures alone: (B · cells, H, W, 3)."""
@@ -110,5 +127,6 @@ def edit_grid(
     require_vae(vae)
     try_decoder(vae)
     latents = sample_cells(model, inversion, prompts, axes.cells(), reporter)
+    proposal = propose_cells(model, inversion, prompts, latents)
     decoded = [decode(vae, latent) for latent in latents]
-    return SampledGrid(axes, [torch.stack(cells) for cells in zip(*decoded, strict=True)])
+    return SampledGrid(axes, [torch.stack(cells) for cells in zip(*decoded, strict=True)], proposal)

@@ -87,7 +87,7 @@ def invert_pictures(
     if vae is not None:
         report["pixel_psnr"] = _pixel_psnr(vae, latents, runs)
     uncond = prompts.source if METHODS[settings.method].source_for_uncond else prompts.uncond
-    inversion = _inversion(model, [run.inverted for run in runs], settings, report, uncond)
+    inversion = _inversion(model, latents, [run.inverted for run in runs], settings, report, uncond)
     if mask is None:
         return inversion
     trajectory = torch.cat([run.inverted.trajectory for run in runs], dim=1).cpu()
@@ -138,7 +138,12 @@ def _invert_one(
 
 
 def _inversion(
-    model: Any, pictures: Sequence[Inverted], settings: InversionSettings, report: dict[str, Any], uncond: Conditioning
+    model: Any,
+    latents: Tensor,
+    pictures: Sequence[Inverted],
+    settings: InversionSettings,
+    report: dict[str, Any],
+    uncond: Conditioning,
 ) -> Inversion:
     """The wire of all pictures together."""
     offsets = [one.reconstruction.offsets for one in pictures if one.reconstruction.offsets is not None]
@@ -153,6 +158,7 @@ def _inversion(
         base_model=fingerprint(model),
         report=report,
         uncond=uncond,
+        picture=latents,
     )
 
 

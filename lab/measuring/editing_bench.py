@@ -25,11 +25,17 @@ class Bench:
     ) -> None:
         load_pack()
         from single_image_studio.diffusion.ddim import DDIMSchedule
-        from single_image_studio.host import latents
 
         self.model, self.clip, self.vae = sampling.load(checkpoint)
-        self.tasks, self.cfg, self.inner_steps, self.text_steps = tasks, cfg, inner_steps, text_steps
+        self.cfg, self.inner_steps, self.text_steps = cfg, inner_steps, text_steps
         self.schedule = DDIMSchedule(steps)
+        self.look_at(tasks)
+
+    def look_at(self, tasks: Sequence[Task]) -> None:
+        """Goes on with other pictures."""
+        from single_image_studio.host import latents
+
+        self.tasks = tasks
         pictures = np.stack([painting.render(task.scene)[0] for task in tasks])
         with torch.inference_mode():
             encoded = self.vae.encode(torch.from_numpy(pictures).float() / 255)
@@ -49,10 +55,13 @@ class Bench:
                 self.clip, ["" if which == "empty" else getattr(task, which) for task in self.tasks]
             )
 
-    def _run(
+    def run(
         self, positive: dict[str, Any], algorithm: Callable[..., Any], gradients: bool = False
     ) -> tuple[Any, int, float]:
-        """What came out, UNet evaluations a picture, and seconds a picture."""
+        """What `algorithm(unet, prompts)` returns, UNet evaluations a picture, and seconds a picture.
+
+        positive: CONDITIONINGs by the names of its prompts; `uncond` is there too. gradients: it differentiates.
+        """
         from single_image_studio.host.session import UnetSession
 
         began = time.perf_counter()
@@ -90,7 +99,7 @@ class Bench:
         def algorithm(model: Any, prompts: dict[str, Any]) -> Any:
             return result_of(invert(model, self.latents, prompts["source"], prompts["uncond"], settings))
 
-        return self._run({"source": self.prompts(source)}, algorithm, gradients=settings.optimises)
+        return self.run({"source": self.prompts(source)}, algorithm, gradients=settings.optimises)
 
     def optimize(self) -> tuple[Tensor, int, float]:
         """Imagic's embeddings of all targets."""
@@ -98,7 +107,7 @@ class Bench:
         from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 
         settings = TextOptimizationSettings(steps=self.text_steps)
-        text, evaluations, seconds = self._run(
+        text, evaluations, seconds = self.run(
             {"target": self.prompts("target")},
             lambda model, prompts: result_of(optimize_text(model, self.latents, prompts["target"], settings)),
             gradients=True,
@@ -108,6 +117,12 @@ class Bench:
     def edit(self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any]) -> list[np.ndarray]:
         """The pictures of every cell: (tasks, 128, 128, 3) uint8 each. optimized None: alpha begins at the source
         prompt."""
+        return [self.decode(latents) for latents in self.edit_latents(inverted, method, optimized, cells)[0]]
+
+    def edit_latents(
+        self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any]
+    ) -> tuple[list[Tensor], int, float]:
+        """Every cell's latents, (tasks, 4, 16, 16) each; UNet evaluations a picture, and seconds a picture."""
         from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.grid import EditPrompts, sample_grid
         from single_image_studio.inversion.sampling import Guidance
@@ -120,5 +135,4 @@ class Bench:
             edit = EditPrompts(prompts["source"], prompts["target"], start)
             return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, self.schedule))
 
-        edits, _, _ = self._run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)
-        return [self.decode(latents) for latents in edits]
+        return self.run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)

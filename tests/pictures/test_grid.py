@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from single_image_studio.pictures.contact_sheet import SHEET, contact_sheet
-from single_image_studio.pictures.grid import grid_picture
+from single_image_studio.pictures.grid import FRAME, Framed, grid_picture
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (64, 40), (104, 168)])
@@ -24,6 +24,31 @@ def test_every_cell_is_there_once_and_in_its_place(height: int, width: int) -> N
     for row in (places[:3], places[3:]):
         assert row[0][1] < row[1][1] < row[2][1] and abs(row[0][0] - row[2][0]) <= 1
     assert places[0][0] < places[3][0]
+
+
+@pytest.mark.parametrize("cell", [0, 4, 5])
+def test_a_frame_is_around_its_cell_and_on_no_picture(cell: int) -> None:
+    cells = greys(6, 40, 64) * torch.tensor([1.0, 0.0, 0.0])  # red: no print has that colour
+    labels = ["a", "b", "c"], ["d", "e"]
+    plain, framed = grid_picture(cells, *labels), grid_picture(cells, *labels, Framed(cell, "best"))
+    height, width = plain.shape[1:3]
+    assert framed.shape[1] > height and framed.shape[2] == width
+    level = (cells[cell, 0, 0] * 255).round() / 255
+    ys, xs = torch.where(((plain[0] - level).abs() < 1e-6).all(-1))  # the cell
+    frame = (framed[0] - torch.tensor(FRAME) / 255).abs().amax(-1) < 1e-6
+    ringed = frame[ys.min() - 1 : ys.max() + 2, xs.min() - 1 : xs.max() + 2]
+    assert ringed[0].all() and ringed[-1].all() and ringed[:, 0].all() and ringed[:, -1].all()
+    assert not ringed[1:-1, 1:-1].any()
+    for red in cells[:, 0, 0]:
+        here = ((plain[0] - (red * 255).round() / 255).abs() < 1e-6).all(-1)
+        assert torch.equal(framed[0, :height][here], plain[0][here])
+    assert (framed[0, height:] != framed[0, -1, -1]).any()  # the legend
+
+
+def test_a_long_legend_is_not_cut() -> None:
+    narrow = grid_picture(greys(1, 8, 8), ["a"], ["b"], Framed(0, "a line that is wider than the grid"))
+    assert narrow.shape[2] > grid_picture(greys(1, 8, 8), ["a"], ["b"]).shape[2]
+    assert (narrow[0, :, -2:] == narrow[0, 0, 0]).all()
 
 
 def greys(count: int, height: int, width: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ const PADDING = 28; // left and right of the table
 const TALLEST = 1.5; // of the table's width
 const MOST_CELLS = 400;
 
-/** @typedef {{ cells: Cell[], sheets: Record<string, string>[] } & GridOutput["layout"][number]} Grid row by row */
+/** @typedef {Pick<GridOutput, "sheets"> & { cells: Cell[], best: number[] } & GridOutput["layout"][number]} Grid row by row */
 
 /**
  * The grid of a run's output, or null when that has none.
@@ -19,7 +19,8 @@ const MOST_CELLS = 400;
  */
 export function gridOf(output) {
   if (!output?.cells?.length || !output.sheets?.length || !output.layout?.length) return null;
-  return { cells: output.cells.map((text) => JSON.parse(text)), sheets: output.sheets, ...output.layout[0] };
+  const cells = output.cells.map((text) => JSON.parse(text));
+  return { cells, sheets: output.sheets, best: output.best ?? [], ...output.layout[0] };
 }
 
 /**
@@ -32,7 +33,7 @@ export function plannedGrid(node) {
   const count = alphas.length * ratios.length;
   if (![...alphas, ...ratios].every(Number.isFinite) || !count || count > MOST_CELLS) return null;
   const cells = ratios.flatMap((source_ratio) => alphas.map((alpha) => ({ alpha, source_ratio })));
-  return { cells, sheets: [], columns: alphas.length, rows: ratios.length, width: 1, height: 1 };
+  return { cells, sheets: [], best: [], columns: alphas.length, rows: ratios.length, width: 1, height: 1 };
 }
 
 /**

@@ -10,11 +10,11 @@ import { cellWords, positionOf } from "./cells.mjs";
 /**
  * Opens a cell in a dialog.
  * @param {Grid} grid
- * @param {string} address of the sheet that is shown
+ * @param {{ address: string, best: number | undefined }} sheet that is shown, and its proposed cell
  * @param {number} first the cell
  * @param {(cell: Cell) => void} use called when its values are wanted
  */
-export function openLarge(grid, address, first, use) {
+export function openLarge(grid, { address, best }, first, use) {
   let index = first;
   const picture = element("div", { class: "sis-large-picture", role: "img" });
   const words = element("output", { class: "sis-count" });
@@ -42,8 +42,9 @@ export function openLarge(grid, address, first, use) {
   function go(step) {
     if (grid.cells[index + step]) index += step;
     picture.style.backgroundPosition = positionOf(grid, index);
-    words.value = cellWords(grid.cells[index]);
-    picture.setAttribute("aria-label", words.value);
+    const values = cellWords(grid.cells[index]);
+    words.value = index === best ? `${values} ${say("bestMark")}` : values;
+    picture.setAttribute("aria-label", values);
   }
 
   function choose() {

@@ -55,6 +55,15 @@ export class CellTable {
     probe.src = address;
   }
 
+  /** @param {number | undefined} best the cell that is proposed */
+  star(best) {
+    this.#buttons.forEach((button, index) => {
+      button.classList.toggle("sis-best", index === best);
+      const words = this.grid ? cellWords(this.grid.cells[index]) : "";
+      button.title = index === best ? `${words} ${say("bestMark")}` : words;
+    });
+  }
+
   /** The cell that arrows have come to; the first before that. */
   get current() {
     return Math.max(0, this.#buttons.findIndex((button) => button.tabIndex === 0));

@@ -31,7 +31,7 @@ export class GridView {
       open: (index) => this.#open(index),
       lose: () => this.#say(say("picturesGone")),
     });
-    this.picture = element("select", { "aria-label": say("batchLabel"), change: () => this.#paint() });
+    this.picture = element("select", { "aria-label": say("batchLabel"), change: () => this.#turn() });
     this.receivers = new ReceiverSelect(node);
     const open = { type: "button", class: "sis-copy", hidden: true, click: () => this.#open(this.table.current) };
     this.larger = element("button", open, say("openLarge"));
@@ -70,8 +70,8 @@ export class GridView {
     const grid = gridOf(output);
     if (!grid) return;
     this.grid = grid;
-    this.#say(say("gridHint"));
     this.#draw();
+    this.#say(this.#hint());
   }
 
   #height() {
@@ -108,7 +108,26 @@ export class GridView {
   }
 
   #paint() {
-    this.table.paint(Number(this.picture.value) || 0);
+    this.table.paint(this.#shown);
+    this.table.star(this.grid?.best[this.#shown]);
+  }
+
+  /** Shows another picture of the batch. */
+  #turn() {
+    this.#paint();
+    this.#say(this.#hint());
+  }
+
+  /** Which picture of the batch is shown. */
+  get #shown() {
+    return Number(this.picture.value) || 0;
+  }
+
+  /** The proposed cell in words, if there is one, and what can be done. */
+  #hint() {
+    const best = this.grid?.cells[this.grid.best[this.#shown]];
+    if (!best) return say("gridHint");
+    return say("bestHint", { cell: cellWords(best) });
   }
 
   /** Marks the cells whose values the receivers have now. */
@@ -133,7 +152,9 @@ export class GridView {
 
   /** @param {number} index of a cell */
   #open(index) {
-    if (this.grid) openLarge(this.grid, this.table.address, index, (cell) => this.#choose(cell));
+    if (!this.grid) return;
+    const sheet = { address: this.table.address, best: this.grid.best[this.#shown] };
+    openLarge(this.grid, sheet, index, (cell) => this.#choose(cell));
   }
 
   /** @param {Cell} cell */

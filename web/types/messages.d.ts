@@ -17,11 +17,15 @@ export interface Cell {
   source_ratio: number;
 }
 
-/** What Edit Grid puts out: each cell as JSON, and a sheet of all cells for each picture of the batch. */
+/**
+ * What Edit Grid puts out: each cell as JSON, and for each picture of the batch a sheet of all cells and the number of
+ * the cell that is proposed; runs of earlier versions, and those that could not tell, have none.
+ */
 export interface GridOutput {
   cells: string[];
   sheets: Record<string, string>[];
   layout: { columns: number; rows: number; width: number; height: number }[];
+  best?: number[];
 }
 
 /** One step of a node's run, in words. */

@@ -40,6 +40,8 @@ export const en = {
   // Edit Grid
   gridEmpty: "Run to see the edits here.",
   gridHint: "Point at a picture for its values; click it to use them.",
+  bestHint: "★ Best of these by the model's own eyes: {cell}. Click a picture to use its values.",
+  bestMark: "(★ best of these by the model's own eyes)",
   gridLabel: "Edits: alpha across, source ratio down",
   cell: "alpha {alpha}, source ratio {ratio}",
   ratio: "ratio",

@@ -41,6 +41,8 @@ export const ja = {
   // Edit Grid
   gridEmpty: "実行すると編集結果がここに表示されます。",
   gridHint: "画像に重ねると値が表示され、クリックするとその値を使います。",
+  bestHint: "★ モデル自身が見てこの中で最良：{cell}。画像をクリックするとその値を使います。",
+  bestMark: "（★ モデル自身が見てこの中で最良）",
   gridLabel: "編集結果：横が alpha、縦が source ratio",
   cell: "alpha {alpha}、source ratio {ratio}",
   ratio: "ratio",

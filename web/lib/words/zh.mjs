@@ -41,6 +41,8 @@ export const zh = {
   // Edit Grid
   gridEmpty: "运行后在此显示编辑结果。",
   gridHint: "指向图片可查看其数值，点击即可采用。",
+  bestHint: "★ 模型自己看来其中最好的：{cell}。点击图片即可采用其数值。",
+  bestMark: "（★ 模型自己看来其中最好的）",
   gridLabel: "编辑结果：横向为 alpha，纵向为 source ratio",
   cell: "alpha {alpha}，source ratio {ratio}",
   ratio: "ratio",
