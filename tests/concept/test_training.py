@@ -3,117 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from single_image_studio.concept.encoders import build_encoder
 from single_image_studio.concept.lora import LoraSet
-from single_image_studio.concept.settings import Stage1Settings, Stage2Settings
-from single_image_studio.concept.training import Subject, Trained, latent_mask, train_stage1, train_stage2
-from single_image_studio.diffusion.process import scaled_linear_alpha_bar
-from single_image_studio.diffusion.report import StepReport, Steps, result_of
+from single_image_studio.concept.settings import Stage2Settings
+from single_image_studio.concept.training import Subject, latent_mask, train_stage2
+from single_image_studio.diffusion.report import StepReport
 from single_image_studio.support import warnings
 from single_image_studio.support.errors import InputError
 from single_image_studio.support.warnings import Warned
 
-WIDTH = 6
-
-
-class LinearModel:
-    """x0 = the context's mean through a linear layer, spread over the picture, plus a little of the noisy latents."""
-
-    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.device = torch.device("cpu")
-        self.alpha_bar = scaled_linear_alpha_bar()
-        self.checkpointing = False
-        self.unet = nn.Linear(WIDTH, 4).requires_grad_(False)
-        self.text = nn.Linear(WIDTH, WIDTH, bias=False).requires_grad_(False)
-        for layer in (self.unet, self.text):
-            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
-        self.unet.bias.zero_()
-        self.class_row = torch.randn(1, WIDTH, generator=generator)
-        self.picture = torch.randn(1, 4, 4, 4, generator=generator)
-        self.dtype = dtype
-        self.calls: list[int] = []
-        self.read: list[tuple[bool, str]] = []  # whether the concept was in it, and the prompt
-        self.words = {"* at sea": torch.randn(1, WIDTH, generator=generator)}
-        self.fail_over: int | None = None
-        self.out_of_memory = (MemoryError,)
-
-    @property
-    def compute_dtype(self) -> torch.dtype:
-        return self.dtype
-
-    def predict_x0(self, latents: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
-        self.calls.append(len(latents))
-        if self.fail_over is not None and len(latents) > self.fail_over and not self.checkpointing:
-            raise MemoryError("too many at once")
-        assert timesteps.dtype == torch.int64 and int(timesteps.min()) >= 0 and int(timesteps.max()) < 1000
-        return self.unet(context.mean(1))[:, :, None, None].expand(len(latents), -1, *latents.shape[2:]) + 0.1 * latents
-
-    def encode(self, embedding: Tensor | None, prompt: str = "*") -> Tensor:
-        rows = self.class_row if embedding is None else torch.cat([embedding, self.class_row])
-        self.read.append((embedding is not None, prompt))
-        return self.text(rows + self.words.get(prompt, 0))[None]
-
-    def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
-        return self.picture.repeat(count, 1, 1, 1) + 0.01 * torch.randn(count, 4, 4, 4, generator=generator)
-
-    def micro_batch(self, batch: int) -> int:
-        return batch
-
-    def free_memory(self, error: BaseException) -> None:
-        assert isinstance(error, MemoryError)
-
-
-def mask() -> Tensor:
-    m = torch.zeros(1, 32, 32)
-    m[:, :16] = 1
-    return m
-
-
-def stage1(
-    model: LinearModel, steps: int = 30, reports: list[StepReport] | None = None, start: float = 3.0, **changes: Any
-):  # type: ignore[no-untyped-def]
-    settings = Stage1Settings(
-        **{
-            "class_word": "thing",
-            "steps": steps,
-            "batch_size": 4,
-            "learning_rate": 0.05,
-            "encoder": "none",
-            "seed": 3,
-            **changes,
-        }
-    )
-    encoder = build_encoder("none", WIDTH, settings.seed, torch.full((1, WIDTH), start))
-    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9))
-    return followed(train_stage1(model, encoder, Subject(pixels, mask()), settings), reports)
-
-
-def followed(algorithm: Steps[Trained], reports: list[StepReport] | None) -> Trained:
-    """The algorithm's result, its reports kept."""
-    while True:
-        try:
-            report = next(algorithm)
-        except StopIteration as end:
-            return end.value
-        if reports is not None:
-            reports.append(report)
-
-
-def stage2(model: LinearModel, start: Tensor, steps: int = 20, **changes: Any):  # type: ignore[no-untyped-def]
-    settings = Stage2Settings(**{"steps": steps, "batch_size": 4, "learning_rate": 0.005, "seed": 3, **changes})
-    encoder = build_encoder("none", WIDTH, 0, start)
-    targets, generator = {"unet": model.unet, "text": model.text}, torch.Generator().manual_seed(settings.seed)
-    lora = LoraSet(targets, settings.rank, generator, settings.lora_basis == "orthogonal")
-    subject = Subject(torch.rand(1, 3, 32, 32), mask())
-    return result_of(train_stage2(model, encoder, lora, subject, settings)), lora
+from ..helpers.linear_model import WIDTH, LinearModel, mask, stage1, stage2
 
 
 def test_stage1_learns_and_reports_every_step() -> None:
@@ -276,60 +181,6 @@ def test_frozen_text_encoder_for_the_class_target() -> None:
     tuned, frozen = (stage2(LinearModel(), start, class_text_encoder=c)[0] for c in ("tuned", "frozen"))
     assert tuned.losses["semantic"][0] == pytest.approx(frozen.losses["semantic"][0])
     assert tuned.losses["semantic"][-1] != pytest.approx(frozen.losses["semantic"][-1])
-
-
-TWO_PROMPTS = "*\n* at sea"
-
-
-def test_each_step_reads_one_of_the_training_prompts() -> None:
-    model = LinearModel()
-    stage1(model, training_prompts=TWO_PROMPTS)
-    with_concept = [prompt for concept, prompt in model.read if concept]
-    assert len(with_concept) == 30 and set(with_concept) == {"*", "* at sea"}
-    assert sorted(prompt for concept, prompt in model.read if not concept) == ["*", "* at sea"]  # constants
-
-
-def test_under_a_training_prompt_the_background_is_the_prompts_own() -> None:
-    """One step under "class at sea", written out again: concept and target read these words."""
-    model = LinearModel()
-    result = stage1(model, steps=1, start=0.0, training_prompts="* at sea")
-    generator = torch.Generator().manual_seed(3)
-    x0 = model.draw_latents(4, generator)
-    noise = torch.randn(x0.shape, generator=generator)
-    t = torch.randint(0, 1000, (4,), generator=generator)
-    a = model.alpha_bar[t].view(-1, 1, 1, 1)
-    latents = a.sqrt() * x0 + (1 - a).sqrt() * noise
-    star, frozen = (model.predict_x0(latents, t, model.encode(e, "* at sea")) for e in (torch.zeros(1, WIDTH), None))
-    below = torch.zeros(1, 1, 4, 4)
-    below[:, :, 2:] = 1
-    assert result.losses["background"][0] == pytest.approx((below * (star - frozen) ** 2).mean().item(), rel=1e-5)
-    foreground = ((1 - below) * (star - x0) ** 2).mean().item()
-    assert result.losses["foreground"][0] == pytest.approx(foreground, rel=1e-5)
-    assert result.losses["foreground"][0] != pytest.approx(stage1(LinearModel(), 1, start=0.0).losses["foreground"][0])
-
-
-def test_stage2_reads_the_class_word_under_the_same_prompt() -> None:
-    model = LinearModel()
-    stage2(model, torch.ones(1, WIDTH), training_prompts=TWO_PROMPTS)
-    steps = [model.read[i : i + 3] for i in range(0, len(model.read), 3)]
-    assert all(len({prompt for _, prompt in step}) == 1 for step in steps) and len(steps) == 20
-    assert {step[0][1] for step in steps} == {"*", "* at sea"}
-
-
-def test_a_step_that_is_tried_again_keeps_its_prompt() -> None:
-    short = LinearModel()
-    short.fail_over = 1
-    whole = stage1(LinearModel(), training_prompts=TWO_PROMPTS)
-    assert torch.allclose(whole.embedding, stage1(short, training_prompts=TWO_PROMPTS).embedding, atol=1e-4)
-
-
-def test_an_orthogonal_basis_stays_as_it_is() -> None:
-    result, lora = stage2(LinearModel(), torch.ones(1, WIDTH), lora_basis="orthogonal", rank=2)
-    _, untrained = stage2(LinearModel(), torch.ones(1, WIDTH), steps=1, lora_basis="orthogonal", rank=2)
-    for name, layer in lora.layers.items():
-        down = result.lora[f"{name}.lora_down.weight"]
-        assert torch.equal(down, untrained.layers[name].down)
-        assert layer.up.abs().sum() > 0
 
 
 def test_cancelling_leaves_no_hooks() -> None:
