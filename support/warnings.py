@@ -56,6 +56,18 @@ SENTENCES: Mapping[str, str] = {
     "wrong_class_word": (
         "The prompt names <{name}> without its class word: it was learned as “{phrase}”, and is best written so."
     ),
+    # Concepts kept apart
+    "apart_without_phrase": (
+        "No prompt here names <{name}>, which is kept apart: its LoRA acts on its phrase only, so write it in a prompt,"
+        " and encode that with CLIP Text Encode."
+    ),
+    "lora_not_apart": "A part of the LoRA of {name} only exists as a change of weights: it acts on the whole picture.",
+    "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
+    "region_repeated": (
+        "The region of {name} has {masks} masks and the batch {pictures} pictures: the masks were repeated in turn."
+    ),
+    "region_empty": "The region of {name} is empty: the concept will be nowhere in the picture.",
+    "regions_overlap": "The regions of {names} overlap: there each of the concepts gets its share.",
     # Inversions
     "nothing_to_optimise": (
         "At `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this is plain DDIM"

@@ -1,0 +1,161 @@
+"""Concepts that stay apart on one MODEL: each one's LoRA acts on its own phrase and in its own place, in one pass.
+
+| layers | where a concept's LoRA acts |
+|---|---|
+| keys and values of cross-attention | at the tokens of its phrase |
+| all others | at the places of its region: a given one, or the one that is found in the first steps |
+
+The host's wrapper around a whole sampling is all that hangs on MODEL. What a sampling needs beside it (hooks on layers,
+marks on conditionings, a wrapper of the UNet's call) is put there when it begins and is gone when it ends, however it
+ends. The host's injections would do too, but stay on the UNet when a graph drops the MODEL that they were made on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..support.warnings import warn
+from .attention_maps import AttentionMaps
+from .gated_lora import GatedLayers, Update, updates_of
+from .gates import CallGates
+from .regions import Regions
+from .token_marks import KEY, Rows, along, marked, prompts_of
+
+_OUTER_SAMPLE, _DIFFUSION_MODEL = "outer_sample", "diffusion_model"
+Found = Callable[[Tensor], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApartConcept:
+    """A concept on MODEL.
+
+    name: as prompts write it. updates: its LoRA, by the UNet's layers.
+    region: (B, H, W) in [0, 1], where it may act; None to find it in the first steps.
+    by_tokens: whether its LoRA acts on its phrase's tokens alone in cross-attention; else on all tokens.
+    found: told the regions that were found, (pictures, h, w) of zeros and ones.
+    """
+
+    name: str
+    updates: Mapping[str, Update] = field(repr=False)
+    region: Tensor | None = None
+    by_tokens: bool = True
+    found: Found | None = None
+
+
+def with_lora_apart(
+    model: Any,
+    name: str,
+    lora: Mapping[str, Tensor],
+    strength: float,
+    *,
+    region: Tensor | None = None,
+    by_tokens: bool = True,
+    found: Found | None = None,
+) -> Any:
+    """A clone of MODEL on which a concept's LoRA acts on its phrase and in its place only, beside those before it.
+
+    lora: by kohya's names; what the text encoder has of it is left out. The rest: as `ApartConcept` has it.
+    """
+    clone = model.clone()
+    updates, others = updates_of(model, lora, strength) if strength else ({}, {})
+    if others:  # such as LoKr's, which only exist as changes of a weight
+        clone.add_patches(others, strength)
+        warn("lora_not_apart", name=name)
+    concept = ApartConcept(name=name, updates=updates, region=region, by_tokens=by_tokens, found=found)
+    before = [wrapper.concepts for wrapper in clone.get_wrappers(_OUTER_SAMPLE, KEY)]
+    clone.remove_wrappers_with_key(_OUTER_SAMPLE, KEY)
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*(c for kept in before for c in kept), concept]))
+    return clone
+
+
+class _Apart:
+    """The wrapper of a whole sampling."""
+
+    def __init__(self, concepts: Sequence[ApartConcept]) -> None:
+        self.concepts = tuple(concepts)
+
+    def __call__(self, executor: Any, noise: Tensor, latent_image: Any, sampler: Any, sigmas: Tensor, *more: Any,
+                 **options: Any) -> Any:  # fmt: skip
+        guider = executor.class_obj
+        guider.conds = marked(guider.conds)
+        self._warn_of_unnamed(guider.conds)
+        words = sorted({word for prompt in prompts_of(guider.conds) for word, _ in prompt.words})
+        regions = Regions(self.concepts, noise.shape, [float(sigma) for sigma in sigmas], words)
+        run = _Run(self.concepts, guider.model_patcher.model.diffusion_model, regions)
+        wrappers = guider.model_options["transformer_options"].setdefault("wrappers", {})
+        wrappers.setdefault(_DIFFUSION_MODEL, {})[KEY] = [run.predict]
+        with run.attached():
+            return executor(noise, latent_image, sampler, sigmas, *more, **options)
+
+    def _warn_of_unnamed(self, conds: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+        named = {name for prompt in prompts_of(conds) for name in prompt.phrases}
+        for name in sorted({concept.name for concept in self.concepts if concept.by_tokens} - named):
+            warn("apart_without_phrase", name=name)
+
+
+class _Run:
+    """One sampling with the concepts on its UNet."""
+
+    def __init__(self, concepts: Sequence[ApartConcept], unet: nn.Module, regions: Regions) -> None:
+        self._names = [concept.name for concept in concepts]
+        self._by_tokens = [concept.by_tokens for concept in concepts]
+        self._layers = GatedLayers(unet, [concept.updates for concept in concepts])
+        self._maps = AttentionMaps(unet, lambda: self._layers.shape)
+        self._regions = regions
+        self._gates: dict[Any, CallGates] = {}
+
+    def attached(self) -> contextlib.AbstractContextManager[None]:
+        return self._layers.attached()
+
+    def predict(self, executor: Any, x: Tensor, timesteps: Any = None, context: Any = None, y: Any = None,
+                control: Any = None, transformer_options: Any = None, **more: Any) -> Any:  # fmt: skip
+        """The wrapper of the UNet's call."""
+        options = transformer_options or {}
+        rows = _matching(more.pop(KEY, None), len(x), options.get("cond_or_uncond", ()))
+        if rows is None:
+            return executor(x, timesteps, context, y, control, options, **more)
+        with self._watching(rows, x, options, context):
+            self._layers.of_call = gates = self._gates_for(rows, x)
+            return executor(x, timesteps, context, y, control, {**options, KEY: gates}, **more)
+
+    def _gates_for(self, rows: Rows, x: Tensor) -> CallGates:
+        """Those of an earlier call, as long as nothing has changed."""
+        parts = tuple((id(chunk.prompt), chunk.rows, chunk.area) for chunk in rows.chunks)
+        key = self._regions.version, parts, x.shape, x.dtype, x.device
+        if key not in self._gates:
+            regions = self._regions.at(rows, x.device)
+            self._gates[key] = CallGates(self._names, self._by_tokens, rows, regions, self._regions.known, x)
+        return self._gates[key]
+
+    @contextlib.contextmanager
+    def _watching(self, rows: Rows, x: Tensor, options: Mapping[str, Any], context: Any) -> Iterator[None]:
+        """Looks where the phrases attend, in the calls in which regions are to be found."""
+        wanted, first, chosen, places = self._regions.wanted, 0, [], []
+        for chunk in rows.chunks:
+            if any(name in chunk.prompt.phrases for name in wanted):
+                chosen.append(chunk)
+                places += range(first, first + chunk.rows)
+            first += chunk.rows
+        if not wanted or not self._regions.begin(float(options["sigmas"][0])) or not chosen:
+            yield
+            return
+        groups = torch.cat([
+            along(chunk.prompt.groups(self._names, self._regions.words), context.shape[1]).expand(chunk.rows, -1, -1)
+            for chunk in chosen
+        ]).to(x.device)  # fmt: skip
+        with self._maps.watching(torch.tensor(places, device=x.device), groups, tuple(x.shape[-2:])) as maps:
+            yield
+        self._regions.add(chosen, maps)
+
+
+def _matching(rows: Rows | None, count: int, kinds: Sequence[int]) -> Rows | None:
+    """The rows of a call, also where another pack's wrapper runs the parts of a batch one by one."""
+    if rows is None or rows.count == count:
+        return rows
+    return None
