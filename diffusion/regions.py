@@ -19,6 +19,8 @@ SKIPPED_STEPS = 2
 """In the first two, attention knows next to nothing yet."""
 THRESHOLD = 0.45
 """Of a map's own range: above it is the subject."""
+LIKENESS = 0.5
+"""The correlation of a word's map with a concept's above which they speak of the same thing."""
 GRID = 32
 """The longer side of the grid on which regions are looked for, at most: attention is no finer where it is clear."""
 _TINY = 1e-12
@@ -36,9 +38,9 @@ class FirstSteps:
 
     @classmethod
     def of(cls, sigmas: Sequence[float]) -> FirstSteps:
-        """sigmas: a run's noise levels, noisiest first, and where it ends; at least two."""
+        """sigmas: a run's noise levels, noisiest first, and where it ends."""
         last = max(1, round(FIRST_STEPS * (len(sigmas) - 1)))
-        return cls(sigmas[min(SKIPPED_STEPS, last - 1)], sigmas[last])
+        return cls(sigmas[min(SKIPPED_STEPS, last - 1)], sigmas[min(last, len(sigmas) - 1)])
 
     def over(self, sigma: float) -> bool:
         return sigma <= self.end
@@ -90,9 +92,6 @@ def _to_words(own: Tensor, words: Tensor) -> Tensor:
         word = words[:, index : index + 1]
         lost |= (_lift(word) > _lift(own)) & (_likeness(own, word) < LIKENESS)
     return lost
-
-
-LIKENESS = 0.5
 
 
 def _lift(maps: Tensor) -> Tensor:

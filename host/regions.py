@@ -128,10 +128,12 @@ def _fitted(concept: Placed, pictures: int, size: tuple[int, int]) -> Tensor | N
     mask = concept.region
     if mask is None:
         return None
+    if not mask.any():
+        warn("region_empty", name=concept.name)
     with torch.inference_mode(False), torch.no_grad():
         mask = mask.detach().clone().float().reshape(-1, 1, *mask.shape[-2:]).clamp(0, 1)
         height, width = size[0] * PIXELS, size[1] * PIXELS
-        if tuple(mask.shape[-2:]) not in ((height, width), size):
+        if tuple(mask.shape[-2:]) not in ((height, width), size, (1, 1)):
             warn("region_resized", name=concept.name, mask=f"{mask.shape[-1]}×{mask.shape[-2]}",
                  picture=f"{width}×{height}")  # fmt: skip
         if len(mask) not in (1, pictures):

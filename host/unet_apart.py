@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ from .attention_maps import AttentionMaps
 from .gated_lora import GatedLayers, Update, updates_of
 from .gates import CallGates
 from .regions import Regions
-from .token_marks import KEY, Rows, along, marked, prompts_of
+from .token_marks import KEY, PHRASES, Rows, along, marked, prompts_of
 
 _OUTER_SAMPLE, _DIFFUSION_MODEL = "outer_sample", "diffusion_model"
 Found = Callable[[Tensor], None]
@@ -80,23 +80,37 @@ class _Apart:
     def __init__(self, concepts: Sequence[ApartConcept]) -> None:
         self.concepts = tuple(concepts)
 
-    def __call__(self, executor: Any, noise: Tensor, latent_image: Any, sampler: Any, sigmas: Tensor, *more: Any,
-                 **options: Any) -> Any:  # fmt: skip
+    def __call__(
+        self, executor: Any, noise: Tensor, latent_image: Any, sampler: Any, sigmas: Tensor, *more: Any, **options: Any
+    ) -> Any:
         guider = executor.class_obj
+        concepts = self._told_apart(guider.conds)
         guider.conds = marked(guider.conds)
-        self._warn_of_unnamed(guider.conds)
         words = sorted({word for prompt in prompts_of(guider.conds) for word, _ in prompt.words})
-        regions = Regions(self.concepts, noise.shape, [float(sigma) for sigma in sigmas], words)
-        run = _Run(self.concepts, guider.model_patcher.model.diffusion_model, regions)
+        regions = Regions(concepts, noise.shape, [float(sigma) for sigma in sigmas], words)
+        run = _Run(concepts, guider.model_patcher.model.diffusion_model, regions)
         wrappers = guider.model_options["transformer_options"].setdefault("wrappers", {})
         wrappers.setdefault(_DIFFUSION_MODEL, {})[KEY] = [run.predict]
         with run.attached():
             return executor(noise, latent_image, sampler, sigmas, *more, **options)
 
-    def _warn_of_unnamed(self, conds: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-        named = {name for prompt in prompts_of(conds) for name in prompt.phrases}
-        for name in sorted({concept.name for concept in self.concepts if concept.by_tokens} - named):
-            warn("apart_without_phrase", name=name)
+    def _told_apart(self, conds: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[ApartConcept]:
+        """The concepts as these conditionings allow. Where none tells of its phrases (another pack has encoded them, or
+        it's a training), a concept without a region acts on everything, as its merged LoRA would."""
+        entries = [cond for side in conds.values() for cond in side]
+        if any(PHRASES in cond for cond in entries):
+            named = {name for cond in entries for name, places in cond.get(PHRASES, {}).items() if places}
+            for name in sorted({concept.name for concept in self.concepts if concept.by_tokens} - named):
+                warn("apart_without_phrase", name=name)
+            return self.concepts
+        everywhere = {c.name for c in self.concepts if c.by_tokens and c.region is None}
+        if everywhere:
+            warn("apart_unknown_phrases", names=", ".join(sorted(everywhere)))
+        return [_everywhere(c) if c.name in everywhere else c for c in self.concepts]
+
+
+def _everywhere(concept: ApartConcept) -> ApartConcept:
+    return replace(concept, by_tokens=False, region=torch.ones(1, 1, 1))
 
 
 class _Run:
@@ -109,6 +123,7 @@ class _Run:
         self._maps = AttentionMaps(unet, lambda: self._layers.shape)
         self._regions = regions
         self._gates: dict[Any, CallGates] = {}
+        self._warned = False
 
     def attached(self) -> contextlib.AbstractContextManager[None]:
         return self._layers.attached()
@@ -117,12 +132,18 @@ class _Run:
                 control: Any = None, transformer_options: Any = None, **more: Any) -> Any:  # fmt: skip
         """The wrapper of the UNet's call."""
         options = transformer_options or {}
-        rows = _matching(more.pop(KEY, None), len(x), options.get("cond_or_uncond", ()))
-        if rows is None:
+        rows: Rows | None = more.pop(KEY, None)
+        if rows is None or rows.count != len(x):  # another pack's wrapper cuts batches as it likes
+            self._warn_of_unknown_rows()
             return executor(x, timesteps, context, y, control, options, **more)
         with self._watching(rows, x, options, context):
             self._layers.of_call = gates = self._gates_for(rows, x)
             return executor(x, timesteps, context, y, control, {**options, KEY: gates}, **more)
+
+    def _warn_of_unknown_rows(self) -> None:
+        if not self._warned:
+            warn("apart_unknown_rows", names=", ".join(dict.fromkeys(self._names)))
+        self._warned = True
 
     def _gates_for(self, rows: Rows, x: Tensor) -> CallGates:
         """Those of an earlier call, as long as nothing has changed."""
@@ -130,7 +151,10 @@ class _Run:
         key = self._regions.version, parts, x.shape, x.dtype, x.device
         if key not in self._gates:
             regions = self._regions.at(rows, x.device)
-            self._gates[key] = CallGates(self._names, self._by_tokens, rows, regions, self._regions.known, x)
+            if regions is not None and regions.shape[-2:] != x.shape[-2:]:  # a tile of the picture, nobody knows which
+                regions = None
+            known = [regions is not None and known for known in self._regions.known]
+            self._gates[key] = CallGates(self._names, self._by_tokens, rows, regions, known, x)
         return self._gates[key]
 
     @contextlib.contextmanager
@@ -152,10 +176,3 @@ class _Run:
         with self._maps.watching(torch.tensor(places, device=x.device), groups, tuple(x.shape[-2:])) as maps:
             yield
         self._regions.add(chosen, maps)
-
-
-def _matching(rows: Rows | None, count: int, kinds: Sequence[int]) -> Rows | None:
-    """The rows of a call, also where another pack's wrapper runs the parts of a batch one by one."""
-    if rows is None or rows.count == count:
-        return rows
-    return None

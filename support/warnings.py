@@ -61,6 +61,14 @@ SENTENCES: Mapping[str, str] = {
         "No prompt here names <{name}>, which is kept apart: its LoRA acts on its phrase only, so write it in a prompt,"
         " and encode that with CLIP Text Encode."
     ),
+    "apart_unknown_phrases": (
+        "Where a prompt names {names} is not known here (CLIP Text Encode tells it): as if `keep_apart` were off, its"
+        " LoRA acts on everything."
+    ),
+    "apart_unknown_rows": (
+        "Another pack runs `model` on parts of the batch, of which it's not known which is which: {names} acts on none"
+        " of them."
+    ),
     "lora_not_apart": "A part of the LoRA of {name} only exists as a change of weights: it acts on the whole picture.",
     "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
     "region_repeated": (
