@@ -102,8 +102,8 @@ class GatedLayers:
 
     def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         options = kwargs.get("transformer_options") or (args[2] if len(args) > 2 else {})
+        self.shape = tuple(options.get("activations_shape", (0, 0))[-2:])
         self.of_block = options.get(KEY)
-        self.shape = tuple(options["activations_shape"][-2:])
 
     def _leave(self, *_: Any) -> None:
         self.of_block = None

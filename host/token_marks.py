@@ -14,11 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .phrases import PHRASES, WORDS
+
 KEY = "single_image_studio"
-PHRASES = "single_image_studio_phrases"
-"""In a CONDITIONING's options: the places of each concept's phrase among the tokens, by the concept's name."""
-WORDS = "single_image_studio_words"
-"""In a CONDITIONING's options: the prompt's other content words, each with the places of its tokens."""
 
 Places = tuple[int, ...]
 

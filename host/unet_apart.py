@@ -24,8 +24,9 @@ from ..support.warnings import warn
 from .attention_maps import AttentionMaps
 from .gated_lora import GatedLayers, Update, updates_of
 from .gates import CallGates
+from .phrases import PHRASES
 from .regions import Regions
-from .token_marks import KEY, PHRASES, Rows, along, marked, prompts_of
+from .token_marks import KEY, Rows, along, marked, prompts_of
 
 _OUTER_SAMPLE, _DIFFUSION_MODEL = "outer_sample", "diffusion_model"
 Found = Callable[[Tensor], None]

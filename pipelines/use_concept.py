@@ -16,7 +16,7 @@ from ..concept.export import ExportSettings
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
-from ..host.apply import with_lora
+from ..host.apply import TextPatches, with_lora
 from ..host.lora_hooks import hooks_of
 from ..host.text import with_concept
 from ..host.unet_apart import with_lora_apart
@@ -85,9 +85,12 @@ def use_concept(
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
-    merged, clip = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
-    model = merged if apart is None else apart.on(model, name, concept.lora, strengths.model)
-    clip = with_concept(clip, name, concept.embedding, nicknames, concept.class_word)
+    merged, patched = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
+    if apart is None:
+        model, own = merged, None
+    else:
+        model, own = apart.on(model, name, concept.lora, strengths.model), TextPatches.between(clip, patched)
+    clip = with_concept(patched if own is None else clip, name, concept.embedding, nicknames, concept.class_word, own)
     return model, clip, concept.phrase(name)
 
 
