@@ -99,7 +99,10 @@ def _first_outputs(model: Any, positive: Any) -> dict[str, Tensor]:
     attention = next(module for name, module in unet.named_modules() if name.endswith("attn2"))
 
     def keep(name: str) -> Callable[..., None]:
-        return lambda _, inputs, output: seen.setdefault(name, output.clone()) is None
+        def hook(_: Any, inputs: Any, output: Tensor) -> None:
+            seen.setdefault(name, output.clone())
+
+        return hook
 
     def sample() -> None:
         import comfy.samplers
