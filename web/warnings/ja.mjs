@@ -27,6 +27,8 @@ export const ja = {
   two_concepts: "<{name}> という名前のコンセプトが二つあり、後に読み込んだ方を使います。どちらかの名前を変えてください。",
   wrong_class_word:
     "プロンプトの <{name}> にクラス語がありません。「{phrase}」として学習したので、そのように書いてください。",
+  not_kept_apart:
+    "ほかの拡張が `clip` のエンコードを変えていて、トークンと結果の位置が一対一になりません。このプロンプトでは、`keep_apart` がオンのコンセプトもすべての単語に効きます。",
   // Concepts kept apart
   apart_without_phrase:
     "分けておく <{name}> を書いたプロンプトがここにありません。LoRA はそのフレーズだけに働くので、プロンプトに書き、" +
