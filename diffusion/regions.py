@@ -21,6 +21,8 @@ THRESHOLD = 0.45
 """Of a map's own range: above it is the subject."""
 LIKENESS = 0.5
 """The correlation of a word's map with a concept's above which they speak of the same thing."""
+CORE = 0.8
+"""Of a concept's own range: a word whose highest place is above it speaks of the concept, or of a part of it."""
 GRID = 32
 """The longer side of the grid on which regions are looked for, at most: attention is no finer where it is clear."""
 _TINY = 1e-12
@@ -84,14 +86,21 @@ def _to_words(own: Tensor, words: Tensor) -> Tensor:
     """Where another word of the prompt has a better claim than a concept: (B, concepts, h, w) of booleans.
 
     A word's claim to a place is how much more it attends there than on the whole; so a word that attends everywhere
-    (photo) claims nothing. A word that is about the concept itself (an adjective before it) attends where the concept
-    does, and is none of its rivals.
+    (photo) claims nothing.
     """
     lost = torch.zeros_like(own, dtype=torch.bool)
     for index in range(words.shape[1]):
         word = words[:, index : index + 1]
-        lost |= (_lift(word) > _lift(own)) & (_likeness(own, word) < LIKENESS)
+        lost |= (_lift(word) > _lift(own)) & ~_about(own, word)
     return lost
+
+
+def _about(own: Tensor, word: Tensor) -> Tensor:
+    """Whether a word speaks of a concept itself, as an adjective before it does, or of a part of it: (B, concepts, 1,
+    1). Such a word is no rival."""
+    highest = word.flatten(2).argmax(2, keepdim=True)
+    there = _of_range(own).flatten(2).gather(2, highest.expand(-1, own.shape[1], -1))[..., None]
+    return (_likeness(own, word) > LIKENESS) | (there > CORE)
 
 
 def _lift(maps: Tensor) -> Tensor:

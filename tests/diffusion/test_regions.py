@@ -46,8 +46,9 @@ def test_words_that_attend_everywhere_or_to_the_concept_itself_take_nothing() ->
     phrase = blob(4, 8) + 0.1
     everywhere = torch.full((16, 16), 0.5) + 0.01 * blob(4, 8)
     adjective = blob(5, 8) + 0.05
+    part = blob(4, 9, size=0.8)  # a mouth in a face
     alone = find_regions(phrase[None, None], 1)
-    assert torch.equal(find_regions(torch.stack([phrase, everywhere, adjective])[None], 1), alone)
+    assert torch.equal(find_regions(torch.stack([phrase, everywhere, adjective, part])[None], 1), alone)
 
 
 def test_what_is_not_in_the_prompt_is_nowhere() -> None:

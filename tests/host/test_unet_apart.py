@@ -185,12 +185,11 @@ def test_a_phrase_is_attended_to_in_its_region_only(demo_model: Models, lora: di
 def test_areas_crop_regions_alike(demo_model: Models, lora: dict[str, Tensor], negative: Any) -> None:
     """An area over the left half, in a region of the left half: the same as a region of all."""
     model, clip, _ = demo_model
-    positive = with_options(naming(clip, {"one": (1, 2)}), area=(16, 8, 0, 0))
-    pictures = [
-        sampled(apart(model, lora, region=region), positive, negative) for region in (LEFT, torch.ones(1, 128, 128))
-    ]
+    wires = [with_options(wire, area=(16, 8, 0, 0)) for wire in (naming(clip, {"one": (1, 2)}), negative)]
+    regions = (LEFT, torch.ones(1, 128, 128))
+    pictures = [sampled(apart(model, lora, region=region), *wires) for region in regions]
     assert far(*pictures) <= 1e-5
-    right = sampled(apart(model, lora, region=1 - LEFT), positive, negative)
+    right = sampled(apart(model, lora, region=1 - LEFT), *wires)
     assert far(right, pictures[0]) > 1e-3
 
 
