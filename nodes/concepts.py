@@ -46,9 +46,10 @@ def _keep_apart() -> io.Input:
         optional=True,
         default=False,
         tooltip=(
-            "Keeps the concept to its own words and its own place: the rest of a prompt is read, and of the picture"
-            " drawn, as if the concept were not there. Turn it on for several concepts in one picture, or when a concept"
-            " colours what stands beside it. It costs one more text encoding for each concept that a prompt names."
+            "Keeps the concept to its own words and its own place: the rest of a prompt is read, and the rest of the"
+            " picture is drawn, as if the concept were not there. Turn it on for several concepts in one picture, or"
+            " when a concept colours what stands beside it. It costs one more text encoding for each concept that a"
+            " prompt names."
         ),
     )
 
