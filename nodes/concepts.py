@@ -103,9 +103,9 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths) -> None:
+def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths, keep_apart: bool) -> None:
     """Saved pictures name their concepts."""
-    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip)
+    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip, keep_apart)
     provenance.tell(getattr(cls, "hidden", None), facts)
 
 
@@ -275,7 +275,7 @@ class LoadConcept(Node):
         name, path = concept.name or concept_name, folders.CONCEPTS.meant(concept_name).replace("\\", "/")
         apart = _apart(cls, name, keep_apart, region)
         outputs = use_concept(model, clip, concept, name, strengths, [path], apart)
-        _tell(cls, concept, name, strengths)
+        _tell(cls, concept, name, strengths, apart is not None)
         hooks = concept_hooks(concept, strengths)
         # a name that came over a wire is known nowhere else on the page
         return io.NodeOutput(*outputs, concept, hooks, ui={"loaded_concept": [concept_name]})
@@ -326,5 +326,5 @@ class ApplyConcept(Node):
     ) -> io.NodeOutput:
         strengths, apart = Strengths(strength_model, strength_clip), _apart(cls, check_name(name), keep_apart, region)
         outputs = use_concept(model, clip, concept, check_name(name), strengths, apart=apart)
-        _tell(cls, concept, name, strengths)
+        _tell(cls, concept, name, strengths, apart is not None)
         return io.NodeOutput(*outputs, concept_hooks(concept, strengths))
