@@ -42,22 +42,21 @@ class Gates(Protocol):
     def attention_bias(self, height: int, width: int, length: int) -> Tensor | None: ...
 
 
-def updates_of(model: Any, lora: Mapping[str, Tensor], strength: float) -> tuple[dict[str, Update], dict[str, Any]]:
-    """A LoRA by the UNet's layers (`input_blocks.1.1.…`), and what of it can only be added to weights, as the host's
-    patches.
-
-    lora: by kohya's names, or any other that the host knows.
-    """
+def patches_of(model: Any, lora: Mapping[str, Tensor]) -> dict[Any, Any]:
+    """A LoRA as the host's patches of the UNet's weights. lora: by kohya's names, or any other that the host knows."""
     names = comfy.lora.model_lora_keys_unet(model.model, {})
-    patches = comfy.lora.load_lora(dict(lora), names, log_missing=False)
-    updates, others = dict[str, Update](), dict[str, Any]()
-    for key, patch in patches.items():
-        update = _update(model.model, key, patch, strength)
-        if update is None:
-            others[key] = patch
-        else:
-            updates[key.removeprefix("diffusion_model.").removesuffix(".weight")] = update
-    return updates, others
+    return comfy.lora.load_lora(dict(lora), names, log_missing=False)  # type: ignore[no-any-return]
+
+
+def updates_of(model: Any, patches: Mapping[Any, Any], strength: float) -> dict[str, Update]:
+    """Those patches that can be added to a layer's output, by their weights' keys."""
+    updates = {key: _update(model.model, key, patch, strength) for key, patch in patches.items()}
+    return {key: update for key, update in updates.items() if update is not None}
+
+
+def layer_of(key: str) -> str:
+    """A weight's layer in the UNet: `input_blocks.1.1.…`."""
+    return key.removeprefix("diffusion_model.").removesuffix(".weight")
 
 
 def _update(base: nn.Module, key: Any, patch: Any, strength: float) -> Update | None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..support.warnings import warn
 from .attention_maps import AttentionMaps
-from .gated_lora import GatedLayers, Update, updates_of
+from .gated_lora import GatedLayers, Update, layer_of, patches_of, updates_of
 from .gates import CallGates
 from .phrases import PHRASES
 from .regions import Regions
@@ -40,10 +40,13 @@ class ApartConcept:
     region: (B, H, W) in [0, 1], where it may act; None to find it in the first steps.
     by_tokens: whether its LoRA acts on its phrase's tokens alone in cross-attention; else on all tokens.
     found: told the regions that were found, (pictures, h, w) of zeros and ones.
+    patches, strength: the same LoRA as the host's patches of weights.
     """
 
     name: str
     updates: Mapping[str, Update] = field(repr=False)
+    patches: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    strength: float = 1.0
     region: Tensor | None = None
     by_tokens: bool = True
     found: Found | None = None
@@ -64,22 +67,59 @@ def with_lora_apart(
     lora: by kohya's names; what the text encoder has of it is left out. The rest: as `ApartConcept` has it.
     """
     clone = model.clone()
-    updates, others = updates_of(model, lora, strength) if strength else ({}, {})
+    patches = patches_of(model, lora) if strength else {}
+    updates = updates_of(model, patches, strength)
+    others = {key: patch for key, patch in patches.items() if key not in updates}
     if others:  # such as LoKr's, which only exist as changes of a weight
         clone.add_patches(others, strength)
         warn("lora_not_apart", name=name)
-    concept = ApartConcept(name=name, updates=updates, region=region, by_tokens=by_tokens, found=found)
-    before = [wrapper.concepts for wrapper in clone.get_wrappers(_OUTER_SAMPLE, KEY)]
-    clone.remove_wrappers_with_key(_OUTER_SAMPLE, KEY)
-    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*(c for kept in before for c in kept), concept]))
+    concept = ApartConcept(
+        name=name, updates={layer_of(key): update for key, update in updates.items()}, region=region,
+        by_tokens=by_tokens, found=found, patches={key: patches[key] for key in updates}, strength=strength,
+    )  # fmt: skip
+    before = _taken_off(clone)
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*before, concept]))
     return clone
 
 
-class _Apart:
-    """The wrapper of a whole sampling."""
+def merged(model: Any) -> Any:
+    """A MODEL on which every concept acts on everything; for one that keeps nothing apart, itself.
 
-    def __init__(self, concepts: Sequence[ApartConcept]) -> None:
-        self.concepts = tuple(concepts)
+    For training, whose prompts name none of them.
+    """
+    if not model.get_wrappers(_OUTER_SAMPLE, KEY):
+        return model
+    clone = model.clone()
+    for concept in _taken_off(clone):
+        clone.add_patches(dict(concept.patches), concept.strength)
+    return clone
+
+
+def without_finding(model: Any) -> Any:
+    """A MODEL on which a concept without a region acts on its phrase's tokens alone; for one that keeps nothing apart,
+    itself.
+
+    For inversion, which needs the same prediction again at the same noise level, whatever came before.
+    """
+    if not model.get_wrappers(_OUTER_SAMPLE, KEY):
+        return model
+    clone = model.clone()
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart(_taken_off(clone), finds=False))
+    return clone
+
+
+def _taken_off(model: Any) -> list[ApartConcept]:
+    """The concepts that were kept apart on a MODEL of our own, which now lacks them."""
+    before = [concept for wrapper in model.get_wrappers(_OUTER_SAMPLE, KEY) for concept in wrapper.concepts]
+    model.remove_wrappers_with_key(_OUTER_SAMPLE, KEY)
+    return before
+
+
+class _Apart:
+    """The wrapper of a whole sampling. finds: whether regions that are not given are looked for."""
+
+    def __init__(self, concepts: Sequence[ApartConcept], finds: bool = True) -> None:
+        self.concepts, self._finds = tuple(concepts), finds
 
     def __call__(
         self, executor: Any, noise: Tensor, latent_image: Any, sampler: Any, sigmas: Tensor, *more: Any, **options: Any
@@ -89,20 +129,23 @@ class _Apart:
         guider.conds = marked(guider.conds)
         words = sorted({word for prompt in prompts_of(guider.conds) for word, _ in prompt.words})
         regions = Regions(concepts, noise.shape, [float(sigma) for sigma in sigmas], words)
-        run = _Run(concepts, guider.model_patcher.model.diffusion_model, regions)
+        run = _Run(concepts, guider.model_patcher.model.diffusion_model, regions, self._finds)
         wrappers = guider.model_options["transformer_options"].setdefault("wrappers", {})
         wrappers.setdefault(_DIFFUSION_MODEL, {})[KEY] = [run.predict]
         with run.attached():
             return executor(noise, latent_image, sampler, sigmas, *more, **options)
 
     def _told_apart(self, conds: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[ApartConcept]:
-        """The concepts as these conditionings allow. Where none tells of its phrases (another pack has encoded them, or
-        it's a training), a concept without a region acts on everything, as its merged LoRA would."""
+        """The concepts as these conditionings allow. Where none tells of its phrases (another pack has encoded
+        them), a concept without a region acts on everything, as its merged LoRA would."""
         entries = [cond for side in conds.values() for cond in side]
         if any(PHRASES in cond for cond in entries):
             named = {name for cond in entries for name, places in cond.get(PHRASES, {}).items() if places}
             for name in sorted({concept.name for concept in self.concepts if concept.by_tokens} - named):
                 warn("apart_without_phrase", name=name)
+            placeless = sorted({c.name for c in self.concepts if c.name in named and c.region is None})
+            if placeless and not self._finds:
+                warn("apart_without_region", names=", ".join(placeless))
             return self.concepts
         everywhere = {c.name for c in self.concepts if c.by_tokens and c.region is None}
         if everywhere:
@@ -117,12 +160,13 @@ def _everywhere(concept: ApartConcept) -> ApartConcept:
 class _Run:
     """One sampling with the concepts on its UNet."""
 
-    def __init__(self, concepts: Sequence[ApartConcept], unet: nn.Module, regions: Regions) -> None:
+    def __init__(self, concepts: Sequence[ApartConcept], unet: nn.Module, regions: Regions, finds: bool) -> None:
         self._names = [concept.name for concept in concepts]
         self._by_tokens = [concept.by_tokens for concept in concepts]
         self._layers = GatedLayers(unet, [concept.updates for concept in concepts])
         self._maps = AttentionMaps(unet, lambda: self._layers.shape)
         self._regions = regions
+        self._wanted = regions.wanted if finds else []
         self._gates: dict[Any, CallGates] = {}
         self._warned = False
 
@@ -161,7 +205,7 @@ class _Run:
     @contextlib.contextmanager
     def _watching(self, rows: Rows, x: Tensor, options: Mapping[str, Any], context: Any) -> Iterator[None]:
         """Looks where the phrases attend, in the calls in which regions are to be found."""
-        wanted, first, chosen, places = self._regions.wanted, 0, [], []
+        wanted, first, chosen, places = self._wanted, 0, [], []
         for chunk in rows.chunks:
             if any(name in chunk.prompt.phrases for name in wanted):
                 chosen.append(chunk)

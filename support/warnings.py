@@ -65,6 +65,10 @@ SENTENCES: Mapping[str, str] = {
         "No prompt here names <{name}>, which is kept apart: its LoRA acts on its phrase only, so write it in a prompt,"
         " and encode that with CLIP Text Encode."
     ),
+    "apart_without_region": (
+        "Inverting and editing need the same prediction at the same step every time, so no places are looked for here:"
+        " {names} acts on its phrase's words alone, unless a mask is connected to `region`."
+    ),
     "apart_unknown_phrases": (
         "Where a prompt names {names} is not known here (CLIP Text Encode tells it): as if `keep_apart` were off, its"
         " LoRA acts on everything."

@@ -28,6 +28,8 @@ export const zh = {
   // Concepts kept apart
   apart_without_phrase:
     "这里没有提示词提到保持分离的 <{name}>：它的 LoRA 只作用于它的短语，请在提示词中写出它，并用“CLIP文本编码”编码。",
+  apart_without_region:
+    "反演和编辑要求同一步的预测每次都相同，所以这里不寻找位置：{names} 只作用于它短语的词，除非给 `region` 接上遮罩。",
   apart_unknown_phrases:
     "这里不知道提示词在何处提到 {names}（由“CLIP文本编码”告知）：就像 `keep_apart` 关闭时一样，它的 LoRA 作用于全部内容。",
   apart_unknown_rows: "另一个节点包把 `model` 用于批次的一部分，而这里不知道是哪一部分：{names} 对它们都不起作用。",
