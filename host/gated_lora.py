@@ -133,35 +133,41 @@ class _Layer:
             self._down = torch.cat([update.down for _, update in updates])
             self._up = torch.cat([update.up for _, update in updates], dim=1)
 
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    def __call__(self, module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         x = inputs[0]
-        gate = self._gate(output if x.dim() == 4 else x)
+        if x.dim() == 4:
+            return self._on_picture(module, x, output)
+        gate = self._gate_of(x)
         if gate is None:
             return output
         down, up = self._weights(x)
-        if x.dim() == 4:
-            inner = F.conv2d(x, down, None, module.stride, module.padding) * gate  # type: ignore[arg-type]
-            return output + F.conv2d(inner, up[..., None, None]).to(output.dtype)
         inner = F.linear(x, down) * gate
         added = torch.addmm(output.flatten(0, 1), inner.flatten(0, 1).to(output.dtype), up.t().to(output.dtype))
         return added.view_as(output)
 
-    def _gate(self, x: Tensor) -> Tensor | None:
-        """(rows, tokens or places, ranks), or (rows, ranks, h, w) for a picture; None where nothing is added.
+    def _gate_of(self, x: Tensor) -> Tensor | None:
+        """(rows, tokens or places, ranks); None where nothing is added.
 
         Where other packs' patches have merged or tiled tokens, nobody knows which place is where: such a layer goes
         without.
         """
-        gates = self._layers.of_call if x.dim() == 4 else self._layers.of_block
-        if gates is None or x.dim() < 3:
+        gates, (height, width) = self._layers.of_block, self._layers.shape
+        if gates is None or x.dim() != 3:
             return None
-        if x.dim() == 4:
-            gate = gates.of_places(*x.shape[-2:], self.owners)
-            return None if gate is None else gate.transpose(1, 2).unflatten(2, x.shape[-2:]).to(x.dtype)
-        gate = gates.of_tokens(x.shape[1], self.owners) if self._by_tokens else gates.of_places(
-            *self._layers.shape, self.owners
-        )  # fmt: skip
+        tokens = self._by_tokens
+        gate = gates.of_tokens(x.shape[1], self.owners) if tokens else gates.of_places(height, width, self.owners)
         return gate.to(x.dtype) if gate is not None and gate.shape[:2] == x.shape[:2] else None
+
+    def _on_picture(self, module: Any, x: Tensor, output: Tensor) -> Tensor:
+        """A convolution, as other LoRAs have them: (rows, channels, h, w)."""
+        gates, (height, width) = self._layers.of_call, output.shape[-2:]
+        gate = None if gates is None else gates.of_places(height, width, self.owners)
+        if gate is None or len(gate) != len(x):
+            return output
+        down, up = self._weights(x)
+        laid_out = gate.transpose(1, 2).unflatten(2, (height, width)).to(x.dtype)
+        inner = F.conv2d(x, down, None, module.stride, module.padding) * laid_out
+        return output + F.conv2d(inner, up[..., None, None]).to(output.dtype)
 
     def _weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """On the input's device, in its precision."""

@@ -7,7 +7,7 @@ beside the very rows that it is of, whatever areas, sides and batches the host m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,11 +71,24 @@ class Rows:
 
     def tokens(self, length: int, concepts: Sequence[str]) -> Tensor:
         """Which tokens are each concept's phrase: (rows, length, concepts) of zeros and ones."""
-        parts = []
-        for chunk in self.chunks:
-            mask = (chunk.prompt.groups(concepts, ()) > 0).float()
-            parts.append(along(mask, length).expand(chunk.rows, -1, -1))
+        return (self.groups(length, concepts, ()) > 0).float()
+
+    def groups(self, length: int, concepts: Sequence[str], words: Sequence[str]) -> Tensor:
+        """`Prompt.groups` of each row, for a context of this length: (rows, length, groups)."""
+        parts = [
+            along(chunk.prompt.groups(concepts, words), length).expand(chunk.rows, -1, -1) for chunk in self.chunks
+        ]
         return torch.cat(parts)
+
+    def naming(self, concepts: Collection[str]) -> tuple[tuple[Chunk, ...], list[int]]:
+        """The parts whose prompts name some of the concepts, and the places of their rows in the batch."""
+        chosen, places, first = [], list[int](), 0
+        for chunk in self.chunks:
+            if any(name in chunk.prompt.phrases for name in concepts):
+                chosen.append(chunk)
+                places += range(first, first + chunk.rows)
+            first += chunk.rows
+        return tuple(chosen), places
 
 
 def along(places: Tensor, length: int) -> Tensor:

@@ -26,7 +26,7 @@ from .gated_lora import GatedLayers, Update, layer_of, patches_of, updates_of
 from .gates import CallGates
 from .phrases import PHRASES
 from .regions import Regions
-from .token_marks import KEY, Rows, along, marked, prompts_of
+from .token_marks import KEY, Rows, marked, prompts_of
 
 _OUTER_SAMPLE, _DIFFUSION_MODEL = "outer_sample", "diffusion_model"
 Found = Callable[[Tensor], None]
@@ -205,19 +205,12 @@ class _Run:
     @contextlib.contextmanager
     def _watching(self, rows: Rows, x: Tensor, options: Mapping[str, Any], context: Any) -> Iterator[None]:
         """Looks where the phrases attend, in the calls in which regions are to be found."""
-        wanted, first, chosen, places = self._wanted, 0, [], []
-        for chunk in rows.chunks:
-            if any(name in chunk.prompt.phrases for name in wanted):
-                chosen.append(chunk)
-                places += range(first, first + chunk.rows)
-            first += chunk.rows
-        if not wanted or not self._regions.begin(float(options["sigmas"][0])) or not chosen:
+        chosen, places = rows.naming(self._wanted)
+        if not self._wanted or not self._regions.begin(float(options["sigmas"][0])) or not chosen:
             yield
             return
-        groups = torch.cat([
-            along(chunk.prompt.groups(self._names, self._regions.words), context.shape[1]).expand(chunk.rows, -1, -1)
-            for chunk in chosen
-        ]).to(x.device)  # fmt: skip
-        with self._maps.watching(torch.tensor(places, device=x.device), groups, tuple(x.shape[-2:])) as maps:
+        groups = Rows(chosen).groups(context.shape[1], self._names, self._regions.words).to(x.device)
+        size = x.shape[-2], x.shape[-1]
+        with self._maps.watching(torch.tensor(places, device=x.device), groups, size) as maps:
             yield
         self._regions.add(chosen, maps)

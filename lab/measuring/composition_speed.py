@@ -41,13 +41,14 @@ class Speed:
             self.positive, self.negative = (sampling.encode_many(self.clip, [text]) for text in (PROMPT, ""))
 
     def _lora(self) -> dict[str, Tensor]:
-        from single_image_studio.concept.lora import LoraSet
+        from single_image_studio.concept.lora import Lora, LoraSet
         from single_image_studio.host.weights import attention_projections
 
         lora = LoraSet(attention_projections(self.model, None), 4, torch.Generator().manual_seed(0))
         with torch.no_grad():
             for layer in lora.layers.values():
-                layer.up.normal_(std=0.01)
+                if isinstance(layer, Lora):
+                    layer.up.normal_(std=0.01)
         return lora.kohya()
 
     def ways(self) -> Mapping[str, Way]:

@@ -208,9 +208,12 @@ def test_sides_go_through_in_one_pass(demo_model: Models, lora: dict[str, Tensor
     model, clip, _ = demo_model
     calls: list[int] = []
     wire = apart(model, lora, region=LEFT).clone()
-    wire.set_model_unet_function_wrapper(
-        lambda apply, given: calls.append(len(given["input"])) or apply(given["input"], given["timestep"], **given["c"])
-    )
+
+    def count(apply: Any, given: Any) -> Any:
+        calls.append(len(given["input"]))
+        return apply(given["input"], given["timestep"], **given["c"])
+
+    wire.set_model_unet_function_wrapper(count)
     for text in (PROMPT, PROMPT + ", on a green background" * 20):
         calls.clear()
         sampled(wire, naming(clip, {"one": (1, 2)}, text), negative, pictures=1)
@@ -277,3 +280,61 @@ def test_overlapping_regions_share() -> None:
 
     regions = torch.tensor([1.0, 1.0, 0.5, 0.0])[None, :, None, None] * torch.ones(1, 4, 1, 1)
     assert torch.allclose(shared(regions)[0, :, 0, 0], torch.tensor([0.4, 0.4, 0.2, 0.0]))
+
+
+@pytest.mark.parametrize("hang", ["HyperTile", "ToMe", "FreeU V2", "image prompt (attention patch by side)"])
+def test_other_packs_patches_keep_working(
+    demo_model: Models, lora: dict[str, Tensor], negative: Any, hang: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both act: neither the plain model's nor the patch's own picture."""
+    from ..helpers.artists_graphs import HANGS, Graph
+
+    model, clip, vae = demo_model
+    positive = naming(clip, {"one": (1, 2)})
+    patched = HANGS[hang](Graph(model, clip, vae, {})).model
+    pictures = [sampled(wire, positive, negative, steps=5) for wire in (apart(patched, lora), patched, model)]
+    assert torch.isfinite(pictures[0]).all()
+    assert far(pictures[0], pictures[1]) > 1e-3 and far(pictures[1], pictures[2]) > 1e-3
+    assert not caplog.records
+
+
+def test_half_precision(demo_model: Models, lora: dict[str, Tensor], negative: Any) -> None:
+    import comfy.model_management
+
+    model, clip, _ = demo_model
+    half = apart(model, lora, region=LEFT).clone()
+    half.set_model_compute_dtype(torch.bfloat16)
+    positive = naming(clip, {"one": (1, 2)})
+    assert far(sampled(half, positive, negative), sampled(apart(model, lora, region=LEFT), positive, negative)) < 0.1
+    comfy.model_management.unload_all_models()
+
+
+def test_a_session_gates_by_region_and_looks_for_no_place(
+    demo_model: Models, lora: dict[str, Tensor], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same prediction at the same step, whatever came before; training sees the merged LoRA, to the bit."""
+    from single_image_studio.host.session import UnetSession
+
+    model, clip, _ = demo_model
+    source, uncond = naming(clip, {"one": (1, 2)}), encode(clip, "")
+    latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(2))
+
+    def predicted(wire: Any, order: list[int], **more: Any) -> Tensor:
+        def work(unet: Any) -> Tensor:
+            return [unet.predict_x0(latents, torch.tensor([t]), [unet.prompts["source"]])[0] for t in order][-1]
+
+        session = UnetSession(
+            model=wire, shape=(1, 4, 16, 16), timesteps=[981, 501, 1], positive={"source": source},
+            negative={"uncond": uncond}, **more,
+        )  # fmt: skip
+        with torch.inference_mode():
+            return session.run(work)
+
+    for wire in (apart(model, lora), apart(model, lora, region=LEFT)):
+        assert torch.equal(predicted(wire, [981, 901, 1, 501]), predicted(wire, [501]))
+        assert far(predicted(wire, [501]), predicted(model, [501])) > 1e-3
+    assert "no places are looked for here: one" in caplog.text
+    training = {"clip": clip, "gradients": True, "precision": "fp32"}
+    assert torch.equal(
+        predicted(apart(model, lora), [501], **training), predicted(merged(model, lora), [501], **training)
+    )
