@@ -24,10 +24,11 @@ _TOKENS = "l"  # the host's key for the tokens of SD 1.x's one text encoder
 class _KeepsApart:
     """What a CLIP of the host's does otherwise, for a subclass of both.
 
-    kept_apart: what each concept's LoRA adds to the text encoder, in the order of the chain.
+    kept_apart: what each concept's LoRA adds to the text encoder, in the order of the chain. host_kind: the other.
     """
 
     kept_apart: tuple[TextPatches, ...] = ()
+    host_kind: type
 
     def clone(self, *args: Any, **named: Any) -> Any:
         return _keeping_apart(_plain(self, *args, **named), self.kept_apart)
@@ -89,7 +90,7 @@ def together(clip: Any) -> Any:
 
 def _keeping_apart(clip: Any, kept_apart: tuple[TextPatches, ...]) -> Any:
     if not isinstance(clip, _KeepsApart):
-        clip.__class__ = _kind(type(clip))
+        clip.__class__ = _kind(clip.__class__)
     clip.kept_apart = kept_apart
     return clip
 
@@ -97,12 +98,14 @@ def _keeping_apart(clip: Any, kept_apart: tuple[TextPatches, ...]) -> Any:
 @functools.cache
 def _kind(base: type) -> type:
     """Of the host's own CLIP, or of whatever another pack has made of it."""
-    return type(f"{base.__name__}KeepingApart", (_KeepsApart, base), {})
+    return type(f"{base.__name__}KeepingApart", (_KeepsApart, base), {"host_kind": base})
 
 
 def _plain(clip: Any, *args: Any, **named: Any) -> Any:
-    """A clone of the host's kind, without any concept that is kept apart."""
-    return super(_KeepsApart, clip).clone(*args, **named)
+    """A clone of the host's kind, without the LoRA of any concept that is kept apart."""
+    clone = super(_KeepsApart, clip).clone(*args, **named)
+    clone.__class__ = clip.host_kind  # where a clone is of its original's class
+    return clone
 
 
 def _alone(clip: Any, concept: KnownConcept) -> Any:

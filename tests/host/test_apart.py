@@ -42,6 +42,11 @@ def same(one: Tensor, two: Tensor, *places: int) -> bool:
     return torch.equal(one[:, chosen], two[:, chosen])
 
 
+def same_pooled(one: Tensor, two: Tensor) -> bool:
+    """The demo's checkpoint has no text projection, so that the host's holds whatever was in memory, also NaN."""
+    return torch.equal(one.nan_to_num(), two.nan_to_num())
+
+
 def without(prompt: str, *names: str) -> str:
     for name in names:
         prompt = prompt.replace(f"<{name}> ", "").replace(f"<{name}>", "")
@@ -90,7 +95,7 @@ def test_a_prompt_without_a_concept_keeps_its_bits(wires) -> None:
     clip = bar(foo(wires))[1]
     for prompt in ("", "a heart and a (star:1.3)", "a heart on a green background " * 14):
         found, plain = entry(clip, prompt), entry(wires[1], prompt)
-        assert torch.equal(found[0], plain[0]) and torch.equal(found[1]["pooled_output"], plain[1]["pooled_output"])
+        assert torch.equal(found[0], plain[0]) and same_pooled(found[1]["pooled_output"], plain[1]["pooled_output"])
         assert found[1][PHRASES] == {} and plain[1].keys() == found[1].keys() - {PHRASES, WORDS}
 
 
@@ -109,12 +114,12 @@ def test_pooled_output_and_every_way_to_encode(wires) -> None:
         tokens = clip.tokenize(prompt)
         assert torch.equal(clip.encode_from_tokens(tokens), cond) and torch.equal(clip.encode(prompt), cond)
         both = clip.encode_from_tokens(tokens, return_pooled=True)
-        assert torch.equal(both[0], cond) and torch.equal(both[1], plain)
+        assert torch.equal(both[0], cond) and same_pooled(both[1], plain)
         told = clip.encode_from_tokens(tokens, return_pooled=True, return_dict=True)
         ((added, more),) = clip.encode_from_tokens_scheduled(tokens, add_dict={"width": 5})
     assert torch.equal(told["cond"], cond) and told[PHRASES] == values[PHRASES] == more[PHRASES]
     assert torch.equal(added, cond) and more["width"] == 5
-    assert torch.equal(values["pooled_output"], plain)
+    assert same_pooled(values["pooled_output"], plain) and not same_pooled(plain, row(0))
 
 
 def test_the_clip_it_came_from_is_as_before(wires) -> None:
@@ -377,6 +382,30 @@ def test_hooks_on_the_clip_act_on_every_encoding(wires, scheduled: bool) -> None
     assert not torch.equal(stock, plain[0][0])
 
 
+def test_a_clip_of_another_packs_kind_stays_one(wires) -> None:
+    """Its own methods go on, and its clones may be of its own class."""
+    import comfy.sd
+
+    class Louder(comfy.sd.CLIP):
+        def clone(self, *args: Any, **named: Any) -> Any:
+            clone = super().clone(*args, **named)
+            clone.__class__ = self.__class__
+            return clone
+
+        def encode_from_tokens(self, *args: Any, **named: Any) -> Any:
+            found = super().encode_from_tokens(*args, **named)
+            if isinstance(found, dict):
+                return found | {"cond": found["cond"] * 2}
+            return found * 2
+
+    clip = wires[1].clone()
+    clip.__class__ = Louder
+    chain, prompt = foo((wires[0], clip)), "<foo> heart and a star"
+    assert isinstance(chain[1].clone(), Louder)
+    assert torch.equal(encoded(chain[1], prompt), 2 * encoded(foo(wires)[1], prompt))
+    assert type(clip) is Louder
+
+
 # --- errors
 
 
@@ -406,7 +435,12 @@ def test_one_encoding_more_for_each_concept_named(wires, monkeypatch) -> None:
     clip = bar(foo(wires))[1]
     stage, calls = wires[1].cond_stage_model, []
     original = type(stage).encode_token_weights
-    monkeypatch.setattr(type(stage), "encode_token_weights", lambda *args: calls.append(0) or original(*args))
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return original(*args)
+
+    monkeypatch.setattr(type(stage), "encode_token_weights", counted)
     counts = []
     for prompt in ("a heart", "a <foo> heart", "<foo> heart and a <foo> heart", "<foo> heart and a <bar_2> star"):
         calls.clear()
