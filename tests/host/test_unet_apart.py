@@ -338,3 +338,48 @@ def test_a_session_gates_by_region_and_looks_for_no_place(
     assert torch.equal(
         predicted(apart(model, lora), [501], **training), predicted(merged(model, lora), [501], **training)
     )
+
+
+def test_what_cannot_be_told_apart_is_told(
+    demo_model: Models, lora: dict[str, Tensor], negative: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A LoKr is a change of weights alone. A wrapper that runs a batch's rows one by one hides which is which."""
+    model, clip, _ = demo_model
+    positive = naming(clip, {"one": (1, 2)})
+    name = next(key for key in lora if key.endswith("attn2_to_q.lora_up.weight")).removesuffix(".lora_up.weight")
+    side = len(lora[f"{name}.lora_up.weight"])
+    lokr = {f"{name}.lokr_w1": torch.eye(2), f"{name}.lokr_w2": torch.full((side // 2, side // 2), 0.01)}
+    plain = sampled(model, positive, negative)
+    assert far(sampled(apart(model, lokr), positive, negative), plain) > 1e-4
+    assert "acts on the whole picture" in caplog.text
+    cut = apart(model, lora, region=LEFT).clone()
+
+    def one_by_one(apply: Any, given: Any) -> Tensor:
+        parts = []
+        for i in range(len(given["input"])):
+            conds = {k: v[i : i + 1] if isinstance(v, Tensor) else v for k, v in given["c"].items()}
+            parts.append(apply(given["input"][i : i + 1], given["timestep"][i : i + 1], **conds))
+        return torch.cat(parts)
+
+    cut.set_model_unet_function_wrapper(one_by_one)
+    assert far(sampled(cut, positive, negative), plain) < 1e-4
+    assert caplog.text.count("Another pack runs `model` on parts of the batch") == 1
+
+
+def test_a_lora_of_convolutions_is_gated_by_place(demo_model: Models, negative: Any) -> None:
+    """As other trainers make them: everywhere, the stock loader's pictures; in a half, others."""
+    model, clip, _ = demo_model
+    positive, names = naming(clip, {"one": (1, 2)}), ("input_blocks_1_0_in_layers_2", "input_blocks_1_0_out_layers_3")
+    unet, lora = model.model.diffusion_model, dict[str, Tensor]()
+    for name, layer in zip(names, (unet.input_blocks[1][0].in_layers[2], unet.input_blocks[1][0].out_layers[3]),
+                           strict=True):  # fmt: skip
+        outputs, inputs, height, width = layer.weight.shape
+        draw = torch.Generator().manual_seed(3)
+        lora[f"lora_unet_{name}.lora_down.weight"] = 0.1 * torch.randn(2, inputs, height, width, generator=draw)
+        lora[f"lora_unet_{name}.lora_up.weight"] = 0.1 * torch.randn(outputs, 2, 1, 1, generator=draw)
+        lora[f"lora_unet_{name}.alpha"] = torch.tensor(1.0)
+    stock, plain = (sampled(wire, positive, negative) for wire in (merged(model, lora), model))
+    ones = torch.ones(1, 128, 128)
+    assert far(stock, plain) > 1e-3
+    assert far(sampled(apart(model, lora, region=ones), positive, negative), stock) <= 1e-4
+    assert far(sampled(apart(model, lora, region=LEFT), positive, negative), stock) > 1e-3

@@ -76,6 +76,7 @@ def test_optimising_a_prompt_of_it(chains) -> None:
 def test_inverting_with_it_and_keeping_the_inversion(chains, host, caplog: pytest.LogCaptureFixture) -> None:
     """What is told of the words of `uncond` is no loss for the file."""
     from single_image_studio.diffusion.ddim import DDIMSchedule
+    from single_image_studio.host import folders
     from single_image_studio.inversion.data import Inversion
     from single_image_studio.inversion.methods import InversionSettings
     from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
@@ -94,5 +95,6 @@ def test_inverting_with_it_and_keeping_the_inversion(chains, host, caplog: pytes
     source, uncond = conditioning(clip), conditioning(clip, "")
     found, same = invert(source, uncond), invert(bare(source), bare(uncond))
     assert torch.equal(found.noise_latents, same.noise_latents)
+    folders.register()
     keep_inversion(found, "apart")
     assert "uncond" not in caplog.text
