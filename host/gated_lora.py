@@ -15,6 +15,7 @@ import comfy.lora
 import comfy.weight_adapter
 import torch
 import torch.nn.functional as F
+from comfy.ldm.modules.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
 from .token_marks import KEY
@@ -120,7 +121,7 @@ class GatedLayers:
 
 def transformer_blocks(unet: nn.Module) -> list[Any]:
     """The UNet's blocks of self-attention, cross-attention and feed-forward."""
-    return [module for module in unet.modules() if hasattr(module, "attn1") and hasattr(module, "attn2")]
+    return [module for module in unet.modules() if isinstance(module, BasicTransformerBlock)]
 
 
 class _Layer:
@@ -141,9 +142,12 @@ class _Layer:
         if gate is None:
             return output
         down, up = self._weights(x)
-        inner = F.linear(x, down) * gate
-        added = torch.addmm(output.flatten(0, 1), inner.flatten(0, 1).to(output.dtype), up.t().to(output.dtype))
-        return added.view_as(output)
+        inner = (F.linear(x, down) * gate).flatten(0, 1).to(output.dtype)
+        flat, outward = output.flatten(0, 1), up.t().to(output.dtype)
+        if torch.is_grad_enabled() or not output.is_contiguous():
+            return torch.addmm(flat, inner, outward).view_as(output)
+        flat.addmm_(inner, outward)  # the layer has just made it
+        return output
 
     def _gate_of(self, x: Tensor) -> Tensor | None:
         """(rows, tokens or places, ranks); None where nothing is added.
