@@ -126,7 +126,7 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
         finding(),
         {"part": ["phrase_not_found"], "empty": ["nothing_found_empty"], "full": ["nothing_found_full"]},
     ),
-    "composing": (composing(), {}),
+    "composing": (composing(), {"one": ["picture_resized"]}),
 }
 ODD_REGIONS = ["region_resized", "region_repeated", "region_empty", "regions_overlap"]
 STOCK = {
