@@ -73,8 +73,12 @@ def test_optimising_a_prompt_of_it(chains) -> None:
     assert values["single_image_studio_phrases"] == {"foo": (1, 2)}
 
 
-def test_inverting_with_it_and_keeping_the_inversion(chains, host, caplog: pytest.LogCaptureFixture) -> None:
+def test_inverting_with_it_and_keeping_the_inversion(
+    chains, tmp_path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """What is told of the words of `uncond` is no loss for the file."""
+    import folder_paths
+
     from single_image_studio.diffusion.ddim import DDIMSchedule
     from single_image_studio.host import folders
     from single_image_studio.inversion.data import Inversion
@@ -95,6 +99,7 @@ def test_inverting_with_it_and_keeping_the_inversion(chains, host, caplog: pytes
     source, uncond = conditioning(clip), conditioning(clip, "")
     found, same = invert(source, uncond), invert(bare(source), bare(uncond))
     assert torch.equal(found.noise_latents, same.noise_latents)
-    folders.register()
+    kept = ([str(tmp_path)], {".safetensors"})
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, folders.INVERSIONS.kind, kept)
     keep_inversion(found, "apart")
-    assert "uncond" not in caplog.text
+    assert list(tmp_path.iterdir()) and "uncond" not in caplog.text
