@@ -34,6 +34,7 @@ from .gradients import (
 )
 from .scale import sigmas_of
 from .unet import Entries, HostPrompt, Unet
+from .unet_apart import merged, without_finding
 from .wrappers import leave_out_what_wraps_the_sampler
 
 T = TypeVar("T")
@@ -101,7 +102,8 @@ class UnetSession:
 
     def _guider(self) -> Any:
         """The host's guider for our copy of the MODEL and the conditionings of both sides."""
-        patcher = (static_memory(self.model) if self.gradients else self.model).clone()
+        model = without_finding(self.model) if self.clip is None else merged(self.model)  # training brings its CLIP
+        patcher = (static_memory(model) if self.gradients else model).clone()
         if self.precision not in (None, "auto"):
             patcher.set_model_compute_dtype(DTYPES[self.precision])
         leave_out_what_wraps_the_sampler(patcher)

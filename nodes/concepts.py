@@ -9,10 +9,10 @@ from comfy_api.v0_0_2 import io
 from ..concept.data import Concept
 from ..concept.export import PRECISIONS, ExportSettings
 from ..host import folders
-from ..page import provenance
-from ..pipelines.use_concept import Strengths, save_concept, saved_concept, use_concept
+from ..page import provenance, regions
+from ..pipelines.use_concept import Apart, Strengths, concept_hooks, save_concept, saved_concept, use_concept
 from ..support.names import check_name
-from .schema import CATEGORY, ConceptSocket, Node, advanced, schema
+from .schema import CATEGORY, ConceptSocket, Node, address, advanced, schema
 
 
 def _strengths() -> list[io.Input]:
@@ -46,9 +46,32 @@ def _keep_apart() -> io.Input:
         optional=True,
         default=False,
         tooltip=(
-            "Keeps the concept to its own words: the rest of a prompt is read as if the concept were not there. Turn it"
-            " on for several concepts in one picture, or when a concept colours what stands beside it. It costs one"
-            " more text encoding for each concept that a prompt names."
+            "Keeps the concept to its own words and its own place: the rest of a prompt is read, and the rest of the"
+            " picture is drawn, as if the concept were not there. Turn it on for several concepts in one picture, or"
+            " when a concept colours what stands beside it. It costs one more text encoding for each concept that a"
+            " prompt names."
+        ),
+    )
+
+
+def _region() -> io.Input:
+    return io.Mask.Input(
+        "region",
+        optional=True,
+        tooltip=(
+            "Where in the picture the concept may be: white. Connecting a mask also turns keep_apart on. Without one,"
+            " keep_apart finds the place by itself in the first steps, and shows it here."
+        ),
+    )
+
+
+def _hooks() -> io.Output:
+    return io.Hooks.Output(
+        "hooks",
+        display_name="hooks",
+        tooltip=(
+            "The concept's LoRA alone, as Create Hook LoRA makes it, for ComfyUI's own nodes that apply a LoRA to one"
+            " prompt or one region. Use it instead of the model output, not beside it."
         ),
     )
 
@@ -84,6 +107,13 @@ def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths, keep_apar
     """Saved pictures name their concepts."""
     facts = provenance.facts_of(concept, name, strengths.model, strengths.clip, keep_apart)
     provenance.tell(getattr(cls, "hidden", None), facts)
+
+
+def _apart(cls: Any, name: str, keep_apart: bool, region: Any) -> Apart | None:
+    """How the concept is kept apart; None for on everything. A region keeps it apart too."""
+    if not keep_apart and region is None:
+        return None
+    return Apart(region=region, found=regions.teller(address(cls), name))
 
 
 class SaveConcept(Node):
@@ -201,6 +231,7 @@ class LoadConcept(Node):
                 ),
                 *_strengths(),
                 _keep_apart(),
+                _region(),
             ],
             outputs=[
                 *_applied_outputs(),
@@ -209,6 +240,7 @@ class LoadConcept(Node):
                     display_name="concept",
                     tooltip="The concept itself. Connect it to Stage II to train it further.",
                 ),
+                _hooks(),
             ],
             hidden=_TOLD_TO_PICTURES,
         )
@@ -237,13 +269,16 @@ class LoadConcept(Node):
         strength_model: float,
         strength_clip: float,
         keep_apart: bool = False,
+        region: Any = None,
     ) -> io.NodeOutput:
         concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
         name, path = concept.name or concept_name, folders.CONCEPTS.meant(concept_name).replace("\\", "/")
-        outputs = use_concept(model, clip, concept, name, strengths, [path], keep_apart)
-        _tell(cls, concept, name, strengths, keep_apart)
+        apart = _apart(cls, name, keep_apart, region)
+        outputs = use_concept(model, clip, concept, name, strengths, [path], apart)
+        _tell(cls, concept, name, strengths, apart is not None)
+        hooks = concept_hooks(concept, strengths)
         # a name that came over a wire is known nowhere else on the page
-        return io.NodeOutput(*outputs, concept, ui={"loaded_concept": [concept_name]})
+        return io.NodeOutput(*outputs, concept, hooks, ui={"loaded_concept": [concept_name]})
 
 
 class ApplyConcept(Node):
@@ -271,8 +306,9 @@ class ApplyConcept(Node):
                 ),
                 *_strengths(),
                 _keep_apart(),
+                _region(),
             ],
-            outputs=_applied_outputs(),
+            outputs=[*_applied_outputs(), _hooks()],
             hidden=_TOLD_TO_PICTURES,
         )
 
@@ -286,8 +322,9 @@ class ApplyConcept(Node):
         strength_model: float,
         strength_clip: float,
         keep_apart: bool = False,
+        region: Any = None,
     ) -> io.NodeOutput:
-        strengths = Strengths(strength_model, strength_clip)
-        outputs = use_concept(model, clip, concept, check_name(name), strengths, keep_apart=keep_apart)
-        _tell(cls, concept, name, strengths, keep_apart)
-        return io.NodeOutput(*outputs)
+        strengths, apart = Strengths(strength_model, strength_clip), _apart(cls, check_name(name), keep_apart, region)
+        outputs = use_concept(model, clip, concept, check_name(name), strengths, apart=apart)
+        _tell(cls, concept, name, strengths, apart is not None)
+        return io.NodeOutput(*outputs, concept_hooks(concept, strengths))

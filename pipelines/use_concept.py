@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from ..concept.data import Concept
 from ..concept.export import ExportSettings
@@ -15,8 +17,11 @@ from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
 from ..host.apply import TextPatches, with_lora
+from ..host.lora_hooks import hooks_of
 from ..host.text import with_concept
+from ..host.unet_apart import with_lora_apart
 from ..host.weights import require_finite_weights, warn_of_another_checkpoint
+from ..support.finite import require_finite
 
 log = logging.getLogger("single_image_studio")
 
@@ -29,6 +34,31 @@ class Strengths:
     clip: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """How a concept is kept apart from what else is in a picture.
+
+    region: (B, H, W) in [0, 1], where it may act; None to find it in the first steps.
+    found: told the regions that were found, (pictures, h, w) of zeros and ones.
+    """
+
+    region: Tensor | None = None
+    found: Callable[[Tensor], None] | None = None
+
+    def on(self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float) -> Any:
+        """A clone of MODEL with the LoRA on it.
+
+        Raises: InputError when the region is not finite.
+        """
+        require_finite("region", "make the mask again", self.region)
+        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found)
+
+
+def concept_hooks(concept: Concept, strengths: Strengths) -> Any:
+    """The concept's LoRA as HOOKS, for the host's own nodes."""
+    return hooks_of(concept.lora, strengths.model, strengths.clip)
+
+
 def use_concept(
     model: Any,
     clip: Any,
@@ -36,12 +66,12 @@ def use_concept(
     name: str,
     strengths: Strengths | None = None,
     nicknames: Sequence[str] = (),
-    keep_apart: bool = False,
+    apart: Apart | None = None,
 ) -> tuple[Any, Any, str]:
     """Clones of MODEL and CLIP that know the concept as `<name>`, and the phrase to write in prompts.
 
     nicknames: what it is called as well, unless another concept is (its file's path, where two files share a name).
-    keep_apart: in a prompt, the concept's word and its LoRA act on its own phrase and on nothing else.
+    apart: how it is kept to its own words and its own place; None for on everything.
 
     The model may predict whatever it likes (LCM, v-prediction, inpainting): using is not learning.
     Raises: InputError when MODEL and CLIP have not Stable Diffusion 1.x's layers, or another width than the concept, or
@@ -55,9 +85,12 @@ def use_concept(
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
-    model, patched = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
-    apart = TextPatches.between(clip, patched) if keep_apart else None
-    clip = with_concept(clip if keep_apart else patched, name, concept.embedding, nicknames, concept.class_word, apart)
+    merged, patched = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
+    if apart is None:
+        model, own = merged, None
+    else:
+        model, own = apart.on(model, name, concept.lora, strengths.model), TextPatches.between(clip, patched)
+    clip = with_concept(patched if own is None else clip, name, concept.embedding, nicknames, concept.class_word, own)
     return model, clip, concept.phrase(name)
 
 

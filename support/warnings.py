@@ -60,6 +60,30 @@ SENTENCES: Mapping[str, str] = {
         "Another pack has changed how `clip` encodes prompts, so that a token has not one place in the result: in this"
         " prompt, the concepts with `keep_apart` act on all words."
     ),
+    # Concepts kept apart
+    "apart_without_phrase": (
+        "No prompt here names <{name}>, which is kept apart: its LoRA acts on its phrase only, so write it in a prompt,"
+        " and encode that with CLIP Text Encode."
+    ),
+    "apart_without_region": (
+        "Inverting and editing need the same prediction at the same step every time, so no places are looked for here:"
+        " {names} acts on its phrase's words alone, unless a mask is connected to `region`."
+    ),
+    "apart_unknown_phrases": (
+        "Where a prompt names {names} is not known here (CLIP Text Encode tells it): as if `keep_apart` were off, its"
+        " LoRA acts on everything."
+    ),
+    "apart_unknown_rows": (
+        "Another pack runs `model` on parts of the batch, of which it's not known which is which: {names} acts on none"
+        " of them."
+    ),
+    "lora_not_apart": "A part of the LoRA of {name} only exists as a change of weights: it acts on the whole picture.",
+    "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
+    "region_repeated": (
+        "The region of {name} has {masks} masks and the batch {pictures} pictures: the masks were repeated in turn."
+    ),
+    "region_empty": "The region of {name} is empty: the concept will be nowhere in the picture.",
+    "regions_overlap": "The regions of {names} overlap: there each of the concepts gets its share.",
     # Inversions
     "nothing_to_optimise": (
         "At `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this is plain DDIM"

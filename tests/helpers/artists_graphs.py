@@ -72,6 +72,18 @@ def lora(graph: Graph) -> Graph:
     )
 
 
+@hangs("concept kept apart, in a region")
+def kept_apart(graph: Graph) -> Graph:
+    from single_image_studio.host.phrases import PHRASES, WORDS
+    from single_image_studio.host.unet_apart import with_lora_apart
+
+    left = torch.zeros(1, 128, 128)
+    left[..., :64] = 1
+    model = with_lora_apart(graph.model, "mine", some_lora(graph.model, graph.clip), 1.0, region=left)
+    told = {PHRASES: {"mine": (1, 2)}, WORDS: ()}
+    return on_prompts(on_model(graph, model), lambda wire: with_options(wire, **told), "source", "target")
+
+
 @hangs("FreeU V2")
 def freeu(graph: Graph) -> Graph:
     return on_model(graph, stock_node("comfy_extras.nodes_freelunch", "FreeU_V2", graph.model, 1.3, 1.4, 0.9, 0.2))

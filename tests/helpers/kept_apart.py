@@ -27,12 +27,13 @@ def on(
 ) -> tuple[Any, Any]:
     """MODEL and CLIP with one more concept. lora: of one that changes a lot, unless given."""
     from single_image_studio.concept.data import Concept
-    from single_image_studio.pipelines.use_concept import Strengths, use_concept
+    from single_image_studio.pipelines.use_concept import Apart, Strengths, use_concept
 
     embedding = row(len(name)) if embedding is None else embedding
     concept = Concept(embedding, class_word, some_lora(*wires) if lora is None else lora, stage=2)
     with torch.inference_mode():
-        return use_concept(*wires, concept, name, Strengths(strength, strength), nicknames, keep_apart)[:2]
+        apart = Apart() if keep_apart else None
+        return use_concept(*wires, concept, name, Strengths(strength, strength), nicknames, apart)[:2]
 
 
 def encoded(clip: Any, prompt: str) -> Tensor:

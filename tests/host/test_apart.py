@@ -106,14 +106,6 @@ def test_off_is_as_before_and_tells_nothing(wires) -> None:
     assert type(clip) is comfy.sd.CLIP and entry(clip, "<foo> heart")[1].keys() == {"pooled_output"}
 
 
-def test_the_model_is_patched_alike(wires, lora) -> None:
-    def weights(kept: bool) -> dict[str, Any]:
-        return foo(wires, keep_apart=kept, lora=lora)[0].patches
-
-    apart, today = weights(True), weights(False)
-    assert apart.keys() == today.keys() and all(len(apart[key]) == len(today[key]) for key in today)
-
-
 def test_pooled_output_and_every_way_to_encode(wires) -> None:
     clip, prompt = foo(wires)[1], "a <foo> heart and a star"
     cond, values = entry(clip, prompt)

@@ -11,12 +11,13 @@ from lab.hosting.client import Client
 from single_image_studio.support.warnings import SENTENCES
 
 from ..helpers import editing_graphs
-from ..helpers.graphs import Graph, applied, loaded, node, save, sources, stage1, stage2
+from ..helpers.graphs import Graph, applied, loaded, node, picture, save, sources, stage1, stage2
 from ..helpers.waiting import wait_to_the_last_event
 
 EVENT = "single_image_studio.warning"
 NEVER_ON_A_CPU = {"micro_batches", "checkpointing"}  # tests/concept/test_training.py has them
-OTHER_PACKS = {"not_kept_apart"}  # tests/host/test_apart.py has it
+OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "lora_not_apart"}  # tests/host/test_*apart.py have them
+INVERTING = {"apart_without_region"}  # tests/host/test_unet_apart.py has it
 
 
 def learning() -> Graph:
@@ -80,6 +81,26 @@ def finding() -> Graph:
     return graph | {f"show_{key}": node("MaskPreview", mask=[key, 0]) for key in ("part", "empty", "full")}
 
 
+def composing() -> Graph:
+    """Regions of every odd kind, a concept that the prompt does not name, and a prompt that knows of no concept."""
+    masks = {
+        "white": node("EmptyImage", width=64, height=64, batch_size=3, color=0xFFFFFF),
+        "small": node("ImageToMask", image=["white", 0], channel="red"),
+        "nowhere": node("SolidMask", value=0.0, width=128, height=128),
+        "everywhere": node("SolidMask", value=1.0, width=128, height=128),
+    }
+    chain, before = {}, ["ckpt", "ckpt"]
+    for name, region in (("aa", "small"), ("bb", "nowhere"), ("cc", "everywhere"), ("dd", None)):
+        wires = {"model": [before[0], 0], "clip": [before[1], 1], "keep_apart": True}
+        chain[name] = applied(["one", 0], name, **wires, **({"region": [region, 0]} if region else {}))
+        before = [name, name]
+    named = "<aa> heart and <bb> heart and <cc> heart"
+    return {
+        **sources(), **masks, "one": stage1(resolution=64, seed=55), **chain,
+        **picture("told", ["dd", 0], ["dd", 1], named), **picture("untold", ["dd", 0], ["ckpt", 1], "a heart"),
+    }  # fmt: skip
+
+
 # The warnings of each node, by graph; those of stock nodes come as events alone.
 OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
     "learning": (
@@ -105,13 +126,22 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
         finding(),
         {"part": ["phrase_not_found"], "empty": ["nothing_found_empty"], "full": ["nothing_found_full"]},
     ),
+    "composing": (composing(), {"one": ["picture_resized"]}),
 }
-STOCK = {"prompt": ["unknown_concept", "wrong_class_word"]}
+ODD_REGIONS = ["region_resized", "region_repeated", "region_empty", "regions_overlap"]
+STOCK = {
+    "learning": {"prompt": ["unknown_concept", "wrong_class_word"]},
+    "composing": {
+        "told_ks": ["apart_without_phrase", *ODD_REGIONS],
+        "untold_ks": ["apart_unknown_phrases", *ODD_REGIONS],
+    },
+}
 
 
 def test_every_warning_is_looked_at() -> None:
-    tested = {id for _, nodes in OURS.values() for ids in nodes.values() for id in ids}
-    assert tested | set(STOCK["prompt"]) | NEVER_ON_A_CPU | OTHER_PACKS == set(SENTENCES)
+    graphs = [nodes for _, nodes in OURS.values()] + list(STOCK.values())
+    tested = {id for nodes in graphs for ids in nodes.values() for id in ids}
+    assert tested | NEVER_ON_A_CPU | OTHER_PACKS | INVERTING == set(SENTENCES)
 
 
 def ids_by_node(warnings: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]:
@@ -136,7 +166,7 @@ def test_each_stands_on_its_node(server: Client, name: str) -> None:
     prompt_id = server.post(graph)
     entry = wait_to_the_last_event(server, prompt_id)
     assert of_history(entry) == expected
-    assert of_events(server, prompt_id) == expected | (STOCK if name == "learning" else {})
+    assert of_events(server, prompt_id) == expected | STOCK.get(name, {})
     assert "Null-Text Invert: At `cfg` 1" in server.log() or name != "editing"
 
 

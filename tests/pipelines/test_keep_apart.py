@@ -60,7 +60,7 @@ def test_optimising_a_prompt_of_it(chains) -> None:
     from single_image_studio.pipelines.optimize_prompt import optimize_prompt
     from single_image_studio.pipelines.reporter import Reporter
 
-    model, clip = chains[True]
+    (_, clip), (model, _) = chains[True], chains[False]
     latent = {"samples": torch.zeros(1, 4, 16, 16)}
 
     def optimise(wire: Conditioning) -> Conditioning:
@@ -87,7 +87,7 @@ def test_inverting_with_it_and_keeping_the_inversion(
     from single_image_studio.pipelines.keep_inversion import keep_inversion
     from single_image_studio.pipelines.reporter import Reporter
 
-    model, clip = chains[True]
+    (_, clip), (model, _) = chains[True], chains[False]
     latent = {"samples": torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))}
     settings = InversionSettings(method="direct", schedule=DDIMSchedule(2), guidance_scale=2.0)
 

@@ -94,6 +94,15 @@ export interface WarningMessage extends Warning {
   workflow: string | null;
 }
 
+/** Where a concept was found in the pictures that are sampled now (page/regions.py), at the node that applies it. */
+export interface RegionsMessage {
+  node: string;
+  prompt_id: string | null;
+  workflow: string | null;
+  name: string;
+  pictures: string[];
+}
+
 /** The host's own event of a node that has run, or whose result is reused. */
 export interface NodeResult {
   node: string;

@@ -29,6 +29,23 @@ export const ja = {
     "プロンプトの <{name}> にクラス語がありません。「{phrase}」として学習したので、そのように書いてください。",
   not_kept_apart:
     "ほかの拡張が `clip` のエンコードを変えていて、トークンと結果の位置が一対一になりません。このプロンプトでは、`keep_apart` がオンのコンセプトもすべての単語に効きます。",
+  // Concepts kept apart
+  apart_without_phrase:
+    "分けておく <{name}> を書いたプロンプトがここにありません。LoRA はそのフレーズだけに働くので、プロンプトに書き、" +
+    "CLIPテキストエンコードでエンコードしてください。",
+  apart_without_region:
+    "反転と編集では同じステップの予測が毎回同じでなければならないので、ここでは場所を探しません。" +
+    "`region` にマスクをつながないかぎり、{names} は自分のフレーズの言葉だけに働きます。",
+  apart_unknown_phrases:
+    "プロンプトのどこに {names} があるか、ここではわかりません（CLIPテキストエンコードが知らせます）。" +
+    "`keep_apart` がオフのときと同じく、LoRA は全体に働きます。",
+  apart_unknown_rows:
+    "別のパックが `model` をバッチの一部ずつに使っていて、どの部分かわかりません。{names} はそのどれにも働きません。",
+  lora_not_apart: "{name} の LoRA には重みの変更としてしか表せない部分があり、それは画像全体に働きます。",
+  region_resized: "{name} の領域は {mask}、画像は {picture} です。領域のサイズを変えました。",
+  region_repeated: "{name} の領域にはマスクが {masks} 枚、バッチには画像が {pictures} 枚あります。マスクを順に繰り返しました。",
+  region_empty: "{name} の領域は空です。コンセプトは画像のどこにも現れません。",
+  regions_overlap: "{names} の領域が重なっています。そこではコンセプトがそれぞれの割合で働きます。",
   // Inversions
   nothing_to_optimise:
     "`cfg` が 1 のときは無条件プロンプトが効かないため、最適化するものがありません。通常の DDIM インバージョンと同じです。",

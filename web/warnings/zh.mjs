@@ -25,6 +25,19 @@ export const zh = {
   wrong_class_word: "提示词提到 <{name}>，但没有它的类别词：它是以“{phrase}”学习的，最好这样写。",
   not_kept_apart:
     "其他扩展改变了 `clip` 编码提示词的方式，一个词元在结果里不止一个位置：在这条提示词里，打开 `keep_apart` 的概念作用于所有的词。",
+  // Concepts kept apart
+  apart_without_phrase:
+    "这里没有提示词提到保持分离的 <{name}>：它的 LoRA 只作用于它的短语，请在提示词中写出它，并用“CLIP文本编码”编码。",
+  apart_without_region:
+    "反演和编辑要求同一步的预测每次都相同，所以这里不寻找位置：{names} 只作用于它短语的词，除非给 `region` 接上遮罩。",
+  apart_unknown_phrases:
+    "这里不知道提示词在何处提到 {names}（由“CLIP文本编码”告知）：就像 `keep_apart` 关闭时一样，它的 LoRA 作用于全部内容。",
+  apart_unknown_rows: "另一个节点包把 `model` 用于批次的一部分，而这里不知道是哪一部分：{names} 对它们都不起作用。",
+  lora_not_apart: "{name} 的 LoRA 有一部分只能作为权重的改变：它作用于整张图片。",
+  region_resized: "{name} 的区域为 {mask}，图片为 {picture}：已缩放区域。",
+  region_repeated: "{name} 的区域有 {masks} 个遮罩，批次有 {pictures} 张图片：遮罩已依次重复。",
+  region_empty: "{name} 的区域是空的：图片中不会出现这个概念。",
+  regions_overlap: "{names} 的区域有重叠：在那里每个概念各占一份。",
   // Inversions
   nothing_to_optimise: "`cfg` 为 1 时无条件提示词不起作用，没有可优化的内容；这等同于普通的 DDIM 反演。",
   uncond_not_kept: "文件只保存无条件嵌入，不保存 `uncond` 上的其他内容（{extras}）。",

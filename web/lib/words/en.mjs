@@ -107,4 +107,7 @@ export const en = {
   copyNow: "Copy {text}",
   copied: "Copied",
   copyFailed: "Not copied",
+  // Where a concept is
+  regionFound: "Found here:",
+  regionAlt: "Where {name} was found in picture {number}",
 };

@@ -108,4 +108,7 @@ export const ja = {
   copyNow: "{text} をコピー",
   copied: "コピーしました",
   copyFailed: "コピーできません",
+  // Where a concept is
+  regionFound: "見つかった場所：",
+  regionAlt: "画像 {number} で {name} が見つかった場所",
 };

@@ -108,4 +108,7 @@ export const zh = {
   copyNow: "复制 {text}",
   copied: "已复制",
   copyFailed: "未能复制",
+  // Where a concept is
+  regionFound: "在这里找到：",
+  regionAlt: "{name} 在第 {number} 张图片中的位置",
 };

@@ -1,0 +1,67 @@
+"""Where in the picture a prompt's tokens are attended to, read off the UNet's cross-attention while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .gated_lora import transformer_blocks
+
+MOST_PLACES = 1024
+"""Layers of more places are left out: they cost most, and their attention is to detail."""
+
+
+class AttentionMaps:
+    """Reads maps of groups of tokens in calls of one UNet.
+
+    shape: the height and width of the block that runs, in places.
+    """
+
+    def __init__(self, unet: nn.Module, shape: Callable[[], tuple[int, int]]) -> None:
+        self._attentions = [block.attn2 for block in transformer_blocks(unet)]
+        self._shape = shape
+
+    @contextlib.contextmanager
+    def watching(self, chosen: Tensor, groups: Tensor, size: tuple[int, int]) -> Iterator[list[Tensor]]:
+        """Inside, collects one map a layer: (chosen rows, groups, *size), averaged over heads.
+
+        chosen: the batch's rows to look at. groups: (chosen rows, tokens, groups), what each token counts.
+        """
+        maps: list[Tensor] = []
+        with contextlib.ExitStack() as stack:
+            for attention in self._attentions:
+                look = _Look(attention, chosen, groups, lambda found: maps.append(self._laid_out(found, size)))
+                stack.callback(attention.to_q.register_forward_hook(look.query).remove)
+                stack.callback(attention.to_k.register_forward_hook(look.key).remove)
+            yield maps
+
+    def _laid_out(self, found: Tensor, size: tuple[int, int]) -> Tensor:
+        """(rows, places, groups) as pictures."""
+        pictures = found.transpose(1, 2).unflatten(2, self._shape())
+        return F.interpolate(pictures, size, mode="bilinear", align_corners=False)
+
+
+class _Look:
+    """The hooks on one cross-attention's projections."""
+
+    def __init__(self, attention: Any, chosen: Tensor, groups: Tensor, found: Callable[[Tensor], None]) -> None:
+        self._heads, self._chosen, self._groups, self._found = attention.heads, chosen, groups, found
+        self._query: Tensor | None = None
+
+    def query(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._query = output
+
+    def key(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
+        query, self._query = self._query, None
+        if query is None or query.shape[1] > MOST_PLACES or len(query) != len(output):
+            return
+        with torch.no_grad():
+            q, k = (part[self._chosen].float().unflatten(2, (self._heads, -1)).transpose(1, 2) for part in
+                    (query, output))  # fmt: skip
+            attended = (q @ k.transpose(2, 3) * q.shape[-1] ** -0.5).softmax(-1).mean(1)
+            self._found(attended @ self._groups)

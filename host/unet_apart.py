@@ -1,0 +1,216 @@
+"""Concepts that stay apart on one MODEL: each one's LoRA acts on its own phrase and in its own place, in one pass.
+
+| layers | where a concept's LoRA acts |
+|---|---|
+| keys and values of cross-attention | at the tokens of its phrase |
+| all others | at the places of its region: a given one, or the one that is found in the first steps |
+
+The host's wrapper around a whole sampling is all that hangs on MODEL. What a sampling needs beside it (hooks on layers,
+marks on conditionings, a wrapper of the UNet's call) is put there when it begins and is gone when it ends, however it
+ends. The host's injections would do too, but stay on the UNet when a graph drops the MODEL that they were made on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..support.warnings import warn
+from .attention_maps import AttentionMaps
+from .gated_lora import GatedLayers, Update, layer_of, patches_of, updates_of
+from .gates import CallGates
+from .phrases import PHRASES
+from .regions import Regions
+from .token_marks import KEY, Rows, marked, prompts_of
+
+_OUTER_SAMPLE, _DIFFUSION_MODEL = "outer_sample", "diffusion_model"
+Found = Callable[[Tensor], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApartConcept:
+    """A concept on MODEL.
+
+    name: as prompts write it. updates: its LoRA, by the UNet's layers.
+    region: (B, H, W) in [0, 1], where it may act; None to find it in the first steps.
+    by_tokens: whether its LoRA acts on its phrase's tokens alone in cross-attention; else on all tokens.
+    found: told the regions that were found, (pictures, h, w) of zeros and ones.
+    patches, strength: the same LoRA as the host's patches of weights.
+    """
+
+    name: str
+    updates: Mapping[str, Update] = field(repr=False)
+    patches: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    strength: float = 1.0
+    region: Tensor | None = None
+    by_tokens: bool = True
+    found: Found | None = None
+
+
+def with_lora_apart(
+    model: Any,
+    name: str,
+    lora: Mapping[str, Tensor],
+    strength: float,
+    *,
+    region: Tensor | None = None,
+    by_tokens: bool = True,
+    found: Found | None = None,
+) -> Any:
+    """A clone of MODEL on which a concept's LoRA acts on its phrase and in its place only, beside those before it.
+
+    lora: by kohya's names; what the text encoder has of it is left out. The rest: as `ApartConcept` has it.
+    """
+    clone = model.clone()
+    patches = patches_of(model, lora) if strength else {}
+    updates = updates_of(model, patches, strength)
+    others = {key: patch for key, patch in patches.items() if key not in updates}
+    if others:  # such as LoKr's, which only exist as changes of a weight
+        clone.add_patches(others, strength)
+        warn("lora_not_apart", name=name)
+    concept = ApartConcept(
+        name=name, updates={layer_of(key): update for key, update in updates.items()}, region=region,
+        by_tokens=by_tokens, found=found, patches={key: patches[key] for key in updates}, strength=strength,
+    )  # fmt: skip
+    before = _taken_off(clone)
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*before, concept]))
+    return clone
+
+
+def merged(model: Any) -> Any:
+    """A MODEL on which every concept acts on everything; for one that keeps nothing apart, itself.
+
+    For training, whose prompts name none of them.
+    """
+    if not model.get_wrappers(_OUTER_SAMPLE, KEY):
+        return model
+    clone = model.clone()
+    for concept in _taken_off(clone):
+        clone.add_patches(dict(concept.patches), concept.strength)
+    return clone
+
+
+def without_finding(model: Any) -> Any:
+    """A MODEL on which a concept without a region acts on its phrase's tokens alone; for one that keeps nothing apart,
+    itself.
+
+    For inversion, which needs the same prediction again at the same noise level, whatever came before.
+    """
+    if not model.get_wrappers(_OUTER_SAMPLE, KEY):
+        return model
+    clone = model.clone()
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart(_taken_off(clone), finds=False))
+    return clone
+
+
+def _taken_off(model: Any) -> list[ApartConcept]:
+    """The concepts that were kept apart on a MODEL of our own, which now lacks them."""
+    before = [concept for wrapper in model.get_wrappers(_OUTER_SAMPLE, KEY) for concept in wrapper.concepts]
+    model.remove_wrappers_with_key(_OUTER_SAMPLE, KEY)
+    return before
+
+
+class _Apart:
+    """The wrapper of a whole sampling. finds: whether regions that are not given are looked for."""
+
+    def __init__(self, concepts: Sequence[ApartConcept], finds: bool = True) -> None:
+        self.concepts, self._finds = tuple(concepts), finds
+
+    def __call__(
+        self, executor: Any, noise: Tensor, latent_image: Any, sampler: Any, sigmas: Tensor, *more: Any, **options: Any
+    ) -> Any:
+        guider = executor.class_obj
+        concepts = self._told_apart(guider.conds)
+        guider.conds = marked(guider.conds)
+        words = sorted({word for prompt in prompts_of(guider.conds) for word, _ in prompt.words})
+        regions = Regions(concepts, noise.shape, [float(sigma) for sigma in sigmas], words)
+        run = _Run(concepts, guider.model_patcher.model.diffusion_model, regions, self._finds)
+        wrappers = guider.model_options["transformer_options"].setdefault("wrappers", {})
+        wrappers.setdefault(_DIFFUSION_MODEL, {})[KEY] = [run.predict]
+        with run.attached():
+            return executor(noise, latent_image, sampler, sigmas, *more, **options)
+
+    def _told_apart(self, conds: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[ApartConcept]:
+        """The concepts as these conditionings allow. Where none tells of its phrases (another pack has encoded
+        them), a concept without a region acts on everything, as its merged LoRA would."""
+        entries = [cond for side in conds.values() for cond in side]
+        if any(PHRASES in cond for cond in entries):
+            named = {name for cond in entries for name, places in cond.get(PHRASES, {}).items() if places}
+            for name in sorted({concept.name for concept in self.concepts if concept.by_tokens} - named):
+                warn("apart_without_phrase", name=name)
+            placeless = sorted({c.name for c in self.concepts if c.name in named and c.region is None})
+            if placeless and not self._finds:
+                warn("apart_without_region", names=", ".join(placeless))
+            return self.concepts
+        everywhere = {c.name for c in self.concepts if c.by_tokens and c.region is None}
+        if everywhere:
+            warn("apart_unknown_phrases", names=", ".join(sorted(everywhere)))
+        return [_everywhere(c) if c.name in everywhere else c for c in self.concepts]
+
+
+def _everywhere(concept: ApartConcept) -> ApartConcept:
+    return replace(concept, by_tokens=False, region=torch.ones(1, 1, 1))
+
+
+class _Run:
+    """One sampling with the concepts on its UNet."""
+
+    def __init__(self, concepts: Sequence[ApartConcept], unet: nn.Module, regions: Regions, finds: bool) -> None:
+        self._names = [concept.name for concept in concepts]
+        self._by_tokens = [concept.by_tokens for concept in concepts]
+        self._layers = GatedLayers(unet, [concept.updates for concept in concepts])
+        self._maps = AttentionMaps(unet, lambda: self._layers.shape)
+        self._regions = regions
+        self._wanted = regions.wanted if finds else []
+        self._gates: dict[Any, CallGates] = {}
+        self._warned = False
+
+    def attached(self) -> contextlib.AbstractContextManager[None]:
+        return self._layers.attached()
+
+    def predict(self, executor: Any, x: Tensor, timesteps: Any = None, context: Any = None, y: Any = None,
+                control: Any = None, transformer_options: Any = None, **more: Any) -> Any:  # fmt: skip
+        """The wrapper of the UNet's call."""
+        options = transformer_options or {}
+        rows: Rows | None = more.pop(KEY, None)
+        if rows is None or rows.count != len(x):  # another pack's wrapper cuts batches as it likes
+            self._warn_of_unknown_rows()
+            return executor(x, timesteps, context, y, control, options, **more)
+        with self._watching(rows, x, options, context):
+            self._layers.of_call = gates = self._gates_for(rows, x)
+            return executor(x, timesteps, context, y, control, {**options, KEY: gates}, **more)
+
+    def _warn_of_unknown_rows(self) -> None:
+        if not self._warned:
+            warn("apart_unknown_rows", names=", ".join(dict.fromkeys(self._names)))
+        self._warned = True
+
+    def _gates_for(self, rows: Rows, x: Tensor) -> CallGates:
+        """Those of an earlier call, as long as nothing has changed."""
+        parts = tuple((id(chunk.prompt), chunk.rows, chunk.area) for chunk in rows.chunks)
+        key = self._regions.version, parts, x.shape, x.dtype, x.device
+        if key not in self._gates:
+            regions = self._regions.at(rows, x.device)
+            if regions is not None and regions.shape[-2:] != x.shape[-2:]:  # a tile of the picture, nobody knows which
+                regions = None
+            known = [regions is not None and known for known in self._regions.known]
+            self._gates[key] = CallGates(self._names, self._by_tokens, rows, regions, known, x)
+        return self._gates[key]
+
+    @contextlib.contextmanager
+    def _watching(self, rows: Rows, x: Tensor, options: Mapping[str, Any], context: Any) -> Iterator[None]:
+        """Looks where the phrases attend, in the calls in which regions are to be found."""
+        chosen, places = rows.naming(self._wanted)
+        if not self._wanted or not self._regions.begin(float(options["sigmas"][0])) or not chosen:
+            yield
+            return
+        groups = Rows(chosen).groups(context.shape[1], self._names, self._regions.words).to(x.device)
+        size = x.shape[-2], x.shape[-1]
+        with self._maps.watching(torch.tensor(places, device=x.device), groups, size) as maps:
+            yield
+        self._regions.add(chosen, maps)
