@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ..support.warnings import warn
+from .apart import together
 from .conditioning import Conditioning, check_conditioning, context_of, entry_lengths
 from .gradients import (
     DTYPES,
@@ -112,7 +113,7 @@ class UnetSession:
     def _own_clip(self) -> Any:
         if self.clip is None:
             return None
-        clip = self.clip.clone()
+        clip = together(self.clip).clone()
         clip.patcher = static_memory(clip.patcher)
         clip.cond_stage_model = clip.patcher.model
         return clip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +13,10 @@ from torch import Tensor
 
 from ..support.errors import InputError
 from ..support.warnings import warn
+from .apart import keeping_apart
+from .apply import TextPatches
 from .mentions import Mention, with_known_names, without_class_word
+from .phrases import KnownConcept
 
 Token = tuple[Any, float]
 log = logging.getLogger("single_image_studio")
@@ -73,21 +77,14 @@ class ConceptTokenizer:
     then that token gives way to the embedding, exactly as the host does for `embedding:NAME`.
     """
 
-    def __init__(
-        self,
-        inner: Any,
-        concepts: dict[str, Tensor],
-        nicknames: frozenset[str] = frozenset(),
-        class_words: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, inner: Any, concepts: dict[str, KnownConcept], nicknames: frozenset[str] = frozenset()) -> None:
         self.inner = inner
         self.concepts = concepts
         self.nicknames = nicknames
-        self.class_words = class_words or {}
 
     def __getattr__(self, name: str) -> Any:
         # not there yet while copy or pickle rebuilds the object
-        if name in ("inner", "concepts", "nicknames", "class_words"):
+        if name in ("inner", "concepts", "nicknames"):
             raise AttributeError(name)
         return getattr(self.inner, name)
 
@@ -97,17 +94,18 @@ class ConceptTokenizer:
         """As the host's: chunks of (token id or embedding, weight[, word id])."""
         text, mentions = with_known_names(text, self.concepts)
         self._warn(mentions)
-        for name in without_class_word(text, self.class_words):
-            warn("wrong_class_word", name=name, phrase=f"<{name}> {self.class_words[name]}")
+        class_words = {name: concept.class_word for name, concept in self.concepts.items()}
+        for name in without_class_word(text, class_words):
+            warn("wrong_class_word", name=name, phrase=f"<{name}> {class_words[name]}")
         named = [name for name in self.concepts if f"<{name}>" in text]
         if not named:
             return self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)  # type: ignore[no-any-return]
-        words = self._rare_words(text, len(named) * max(len(self.concepts[n]) for n in named))
+        words = self._rare_words(text, len(named) * max(len(self.concepts[n].rows) for n in named))
         swaps: dict[int, _Row] = {}
         for name in named:
-            rows = self.concepts[name]
-            chosen = [words.pop() for _ in range(len(rows))]
-            swaps.update({token: _Row(name, i, rows[i]) for i, (_, token) in enumerate(chosen)})
+            concept = self.concepts[name]
+            chosen = [words.pop() for _ in concept.rows]
+            swaps.update({token: _Row(name, i, concept.token(i)) for i, (_, token) in enumerate(chosen)})
             text = text.replace(f"<{name}>", " " + " ".join(word for word, _ in chosen) + " ")
         return _swapped(self.inner.tokenize_with_weights(text, return_word_ids, **kwargs), swaps)
 
@@ -173,27 +171,46 @@ def _swapped(chunks: list[list[tuple[Any, ...]]], swaps: Mapping[int, _Row]) -> 
     return swapped
 
 
-def with_concept(clip: Any, name: str, embedding: Tensor, nicknames: Sequence[str] = (), class_word: str = "") -> Any:
+def with_concept(
+    clip: Any,
+    name: str,
+    embedding: Tensor,
+    nicknames: Sequence[str] = (),
+    class_word: str = "",
+    apart: TextPatches | None = None,
+) -> Any:
     """A clone of the CLIP whose prompts know `<name>`; concepts that it knew before stay known.
 
     embedding: (n, width) float32. nicknames: further names, unless another concept has them.
     class_word: what it was learned with; a prompt that names it otherwise is warned of. "" for any.
+    apart: what its LoRA adds to the text encoder, for a concept that acts on its own phrase alone; None for one that
+    acts on all of the prompt, and whose LoRA is on `clip`.
     """
     clone = clip.clone()
     tokenizer = copy.copy(clip.tokenizer)
     inner = tokenizer.clip_l
-    known: dict[str, Tensor] = {}
+    known: dict[str, KnownConcept] = {}
     others: frozenset[str] = frozenset()
-    class_words: dict[str, str] = {}
     base = inner
     if isinstance(inner, ConceptTokenizer):
         known, others, base = dict(inner.concepts), inner.nicknames, inner.inner
-        class_words = dict(inner.class_words)
-    if name in known and name not in others and not torch.equal(known[name], embedding):
-        warn("two_concepts", name=name)
-    known[name] = embedding.clone()
-    added = {nickname for nickname in nicknames if nickname and known.setdefault(nickname, known[name]) is known[name]}
-    class_words |= dict.fromkeys({name, *added}, class_word)
-    tokenizer.clip_l = ConceptTokenizer(base, known, (others | added) - {name}, class_words)
+    concept = KnownConcept(name, embedding.clone(), class_word, apart)
+    known = _with_name(known, others, concept)
+    added = {nickname for nickname in nicknames if nickname and known.setdefault(nickname, concept) is concept}
+    tokenizer.clip_l = ConceptTokenizer(base, known, (others | added) - {name})
     clone.tokenizer = tokenizer
-    return clone
+    return clone if apart is None else keeping_apart(clone, apart)
+
+
+def _with_name(
+    known: dict[str, KnownConcept], nicknames: frozenset[str], concept: KnownConcept
+) -> dict[str, KnownConcept]:
+    """The known concepts with one more under its name. A concept that loses its name to it goes by a nickname."""
+    name, before = concept.name, known.get(concept.name)
+    if before is None or name in nicknames:
+        return {**known, name: concept}
+    if not torch.equal(before.rows, concept.rows):
+        warn("two_concepts", name=name)
+    left = [nickname for nickname, other in known.items() if other is before and nickname != name]
+    renamed = {nickname: dataclasses.replace(before, name=left[0]) for nickname in left[:1]}
+    return {**known, **dict.fromkeys(left, *renamed.values()), name: concept}

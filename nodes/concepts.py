@@ -39,6 +39,20 @@ def _strengths() -> list[io.Input]:
     ]
 
 
+def _keep_apart() -> io.Input:
+    """The last input, of graphs saved before it existed too."""
+    return io.Boolean.Input(
+        "keep_apart",
+        optional=True,
+        default=False,
+        tooltip=(
+            "Keeps the concept to its own words: the rest of a prompt is read as if the concept were not there. Turn it"
+            " on for several concepts in one picture, or when a concept colours what stands beside it. It costs one"
+            " more text encoding for each concept that a prompt names."
+        ),
+    )
+
+
 def _applied_outputs() -> list[io.Output]:
     return [
         io.Model.Output(
@@ -66,9 +80,9 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 """What `provenance.tell` needs, so that saved pictures name their concepts."""
 
 
-def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths) -> None:
+def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths, keep_apart: bool) -> None:
     """Saved pictures name their concepts."""
-    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip)
+    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip, keep_apart)
     provenance.tell(getattr(cls, "hidden", None), facts)
 
 
@@ -186,6 +200,7 @@ class LoadConcept(Node):
                     tooltip="A concept from models/single_image_studio/concepts. In prompts, write it as <this name>.",
                 ),
                 *_strengths(),
+                _keep_apart(),
             ],
             outputs=[
                 *_applied_outputs(),
@@ -215,12 +230,18 @@ class LoadConcept(Node):
 
     @classmethod
     def execute(
-        cls, model: Any, clip: Any, concept_name: str, strength_model: float, strength_clip: float
+        cls,
+        model: Any,
+        clip: Any,
+        concept_name: str,
+        strength_model: float,
+        strength_clip: float,
+        keep_apart: bool = False,
     ) -> io.NodeOutput:
         concept, strengths = saved_concept(concept_name), Strengths(strength_model, strength_clip)
         name, path = concept.name or concept_name, folders.CONCEPTS.meant(concept_name).replace("\\", "/")
-        outputs = use_concept(model, clip, concept, name, strengths, [path])
-        _tell(cls, concept, name, strengths)
+        outputs = use_concept(model, clip, concept, name, strengths, [path], keep_apart)
+        _tell(cls, concept, name, strengths, keep_apart)
         # a name that came over a wire is known nowhere else on the page
         return io.NodeOutput(*outputs, concept, ui={"loaded_concept": [concept_name]})
 
@@ -249,6 +270,7 @@ class ApplyConcept(Node):
                     tooltip="What the concept is called in prompts: <my_concept>. Use letters, digits, - and _.",
                 ),
                 *_strengths(),
+                _keep_apart(),
             ],
             outputs=_applied_outputs(),
             hidden=_TOLD_TO_PICTURES,
@@ -256,9 +278,16 @@ class ApplyConcept(Node):
 
     @classmethod
     def execute(
-        cls, model: Any, clip: Any, concept: Concept, name: str, strength_model: float, strength_clip: float
+        cls,
+        model: Any,
+        clip: Any,
+        concept: Concept,
+        name: str,
+        strength_model: float,
+        strength_clip: float,
+        keep_apart: bool = False,
     ) -> io.NodeOutput:
         strengths = Strengths(strength_model, strength_clip)
-        outputs = use_concept(model, clip, concept, check_name(name), strengths)
-        _tell(cls, concept, name, strengths)
+        outputs = use_concept(model, clip, concept, check_name(name), strengths, keep_apart=keep_apart)
+        _tell(cls, concept, name, strengths, keep_apart)
         return io.NodeOutput(*outputs)

@@ -27,9 +27,11 @@ _told: OrderedDict[str, dict[str, Any]] = OrderedDict()
 _lock = threading.Lock()  # graphs are queued in the server's thread and run in another
 
 
-def facts_of(concept: Concept, name: str, strength_model: float, strength_clip: float) -> dict[str, Any]:
+def facts_of(
+    concept: Concept, name: str, strength_model: float, strength_clip: float, keep_apart: bool = False
+) -> dict[str, Any]:
     """What a picture tells of one concept."""
-    return {
+    facts = {
         "name": name,
         "class_word": concept.class_word,
         "hash": concept.fingerprint(),
@@ -38,6 +40,7 @@ def facts_of(concept: Concept, name: str, strength_model: float, strength_clip: 
         "strength_model": strength_model,
         "strength_clip": strength_clip,
     }
+    return facts | ({"keep_apart": True} if keep_apart else {})
 
 
 def tell(hidden: Any, facts: dict[str, Any]) -> None:

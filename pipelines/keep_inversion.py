@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from ..host import folders
+from ..host.phrases import PHRASES, WORDS
 from ..inversion.data import Inversion
 from ..inversion.file import load_inversion, save_inversion
 from ..support.errors import InputError
@@ -42,6 +43,6 @@ def _check_uncond(inversion: Inversion) -> None:
             "`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file"
             " cannot keep: invert with a plain one to save it."
         )
-    extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output"})
+    extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output", PHRASES, WORDS})
     if extras:
         warn("uncond_not_kept", extras=", ".join(extras))

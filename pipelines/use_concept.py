@@ -14,7 +14,7 @@ from ..concept.export import ExportSettings
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks, folders
-from ..host.apply import with_lora
+from ..host.apply import TextPatches, with_lora
 from ..host.text import with_concept
 from ..host.weights import require_finite_weights, warn_of_another_checkpoint
 
@@ -36,10 +36,12 @@ def use_concept(
     name: str,
     strengths: Strengths | None = None,
     nicknames: Sequence[str] = (),
+    keep_apart: bool = False,
 ) -> tuple[Any, Any, str]:
     """Clones of MODEL and CLIP that know the concept as `<name>`, and the phrase to write in prompts.
 
     nicknames: what it is called as well, unless another concept is (its file's path, where two files share a name).
+    keep_apart: in a prompt, the concept's word and its LoRA act on its own phrase and on nothing else.
 
     The model may predict whatever it likes (LCM, v-prediction, inpainting): using is not learning.
     Raises: InputError when MODEL and CLIP have not Stable Diffusion 1.x's layers, or another width than the concept, or
@@ -53,8 +55,9 @@ def use_concept(
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
-    model, clip = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
-    clip = with_concept(clip, name, concept.embedding, nicknames, concept.class_word)
+    model, patched = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
+    apart = TextPatches.between(clip, patched) if keep_apart else None
+    clip = with_concept(clip if keep_apart else patched, name, concept.embedding, nicknames, concept.class_word, apart)
     return model, clip, concept.phrase(name)
 
 

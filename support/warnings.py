@@ -56,6 +56,10 @@ SENTENCES: Mapping[str, str] = {
     "wrong_class_word": (
         "The prompt names <{name}> without its class word: it was learned as “{phrase}”, and is best written so."
     ),
+    "not_kept_apart": (
+        "Another pack has changed how `clip` encodes prompts, so that a token has not one place in the result: in this"
+        " prompt, the concepts with `keep_apart` act on all words."
+    ),
     # Inversions
     "nothing_to_optimise": (
         "At `cfg` 1 the unconditional prompt has no effect, so there is nothing to optimise; this is plain DDIM"

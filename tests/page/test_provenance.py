@@ -140,6 +140,8 @@ def test_facts_name_the_concept_by_its_content() -> None:
     concept = Concept(torch.ones(1, 8), "heart")
     facts = provenance.facts_of(concept, "me", 0.75, 1.0)
     assert facts["hash"] == concept.fingerprint() and facts["strength_model"] == 0.75 and facts["class_word"] == "heart"
+    assert "keep_apart" not in facts
+    assert provenance.facts_of(concept, "me", 0.75, 1.0, True) == facts | {"keep_apart": True}
     json.dumps(facts)
 
 

@@ -23,6 +23,8 @@ export const zh = {
   unknown_concept: "提示词中写了 <{written}>，但这里没有加载这个概念；已加载的有 {known}。",
   two_concepts: "这里有两个名为 <{name}> 的概念，使用后加载的那个：请给其中一个改名。",
   wrong_class_word: "提示词提到 <{name}>，但没有它的类别词：它是以“{phrase}”学习的，最好这样写。",
+  not_kept_apart:
+    "其他扩展改变了 `clip` 编码提示词的方式，一个词元在结果里不止一个位置：在这条提示词里，打开 `keep_apart` 的概念作用于所有的词。",
   // Inversions
   nothing_to_optimise: "`cfg` 为 1 时无条件提示词不起作用，没有可优化的内容；这等同于普通的 DDIM 反演。",
   uncond_not_kept: "文件只保存无条件嵌入，不保存 `uncond` 上的其他内容（{extras}）。",
