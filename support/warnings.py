@@ -51,7 +51,10 @@ SENTENCES: Mapping[str, str] = {
         " stock KSampler route does."
     ),
     # Prompts
-    "unknown_concept": "The prompt writes <{written}>, and no such concept is loaded here; there are {known}.",
+    "unknown_concept": "The prompt writes <{written}>, and no such concept is loaded here; loaded: {known}.",
+    "name_without_brackets": (
+        "The prompt writes {name} without angle brackets, so that concept is not used: write {phrase}."
+    ),
     "two_concepts": "Two concepts are called <{name}> here, and the one that was loaded later is used: rename one.",
     "wrong_class_word": (
         "The prompt names <{name}> without its class word: it was learned as “{phrase}”, and is best written so."

@@ -34,9 +34,11 @@ def learning() -> Graph:
         "apply": applied(["one", 0], "twin", model=["other", 0]),
         "again": applied(["two", 0], "twin", model=["apply", 0], clip=["apply", 1]),
         "prompt": node("CLIPTextEncode", clip=["again", 1], text="<nobody> beside a <twin> star"),
+        "bare": node("CLIPTextEncode", clip=["again", 1], text="a twin heart"),
         "good": node("CLIPTextEncode", clip=["again", 1], text="a (<twin>:1.2) red heart"),
         "show": node("PreviewAny", source=["prompt", 0]),
         "show_good": node("PreviewAny", source=["good", 0]),
+        "show_bare": node("PreviewAny", source=["bare", 0]),
         "crop": stage1(mask=["left", 0], image=["wide", 0], resolution=64, seed=52),
         "left": node("MaskComposite", destination=["none", 0], source=["part", 0], x=0, y=0, operation="add"),
         "none": node("SolidMask", value=0.0, width=256, height=128),
@@ -106,12 +108,12 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
         {"part": ["phrase_not_found"], "empty": ["nothing_found_empty"], "full": ["nothing_found_full"]},
     ),
 }
-STOCK = {"prompt": ["unknown_concept", "wrong_class_word"]}
+STOCK = {"prompt": ["unknown_concept", "wrong_class_word"], "bare": ["name_without_brackets"]}
 
 
 def test_every_warning_is_looked_at() -> None:
     tested = {id for _, nodes in OURS.values() for ids in nodes.values() for id in ids}
-    assert tested | set(STOCK["prompt"]) | NEVER_ON_A_CPU | OTHER_PACKS == set(SENTENCES)
+    assert tested | {id for ids in STOCK.values() for id in ids} | NEVER_ON_A_CPU | OTHER_PACKS == set(SENTENCES)
 
 
 def ids_by_node(warnings: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]:
