@@ -38,8 +38,8 @@ Places = dict[str, tuple[int, int, int, int | None]]
 LEARNING: Places = {"Stage I": (16, 60, 376, None), "Stage II": (408, 60, 376, None)}
 EDITING: Places = {
     "Edit Grid": (16, 60, 420, None),
-    "Edit": (464, 44, 320, None),
-    "Save the edit": (464, 268, 320, 176),
+    "Edit": (464, 34, 320, None),
+    "Save the edit": (464, 234, 320, 210),
 }
 VIEWS = {"Stage I": 150, "Stage II": 150, "Edit Grid": 20}  # where what the pack draws on a node begins
 
