@@ -80,6 +80,21 @@ def without_class_word(text: str, class_words: Mapping[str, str]) -> list[str]:
     return sorted({name for name, _ in mentioned} - named_well)
 
 
+def without_brackets(text: str, names: Iterable[str], class_words: Iterable[str]) -> list[str]:
+    """Those of some concepts' names that a prompt writes as plain words.
+
+    text: as `with_known_names` gives it. class_words: of all concepts; a name that is one of their words is taken for
+    that word. `embedding:NAME` is another way to use a concept.
+    """
+    plain, ordinary = _MENTION.sub(" ", text), " ".join(class_words)
+    return [
+        name
+        for name in names
+        if re.search(rf"(?<![\w:<＜/\\.-]){re.escape(name)}(?![\w/\\-]|\.\w)", plain, re.IGNORECASE)
+        and not _follows(name, ordinary)
+    ]
+
+
 def _follows(class_word: str, after: str) -> bool:
     """Whether the class word stands in what is left of the sentence."""
     word, sentence = _as_words(class_word), _as_words(_SENTENCE_END.split(_WEIGHT.sub(" ", after), maxsplit=1)[0])

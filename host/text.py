@@ -15,7 +15,7 @@ from ..support.errors import InputError
 from ..support.warnings import warn
 from .apart import keeping_apart
 from .apply import TextPatches
-from .mentions import Mention, with_known_names, without_class_word
+from .mentions import Mention, with_known_names, without_brackets, without_class_word
 from .phrases import KnownConcept
 
 Token = tuple[Any, float]
@@ -122,11 +122,9 @@ class ConceptTokenizer:
     ) -> list[list[tuple[Any, ...]]]:
         """As the host's: chunks of (token id or embedding, weight[, word id])."""
         text, mentions = with_known_names(text, self.concepts)
-        self._warn(mentions)
-        class_words = {name: concept.class_word for name, concept in self.concepts.items()}
-        for name in without_class_word(text, class_words):
-            warn("wrong_class_word", name=name, phrase=f"<{name}> {class_words[name]}")
         named = [name for name in self.concepts if f"<{name}>" in text]
+        self._warn(mentions)
+        self._warn_of_phrases(text, named)
         if not named:
             return self.inner.tokenize_with_weights(text, return_word_ids, **kwargs)  # type: ignore[no-any-return]
         words = self._rare_words(text, len(named) * max(len(self.concepts[n].rows) for n in named))
@@ -145,6 +143,15 @@ class ConceptTokenizer:
         for other in sorted({m.written for m in mentions if m.concept not in (None, m.written)}):
             name = next(m.concept for m in mentions if m.written == other)
             log.info("The prompt writes <%s>; taken for <%s>.", other, name)
+
+    def _warn_of_phrases(self, text: str, named: Sequence[str]) -> None:
+        class_words = {name: concept.class_word for name, concept in self.concepts.items()}
+        for name in without_class_word(text, class_words):
+            warn("wrong_class_word", name=name, phrase=f"<{name}> {class_words[name]}")
+        used = [self.concepts[name] for name in named]
+        others = [name for name, concept in self.concepts.items() if all(concept is not other for other in used)]
+        for name in without_brackets(text, others, class_words.values()):
+            warn("name_without_brackets", name=name, phrase=f"<{name}> {class_words[name]}".strip())
 
     def _rare_words(self, text: str, count: int) -> list[tuple[str, int]]:
         """Words of one token each that the prompt does not hold."""

@@ -61,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
     serve = add("serve", "leave a ComfyUI with the pack and the demo model running for a browser")
     serve.add_argument("--port", type=int, help=f"default: {DEFAULT_PORT}, or any free one if that is taken")
     add(
-        "where", "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word"
+        "where",
+        "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word; puts"
+        " these files, and a link to this checkout, into .host",
     )
     return whole
 

@@ -123,6 +123,12 @@ def find_published(name: str, kind: str) -> PublishedModel | None:
     return next((model for model in PUBLISHED if model.name == name and model.kind == kind), None)
 
 
+def original_of(model: PublishedModel) -> str:
+    """The file that a copy as .safetensors was made from; "" for a model that is no such copy."""
+    original = model.name.removesuffix(".safetensors") + ".pth"
+    return original if model.name.endswith(".safetensors") and find_published(original, model.kind) else ""
+
+
 def marked(model: PublishedModel) -> str:
     """How a list names a model that is not there, so that nobody takes it for one that is."""
     return f"{model.name} (missing, {model.megabytes:,} MB)"

@@ -35,6 +35,7 @@ def register() -> None:
     """Sends every warning from now on, and adds the route to the server of this process, if there is one."""
     from aiohttp import web
 
+    warnings.placed_by(running_node)
     warnings.listen(send)
     server = running_server()
     if server is None:

@@ -168,11 +168,13 @@ def _refuse_or_warn(
     score, threshold = f"{best_score:.2f}", f"{settings.box_threshold:.2f}"
     if settings.on_missing == "error":
         where = f" in picture {number} of {count}" if count > 1 else ""
-        raise InputError(
+        found = (
             f"`prompt`: no {' nor '.join(prompt.phrases)} was found{where}: the best score was {score} and"
-            f" `box_threshold` is {threshold}; lower `box_threshold`, use other words, or set `on_missing` to empty or"
-            " full."
+            f" `box_threshold` is {threshold}; "
         )
+        if best_score < settings.box_threshold / 2:  # what is below so low a threshold is anything
+            raise InputError(f"{found}use another word, or paint the mask instead.")
+        raise InputError(f"{found}lower `box_threshold`, use another word, or paint the mask instead.")
     warn(f"nothing_found_{settings.on_missing}", number=number, score=score, threshold=threshold)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from ..host import model_files, networks
 from ..masking import families
-from ..masking.catalogue import PUBLISHED, PublishedModel, find_published, how_to_get, marked, unmarked
+from ..masking.catalogue import PUBLISHED, PublishedModel, find_published, how_to_get, marked, original_of, unmarked
 from ..masking.family import FamilyTable
 from ..masking.interfaces import Detector, MaskingModel, Segmenter
 from ..support.errors import InputError
@@ -26,7 +26,8 @@ class ModelChoices(Generic[Model]):
 
     Models that are there come first, then those of them that an original program can run, with its package in square
     brackets, then published ones that are missing, marked as such: the page offers to download a file that a workflow
-    names and no list has. All names are valid, marked or not, so that saved workflows load.
+    names and no list has. All names are valid, marked or not, so that saved workflows load. The shipped workflows name
+    a checkpoint by its copy as .safetensors; where the original is there, it stands for the copy, unmarked.
     """
 
     def __init__(self, table: FamilyTable[Model]) -> None:
@@ -36,16 +37,17 @@ class ModelChoices(Generic[Model]):
     def names(self) -> list[str]:
         there = list(self.folder.models())
         checkpoints = [name for name in there if name.endswith(".pth")]
-        missing = [model for model in PUBLISHED if model.kind == self.folder.kind and model.name not in there]
+        absent = [model for model in PUBLISHED if model.kind == self.folder.kind and model.name not in there]
         in_package = [f"{name} [{package}]" for package in self.table.packages() for name in checkpoints]
-        return [*there, *in_package, *map(marked, missing)]
+        stood_for = [model.name for model in absent if original_of(model) in there]
+        return [*there, *in_package, *stood_for, *(marked(model) for model in absent if model.name not in stood_for)]
 
     def path(self, choice: str) -> pathlib.Path:
         """Raises: InputError when there is no such model; for a published one, the message says how to get it."""
-        name, _ = self._split(choice)
-        path = self.folder.models().get(name)
+        path = self._find(choice)
         if path is not None:
             return path
+        name, _ = self._split(choice)
         folder = str(self.folder.folders()[0])
         if missing := self.missing(choice):
             raise InputError(f"`{self.table.widget}`: {how_to_get(missing)}")
@@ -58,11 +60,11 @@ class ModelChoices(Generic[Model]):
         """A published model that is not there, and the folder that it belongs in."""
         name, _ = self._split(choice)
         model = find_published(name, self.folder.kind)
-        return (model, str(self.folder.folders()[0])) if model and name not in self.folder.models() else None
+        return (model, str(self.folder.folders()[0])) if model and self._find(choice) is None else None
 
     def stamp(self, choice: str | None) -> str:
         """Changes with the choice and with its files' content; empty when there is no such model."""
-        path = self.folder.models().get(self._split(choice)[0]) if choice else None
+        path = self._find(choice) if choice else None
         return f"{choice} {model_files.stamp(path)}" if path is not None else ""
 
     def load(self, choice: str) -> Model:
@@ -76,6 +78,11 @@ class ModelChoices(Generic[Model]):
             model.use_half(networks.half_precision())
         log.info("Mask from Prompt: loaded %s.", choice)
         return model
+
+    def _find(self, choice: str) -> pathlib.Path | None:
+        name, _ = self._split(choice)
+        models, published = self.folder.models(), find_published(name, self.folder.kind)
+        return models.get(name) or (models.get(original_of(published)) if published else None)
 
     def _split(self, choice: str) -> tuple[str, str]:
         """(name, package or "")."""

@@ -51,7 +51,10 @@ SENTENCES: Mapping[str, str] = {
         " stock KSampler route does."
     ),
     # Prompts
-    "unknown_concept": "The prompt writes <{written}>, and no such concept is loaded here; there are {known}.",
+    "unknown_concept": "The prompt writes <{written}>, and no such concept is loaded here; loaded: {known}.",
+    "name_without_brackets": (
+        "The prompt writes {name} without angle brackets, so that concept is not used: write {phrase}."
+    ),
     "two_concepts": "Two concepts are called <{name}> here, and the one that was loaded later is used: rename one.",
     "wrong_class_word": (
         "The prompt names <{name}> without its class word: it was learned as “{phrase}”, and is best written so."
@@ -132,6 +135,27 @@ _collector: ContextVar[_Collector | None] = ContextVar("collector", default=None
 _listeners: list[Callable[[Warned], None]] = []
 
 
+@dataclass
+class _Place:
+    """Where code runs that no `collecting` is around: a stock node, as the one that `look_up` names."""
+
+    look_up: Callable[[], object] = lambda: None
+    current: object = None
+    warned: list[Warned] = field(default_factory=list)
+
+    def has_told(self, warned: Warned) -> bool:
+        """Whether it was told here before: a node that runs once for each of a list tells it once."""
+        here = self.look_up()
+        if here is None or here != self.current:
+            self.current, self.warned = here, []
+        told = here is not None and warned in self.warned
+        self.warned.append(warned)
+        return told
+
+
+_place = _Place()
+
+
 def warn(id: str, **values: str | int) -> None:
     """Warns, once for each run of a node. id: in SENTENCES. values: for the names in its braces."""
     tell(Warned(id, values))
@@ -141,6 +165,8 @@ def tell(warned: Warned) -> None:
     """`warn`, for a warning that was made before."""
     collector = _collector.get()
     if collector is None:
+        if _place.has_told(warned):
+            return
         log.warning("%s", warned.text)
     elif warned in collector.warned:
         return
@@ -160,6 +186,11 @@ def collecting(source: str) -> Iterator[list[Warned]]:
         yield collector.warned
     finally:
         _collector.reset(token)
+
+
+def placed_by(look_up: Callable[[], object]) -> None:
+    """look_up: what names the run and node that code runs in, None outside of one."""
+    _place.look_up = look_up
 
 
 def listen(listener: Callable[[Warned], None]) -> None:

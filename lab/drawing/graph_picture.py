@@ -39,14 +39,14 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(3000)
 
 
-def take(client: Client, name: str, painted: bool) -> Image.Image:
+def take(client: Client, name: str, painted: bool, few: bool = False) -> Image.Image:
     """Opens and runs one workflow, and returns the picture of its graph. painted: with a drawn mask where the workflow
-    finds one.
+    finds one. few: steps.
 
     Raises: DevError when there is no browser, or the run fails.
     """
     with real_page.opened(client, *RUNS) as page:
-        real_page.load(page, name, painted)
+        real_page.load(page, name, painted, few)
         real_page.run(page, name)
         page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         real_page.bare(page)
@@ -79,13 +79,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--painted", action="store_true", help="take the demo's drawn mask, where the demo detector is not there"
     )
+    parser.add_argument("--few", action="store_true", help="few steps, to look at the picture's layout")
     return parser.parse_args()
 
 
 def draw(options: argparse.Namespace) -> None:
     """Writes the picture that is asked for."""
     with temporary_host() as client:
-        size = save(take(client, options.name, options.painted), options.out)
+        size = save(take(client, options.name, options.painted, options.few), options.out)
     say(f"{options.out}: {size // 1000} kB")
 
 

@@ -38,8 +38,8 @@ Places = dict[str, tuple[int, int, int, int | None]]
 LEARNING: Places = {"Stage I": (16, 60, 376, None), "Stage II": (408, 60, 376, None)}
 EDITING: Places = {
     "Edit Grid": (16, 60, 420, None),
-    "Edit": (464, 44, 320, None),
-    "Save the edit": (464, 268, 320, 176),
+    "Edit": (464, 34, 320, None),
+    "Save the edit": (464, 234, 320, 210),
 }
 VIEWS = {"Stage I": 150, "Stage II": 150, "Edit Grid": 20}  # where what the pack draws on a node begins
 
@@ -111,10 +111,10 @@ def running(page: Page, name: str, most: int) -> list[Frame]:
     return [Frame(real_page.picture_of(taken), STEP) for taken in gif.thinned(shots, most)]
 
 
-def learning(client: Client) -> list[Frame]:
+def learning(client: Client, few: bool) -> list[Frame]:
     """The live views of both stages, then the pictures."""
     with real_page.opened(client, *PAGE) as page:
-        real_page.load(page, "learn_a_concept", painted=False)
+        real_page.load(page, "learn_a_concept", few=few)
         real_page.bare(page)
         lay(page, LEARNING)
         frames = running(page, "learn_a_concept", RUNNING)
@@ -122,10 +122,10 @@ def learning(client: Client) -> list[Frame]:
         return [*frames, now(page, LOOK)]
 
 
-def editing(client: Client) -> list[Frame]:
+def editing(client: Client, few: bool) -> list[Frame]:
     """A click in the grid, and the edit with its values."""
     with real_page.opened(client, *PAGE) as page:
-        real_page.load(page, "edit_a_photo", painted=False)
+        real_page.load(page, "edit_a_photo", few=few)
         real_page.bare(page)
         real_page.run(page, "edit_a_photo")
         page.evaluate(POINTER)
@@ -158,20 +158,21 @@ def settled(page: Page) -> list[Frame]:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs" / "live.gif")
+    parser.add_argument("--few", action="store_true", help="few steps, to look at the picture's layout")
     return parser.parse_args()
 
 
-def record(out: pathlib.Path) -> None:
+def record(out: pathlib.Path, few: bool) -> None:
     """Writes the moving picture."""
     with temporary_host() as client:
-        frames = [*learning(client), *editing(client)]
+        frames = [*learning(client, few), *editing(client, few)]
     size = jpeg.write(out, gif.encode(frames, MOST_BYTES))
     say(f"{out}: {len(frames)} frames, {size // 1000} kB")
 
 
 def main() -> int:
     options = arguments()
-    return exit_code(lambda: record(options.out))
+    return exit_code(lambda: record(options.out, options.few))
 
 
 if __name__ == "__main__":

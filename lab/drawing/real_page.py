@@ -15,7 +15,7 @@ from PIL import Image
 from .. import ROOT, DevError
 from ..hosting import browser
 from ..hosting.client import Client
-from ..jobs import edit, learn
+from ..jobs import edit, jobs, learn
 from ..workflow_files import workflow
 
 if TYPE_CHECKING:
@@ -89,9 +89,17 @@ body > :not(#vue-app) { display: none }
 OVERRIDES = {"learn_a_concept": lambda: learn.settings().overrides, "edit_a_photo": edit.overrides}
 
 
-def values(name: str) -> dict[str, dict[str, Any]]:
+# so few steps that the pictures show nothing, and how a page looks is seen in two minutes
+FEW: dict[str, jobs.Overrides] = {
+    "learn_a_concept": {"Stage I": {"steps": 6}, "Stage II": {"steps": 6}, "Sampler": {"steps": 2}},
+    "edit_a_photo": {"Inversion": {"steps": 10, "inner_steps": 1}, "Text optimisation": {"steps": 5}},
+}
+
+
+def values(name: str, few: bool = False) -> dict[str, dict[str, Any]]:
     """What the demo writes into a workflow's widgets, by node id: its API twin has the same ids."""
     prompt = workflow.with_overrides(workflow.load(ROOT / "workflows" / "api" / f"{name}.json"), OVERRIDES[name]())
+    prompt = workflow.with_overrides(prompt, FEW[name] if few else {})
     return {
         node_id: {key: value for key, value in node["inputs"].items() if not isinstance(value, list)}
         for node_id, node in prompt.items()
@@ -138,10 +146,11 @@ def opened(client: Client, width: int, height: int) -> Iterator[Page]:
         running.close()
 
 
-def load(page: Page, name: str, painted: bool) -> None:
-    """Opens a shipped workflow with the demo's values. painted: with a drawn mask where it finds one."""
+def load(page: Page, name: str, painted: bool = False, few: bool = False) -> None:
+    """Opens a shipped workflow with the demo's values. painted: with a drawn mask where it finds one. few: steps."""
+    shipped = (ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8")
     drawn = {"image": "heart_mask.png", "channel": "red"} if painted else None
-    page.evaluate(OPEN, [(ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"), values(name), drawn])
+    page.evaluate(OPEN, [shipped, values(name, few), drawn])
 
 
 def run(page: Page, name: str) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 
 from .. import ROOT, DevError
+from .installation import say
 
 PACK = "single-image-studio"
 CHECKPOINT = "sis_demo_sd15.safetensors"
@@ -38,6 +39,7 @@ def furnish(base: pathlib.Path, root: pathlib.Path = ROOT) -> pathlib.Path:
     """
     for folder in FOLDERS:
         (base / folder).mkdir(parents=True, exist_ok=True)
+    tell_of_another_checkout(root, base / "custom_nodes" / PACK)
     link(root, base / "custom_nodes" / PACK)
     link(root / "lab" / "hosting" / "host_extension", base / "custom_nodes" / "sis_demo_model")
     weights = root / "lab" / "weights" / CHECKPOINT
@@ -49,6 +51,16 @@ def furnish(base: pathlib.Path, root: pathlib.Path = ROOT) -> pathlib.Path:
     for picture in sorted((root / "lab" / "world" / "concepts").glob("*.png")):
         shutil.copyfile(picture, base / "input" / picture.name)
     return base
+
+
+def tell_of_another_checkout(root: pathlib.Path, pack: pathlib.Path) -> None:
+    """Two checkouts may share a host, as by a `.host` that is a link: then the last command's pack is the one it runs.
+
+    root: this checkout. pack: the link to a checkout in the host's custom_nodes, if it is there yet.
+    """
+    other = pathlib.Path(os.path.realpath(pack))
+    if pack.is_symlink() and other.is_dir() and other != pathlib.Path(os.path.realpath(root)):
+        say(f"{pack} showed the checkout in {other}; from now on it shows this one: give each its own .host")
 
 
 def link(source: pathlib.Path, destination: pathlib.Path) -> None:

@@ -148,7 +148,7 @@ def write(figures: dict[str, Any], tasks: Sequence[Any], folder: pathlib.Path, o
         f"--{name.replace('_', '-')} {settings[name]}" for name in ("steps", "inner_steps", "text_steps")
     )
     lines = [
-        "# Editing on the demo model: five inversions, and what each part of the method does",
+        "# Editing on the demo model: the four inversions, and what each part of the method does",
         "",
         (
             f"Measured {datetime.date.today()} with `python -m lab.measuring.editing {options}` in"
@@ -174,7 +174,8 @@ def write(figures: dict[str, Any], tasks: Sequence[Any], folder: pathlib.Path, o
         "",
         "## Inversions",
         "",
-        "Each inverts the pictures and reconstructs them; against the pictures as the VAE gives them back.",
+        "Each inverts the pictures and reconstructs them; against the pictures as the VAE gives them back. Null-text"
+        " stands twice: with the source prompt and without one.",
         "",
         *_inversion_table(figures),
         "## Edits",

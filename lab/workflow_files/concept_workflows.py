@@ -81,8 +81,8 @@ def learn_a_concept(sheet: Sheet) -> None:
         "Troubleshooting",
     )
     prompts = sheet.note(
-        "One prompt a line: PHRASE stands for the concept's name with its class word, CLASS for the class word"
-        " alone.\n\nOther prompts do not train again, as long as nothing before them changes.",
+        "One prompt a line. PHRASE: the concept's name with its class word. CLASS: the class word alone.\n\nThe"
+        " pictures keep the prompts' order, two for each.\n\nNew prompts do not train again.",
         "Your own prompts",
     )
     later = sheet.note(
@@ -166,8 +166,8 @@ def compose_three_concepts(sheet: Sheet) -> None:
         "Start here",
     )
     tuning = sheet.note(
-        "**Do they mix?** Put the phrase of the one that affects the others last in the prompt, and write where each"
-        " one is.\n\n**Only two?** Bypass a Load Concept (Ctrl+B) and remove its phrase from the prompt.",
+        "**Do they mix?** Turn on *keep_apart* of each Load Concept, and write in the prompt where each one is.\n\n"
+        "**Only two?** Bypass a Load Concept (Ctrl+B) and remove its phrase from the prompt.",
         "Troubleshooting",
     )
     asked = [(node, "concept_name") for node in loaders]

@@ -18,6 +18,7 @@ from lab.hosting import browser as browsers
 from lab.hosting.client import Client
 
 from ..helpers.frontend import ARTIFACTS, READY_SECONDS, RENDERERS, Frontend, end_browsers, launch
+from ..helpers.shipped_page import WARNING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -104,6 +105,15 @@ def frontend(
     shared_frontend.forget()
     yield shared_frontend
     _finish(shared_frontend, request, artifacts)
+
+
+@pytest.fixture
+def quiet(frontend: Frontend, furnished: Client) -> Iterator[Frontend]:
+    """The page without its dialog on missing models, which `test_missing_models_are_offered` looks at."""
+    setting = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
+    frontend.page.evaluate(setting, [WARNING, False])
+    yield frontend
+    frontend.page.evaluate(setting, [WARNING, True])
 
 
 @pytest.fixture

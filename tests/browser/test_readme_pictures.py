@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from lab.drawing import moving_picture, real_page, shipped
-from lab.hosting.client import Client
 
 from ..helpers.frontend import Frontend
 from ..helpers.shipped_page import queued
@@ -16,35 +13,34 @@ NODES = "() => window.app.canvas.graph.nodes.map((node) => [node.title, String(n
 
 
 @pytest.mark.parametrize("name", sorted(real_page.OVERRIDES))
-def test_a_workflow_opens_with_the_demos_values(frontend: Frontend, furnished: Client, name: str) -> None:
-    real_page.load(frontend.page, name, painted=False)
-    assert queued(frontend) == shipped.prompt(name)
+def test_a_workflow_opens_with_the_demos_values(quiet: Frontend, name: str) -> None:
+    real_page.load(quiet.page, name, painted=False)
+    assert queued(quiet) == shipped.prompt(name)
 
 
-def test_the_view_shows_the_nodes_that_it_is_put_on(frontend: Frontend, furnished: Client) -> None:
-    real_page.load(frontend.page, "edit_a_photo", painted=False)
+def test_the_view_shows_the_nodes_that_it_is_put_on(quiet: Frontend) -> None:
+    real_page.load(quiet.page, "edit_a_photo", painted=False)
     for titles in (None, ["Edit"]):
-        box = real_page.frame(frontend.page, titles, 20, 40)
-        frontend.settle()
-        boxes = frontend.boxes()
-        shown = [node_id for title, node_id, _ in frontend.page.evaluate(NODES) if titles is None or title in titles]
+        box = real_page.frame(quiet.page, titles, 20, 40)
+        quiet.settle()
+        boxes = quiet.boxes()
+        shown = [node_id for title, node_id, _ in quiet.page.evaluate(NODES) if titles is None or title in titles]
         assert shown
         for node in (boxes[node_id] for node_id in shown):
             assert box["x"] < node.x and node.x + node.width < box["x"] + box["width"]
             assert box["y"] < node.y and node.y + node.height < box["y"] + box["height"]
 
 
-def test_the_moving_picture_shows_what_it_is_about_and_nothing_else(
-    open_frontend: Callable[..., Frontend], furnished: Client
-) -> None:
-    frontend = open_frontend("classic")
-    real_page.load(frontend.page, "learn_a_concept", painted=False)
-    moving_picture.lay(frontend.page, moving_picture.LEARNING)
-    assert frontend.workflow()["groups"] == []
-    lefts = {title: left for title, _, left in frontend.page.evaluate(NODES)}
+def test_the_moving_picture_shows_what_it_is_about_and_nothing_else(quiet: Frontend) -> None:
+    if quiet.renderer != "classic":
+        pytest.skip("it is taken in the classic renderer")
+    real_page.load(quiet.page, "learn_a_concept", painted=False)
+    moving_picture.lay(quiet.page, moving_picture.LEARNING)
+    assert quiet.workflow()["groups"] == []
+    lefts = {title: left for title, _, left in quiet.page.evaluate(NODES)}
     assert {title: left for title, left in lefts.items() if left < moving_picture.WIDTH} == {
         title: place[0] for title, place in moving_picture.LEARNING.items()
     }
-    for view in frontend.page.locator(".sis-live").all():
+    for view in quiet.page.locator(".sis-live").all():
         box = view.bounding_box()
         assert box is not None and abs(box["y"] - moving_picture.TOP - 150) < 8

@@ -4,7 +4,7 @@ twins say."""
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from lab.workflow_files.object_info import has_control, is_widget, specs
 from lab.workflow_files.sheet import NOTE
 
 from ..helpers.frontend import Box, Frontend
-from ..helpers.shipped_page import CUT_NOTES, WARNING, overlaps, queued, shipped_file
+from ..helpers.shipped_page import CUT_NOTES, overlaps, queued, shipped_file
 from ..helpers.shipped_runs import RUNS, prepare
 
 BOXES_OF_GROUPS = (
@@ -46,15 +46,6 @@ BARS = """() => {
 def prepared(furnished: Client) -> Client:
     """And with the concepts, the inversion and the models that they load."""
     return prepare(furnished)
-
-
-@pytest.fixture
-def quiet(frontend: Frontend, furnished: Client) -> Iterator[Frontend]:
-    """The page without its dialog on missing models, which `test_missing_models_are_offered` looks at."""
-    setting = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
-    frontend.page.evaluate(setting, [WARNING, False])
-    yield frontend
-    frontend.page.evaluate(setting, [WARNING, True])
 
 
 @pytest.mark.parametrize("name", shipped.NAMES)

@@ -74,6 +74,27 @@ def test_files_and_folders_are_found(files, tmp_path) -> None:
     )
 
 
+def test_an_original_checkpoint_stands_for_its_copy(files, tmp_path) -> None:
+    """The shipped workflows name the copy, and who has the original needs no second download."""
+    files.register()
+    from single_image_studio.pipelines.mask_models import SEGMENTERS
+
+    original, copied = "sam_vit_b_01ec64.pth", "sam_vit_b_01ec64.safetensors"
+    folder = tmp_path / "models" / "sams"
+    folder.mkdir(parents=True, exist_ok=True)
+    assert SEGMENTERS.missing(copied) and f"{copied} (missing, 375 MB)" in SEGMENTERS.names()
+    (folder / original).write_bytes(b"original")
+    assert SEGMENTERS.path(copied) == SEGMENTERS.path(f"{copied} (missing, 375 MB)") == folder / original
+    assert SEGMENTERS.missing(copied) is None and SEGMENTERS.names()[:3] == [
+        original, f"{original} [segment-anything]", copied
+    ]  # fmt: skip
+    before = SEGMENTERS.stamp(copied)
+    (folder / copied).write_bytes(b"copy")
+    assert SEGMENTERS.path(copied) == folder / copied and SEGMENTERS.stamp(copied) != before
+    (folder / original).unlink()
+    assert SEGMENTERS.missing(original)  # not the other way round: nobody vouches for the copy
+
+
 def test_choices_load_old_workflows_and_say_what_is_missing(files, tmp_path) -> None:
     files.register()
     from single_image_studio.pipelines.mask_models import DETECTORS, SEGMENTERS

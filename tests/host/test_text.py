@@ -264,6 +264,39 @@ def test_a_wrong_class_word_is_said_once(
     assert [re.findall("“(.*)”", line) for line in caplog.messages if "class word" in line] == [[p] for p in phrases]
 
 
+@pytest.mark.parametrize(
+    "prompt, phrases",
+    [
+        ("foo heart", ["<foo> heart"]),
+        ("a photo of (Foo:1.2) on a beach", ["<foo> heart"]),
+        ("foo's house, with bear_2", ["<bear_2> teddy bear", "<foo> heart"]),
+        ("<bear_2> teddy bear and foo heart", ["<foo> heart"]),
+    ],
+)
+def test_a_name_without_brackets_is_said(
+    demo_model, caplog: pytest.LogCaptureFixture, prompt: str, phrases: list[str]
+) -> None:
+    with_class_words(demo_model[1]).tokenize(prompt)
+    assert [re.findall(r"write (<.*)\.$", line) for line in caplog.messages] == [[phrase] for phrase in phrases]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a heart",
+        "a bear and a teddy bear",  # also a nickname here, and one of its class word's words
+        "<foo> heart and the foo beside it",
+        "<bear> teddy bear, the bear_2 of before",
+        "脸 人脸",
+        "embedding:foo heart",
+        "food, foo_2, foo-fighter, my/foo, foo.png, <foo heart",
+    ],
+)
+def test_an_ordinary_word_is_no_name(demo_model, caplog: pytest.LogCaptureFixture, prompt: str) -> None:
+    with_class_words(demo_model[1]).tokenize(prompt)
+    assert "brackets" not in caplog.text
+
+
 def test_without_a_class_word_nothing_is_said(clips, caplog: pytest.LogCaptureFixture) -> None:
     clips[1].tokenize("<foo> star, <bar>")
     assert not caplog.records

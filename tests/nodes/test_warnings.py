@@ -35,9 +35,11 @@ def learning() -> Graph:
         "apply": applied(["one", 0], "twin", model=["other", 0]),
         "again": applied(["two", 0], "twin", model=["apply", 0], clip=["apply", 1]),
         "prompt": node("CLIPTextEncode", clip=["again", 1], text="<nobody> beside a <twin> star"),
+        "bare": node("CLIPTextEncode", clip=["again", 1], text="a twin heart"),
         "good": node("CLIPTextEncode", clip=["again", 1], text="a (<twin>:1.2) red heart"),
         "show": node("PreviewAny", source=["prompt", 0]),
         "show_good": node("PreviewAny", source=["good", 0]),
+        "show_bare": node("PreviewAny", source=["bare", 0]),
         "crop": stage1(mask=["left", 0], image=["wide", 0], resolution=64, seed=52),
         "left": node("MaskComposite", destination=["none", 0], source=["part", 0], x=0, y=0, operation="add"),
         "none": node("SolidMask", value=0.0, width=256, height=128),
@@ -130,7 +132,7 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
 }
 ODD_REGIONS = ["region_resized", "region_repeated", "region_empty", "regions_overlap"]
 STOCK = {
-    "learning": {"prompt": ["unknown_concept", "wrong_class_word"]},
+    "learning": {"prompt": ["unknown_concept", "wrong_class_word"], "bare": ["name_without_brackets"]},
     "composing": {
         "told_ks": ["apart_without_phrase", *ODD_REGIONS],
         "untold_ks": ["apart_unknown_phrases", *ODD_REGIONS],

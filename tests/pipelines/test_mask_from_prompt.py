@@ -173,6 +173,20 @@ def test_an_error_names_the_picture_and_the_best_score(pipeline, monkeypatch) ->
     assert pipeline._detector.model is None
 
 
+@pytest.mark.parametrize(
+    "threshold, advice",
+    [
+        (0.2, "; lower `box_threshold`, use another word, or paint the mask instead."),
+        (0.3, "; use another word, or paint the mask instead."),  # 0.12 is what anything scores
+    ],
+)
+def test_the_advice_fits_the_score(pipeline, monkeypatch, threshold: float, advice: str) -> None:
+    script(pipeline, monkeypatch, [])
+    with pytest.raises(InputError) as error:
+        pipeline.mask_from_prompt(pictures(), settings(box_threshold=threshold))
+    assert str(error.value).endswith(f"`box_threshold` is {threshold:.2f}{advice}")
+
+
 @pytest.mark.parametrize("select, chosen", [("best", [SMALL]), ("largest", [HEART]), ("all", [SMALL, HEART])])
 def test_the_report_says_what_is_selected(pipeline, monkeypatch, select: str, chosen: list[Detection]) -> None:
     script(pipeline, monkeypatch, [SMALL, HEART])

@@ -46,6 +46,21 @@ def test_outside_a_node_the_log_and_the_listeners_know(
     assert caplog.messages == [told[0].text]
 
 
+def test_a_stock_node_tells_each_warning_once_a_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = iter([("run", "3"), ("run", "3"), ("run", "4"), ("next run", "4"), None, None])
+    monkeypatch.setattr(warnings, "_listeners", [])
+    monkeypatch.setattr(warnings, "_place", warnings._Place())
+    warnings.placed_by(lambda: next(places))
+    for _ in range(2):
+        warn("checkpointing")
+    assert len(caplog.messages) == 1
+    for _ in range(4):
+        warn("checkpointing")
+    assert len(caplog.messages) == 5  # each node, each run, and outside of a graph always
+
+
 def test_an_unknown_warning_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
         warn("no_such_warning")

@@ -69,7 +69,10 @@ export const en = {
     "face . hair",
   not_found:
     "`prompt`: no {phrases} was found{where}: the best score was {score} and `box_threshold` is {threshold}; " +
-    "lower `box_threshold`, use other words, or set `on_missing` to empty or full.",
+    "lower `box_threshold`, use another word, or paint the mask instead.",
+  not_found_far:
+    "`prompt`: no {phrases} was found{where}: the best score was {score} and `box_threshold` is {threshold}; " +
+    "use another word, or paint the mask instead.",
   download_or_run:
     "`{widget}`: {model} ({megabytes} MB) is not in {folder}: download it from {address}, or run `{command}` in " +
     "the pack's folder.",

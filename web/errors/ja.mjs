@@ -48,7 +48,10 @@ export const ja = {
   find_nothing: "`prompt` が空です。face のように探すものを書いてください。複数ならピリオドで区切ります：face . hair",
   not_found:
     "`prompt`：{phrases} が見つかりません{where}。最高スコアは {score}、`box_threshold` は {threshold} です。`box_threshold` " +
-    "を下げるか、言葉を変えるか、`on_missing` を empty か full にしてください。",
+    "を下げるか、別の言葉にするか、代わりにマスクを塗ってください。",
+  not_found_far:
+    "`prompt`：{phrases} が見つかりません{where}。最高スコアは {score}、`box_threshold` は {threshold} です。" +
+    "別の言葉にするか、代わりにマスクを塗ってください。",
   download_or_run:
     "`{widget}`：{folder} に {model}（{megabytes} MB）がありません。{address} からダウンロードするか、パックのフォルダーで `{command}` を実行してください。",
   download_files:

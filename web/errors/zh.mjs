@@ -46,8 +46,10 @@ export const zh = {
   // Masks
   find_nothing: "`prompt` 是空的：请写出要找的东西，例如 face；多个之间用句点隔开：face . hair",
   not_found:
-    "`prompt`：没有找到 {phrases}{where}：最高得分为 {score}，而 `box_threshold` 是 {threshold}；请降低 `box_threshold`，换用其他词，或把 " +
-    "`on_missing` 设为 empty 或 full。",
+    "`prompt`：没有找到 {phrases}{where}：最高得分为 {score}，而 `box_threshold` 是 {threshold}；请降低 `box_threshold`，换用其他词，" +
+    "或改为手绘遮罩。",
+  not_found_far:
+    "`prompt`：没有找到 {phrases}{where}：最高得分为 {score}，而 `box_threshold` 是 {threshold}；请换用其他词，或改为手绘遮罩。",
   download_or_run: "`{widget}`：{folder} 中没有 {model}（{megabytes} MB）：请从 {address} 下载，或在本节点包的文件夹中运行 `{command}`。",
   download_files:
     "`{widget}`：{folder} 中没有 {model}（{megabytes} MB）：请从 {address} 下载 {files} 放入 {place}，或在本节点包的文件夹中运行 `{command}`。",

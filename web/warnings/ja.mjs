@@ -24,6 +24,8 @@ export const ja = {
     "`model` にガイダンスのパッチ（RescaleCFG など）が付いていますが、インバージョンとそのサンプラーは使いません。標準の KSampler では有効です。",
   // Prompts
   unknown_concept: "プロンプトに <{written}> とありますが、そのコンセプトは読み込まれていません。あるのは {known} です。",
+  name_without_brackets:
+    "プロンプトの {name} に山括弧がないため、そのコンセプトは使われません。{phrase} と書いてください。",
   two_concepts: "<{name}> という名前のコンセプトが二つあり、後に読み込んだ方を使います。どちらかの名前を変えてください。",
   wrong_class_word:
     "プロンプトの <{name}> にクラス語がありません。「{phrase}」として学習したので、そのように書いてください。",

@@ -21,6 +21,7 @@ export const zh = {
   guidance_patch: "`model` 带有引导补丁（如 RescaleCFG），反演及其采样器不使用它；用自带 KSampler 采样时它有效。",
   // Prompts
   unknown_concept: "提示词中写了 <{written}>，但这里没有加载这个概念；已加载的有 {known}。",
+  name_without_brackets: "提示词中的 {name} 没有加尖括号，因此没有使用这个概念：请写成 {phrase}。",
   two_concepts: "这里有两个名为 <{name}> 的概念，使用后加载的那个：请给其中一个改名。",
   wrong_class_word: "提示词提到 <{name}>，但没有它的类别词：它是以“{phrase}”学习的，最好这样写。",
   not_kept_apart:

@@ -54,6 +54,15 @@ def test_a_base_directory_is_furnished_and_refreshed(
         assert not (base / "custom_nodes" / "single-image-studio" / ".venv").exists()
 
 
+def test_a_host_that_two_checkouts_share_is_told_of(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for root in (first, second):
+        (root / "lab" / "hosting" / "host_extension").mkdir(parents=True)
+        base_folder.furnish(tmp_path / "base", root)
+        base_folder.furnish(tmp_path / "base", root)
+    assert capsys.readouterr().err.count(f"showed the checkout in {first.resolve()}") == 1
+
+
 def test_a_moved_project_gets_new_links(tmp_path: pathlib.Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     for folder in (old, new):
