@@ -43,14 +43,7 @@ SHARED_PROBLEMS = [
     ("gradient_checkpointing", "maybe"),
     ("gradient_checkpointing", True),
 ]
-FIRST_PROBLEMS = [
-    ("encoder", "vit"),
-    ("resolution", 0),
-    ("resolution", 100),
-    ("class_word", ""),
-    ("class_word", " \n\t"),
-    ("class_word", None),
-]
+FIRST_PROBLEMS = [("encoder", "vit"), ("resolution", 0), ("resolution", 100), ("class_word", None)]
 SECOND_PROBLEMS = [
     ("rank", 0),
     ("semantic_weight", -1),
@@ -85,6 +78,12 @@ def test_limits_that_are_allowed():
         resolution=64,
     )
     Stage2Settings(semantic_weight=0, rank=1, train_text_encoder=False, class_text_encoder="frozen")
+
+
+@pytest.mark.parametrize("word", ["", " \n\t"])
+def test_a_class_word_without_letters_is_said_to_be_empty(word: str):
+    with pytest.raises(InputError, match="^`class_word` is empty: name"):
+        Stage1Settings(class_word=word)
 
 
 def test_class_word_is_tidied_and_may_be_several_words():
