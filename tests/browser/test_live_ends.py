@@ -77,6 +77,25 @@ def test_a_picture_of_the_last_run_goes_when_its_node_runs_again(frontend: Front
     frontend.wait(run)
 
 
+PROGRESS = """([state, text]) => {
+  const tell = (type, detail) => app.api.dispatchEvent(new CustomEvent(type, { detail }));
+  const facts = (id, state) => ({ value: 1, max: 2, state, node_id: id, display_node_id: id, prompt_id: "mine" });
+  tell("progress_state", { prompt_id: "mine", nodes: { 4: facts("4", state), 5: facts("5", "running") } });
+  if (text) for (const nodeId of ["4", "5"]) tell("progress_text", { nodeId, text });
+}"""
+LINES = "() => [4, 5].map((id) => app.graph.getNodeById(id).widgets.filter((w) => w.name.startsWith('$$')).length)"
+
+
+def test_a_line_of_progress_goes_when_its_node_is_done(open_frontend: Callable[..., Frontend]) -> None:
+    """Not only when the whole run is: what comes after it may take minutes."""
+    frontend = open_frontend("classic")
+    frontend.load_api(learning())
+    frontend.page.evaluate(PROGRESS, ["running", "cut out picture 1 of 1"])
+    frontend.page.wait_for_function(f"() => String(({LINES})()) === '1,1'")
+    frontend.page.evaluate(PROGRESS, ["finished", ""])
+    frontend.page.wait_for_function(f"() => String(({LINES})()) === '0,1'", timeout=20_000)
+
+
 LEFT = """() => app.rootGraph.nodes.filter((node) => node.type.startsWith("SIS_")).map((node) => ({
   id: String(node.id), height: Math.round(node.size[1]),
   widgets: node.widgets.map((widget) => widget.name).filter((name) => name.startsWith("$$")),
