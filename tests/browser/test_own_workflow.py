@@ -42,8 +42,9 @@ def test_results_stay_with_their_workflow(frontend: Frontend, snap: Callable[...
     assert not frontend.page.evaluate("() => sisTest.ends.length")
     frontend.frame("4", "5", "6")
     assert frontend.wait(run).kind == "success"
-    frontend.page.evaluate(STRAY)
-    frontend.page.wait_for_timeout(500)  # nothing comes
+    with frontend.page.expect_response("**/single_image_studio/run?*"):  # nobody knows that run
+        frontend.page.evaluate(STRAY)
+    frontend.settle()
     for stage in ("4", "5"):
         assert shown(frontend, stage)["idle"] == "Curves appear here while it runs."
     expect(saved).to_have_count(0)
