@@ -145,7 +145,6 @@ def clean_class_word(class_word: object) -> str:
     """
     words = class_word.split() if isinstance(class_word, str) else []
     if not words:
-        raise InputError(
-            f"`class_word` is {class_word!r}: name the subject's kind in a word or two, such as face or dog."
-        )
+        came = "empty" if isinstance(class_word, str) else repr(class_word)
+        raise InputError(f"`class_word` is {came}: name the subject's kind in a word or two, such as face or dog.")
     return " ".join(words)

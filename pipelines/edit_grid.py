@@ -97,9 +97,9 @@ class SampledGrid:
         return torch.cat(self.pictures)
 
     def labels(self) -> str:
-        """A line for each of `images`."""
+        """A line for each of `images`; the two spaces at its end keep it one where a page reads Markdown."""
         lines = [f"alpha {cell.alpha:g}, source ratio {cell.source_ratio:g}" for cell in self.axes.cells()]
-        return "\n".join(lines * len(self.pictures))
+        return "  \n".join(lines * len(self.pictures))
 
     def sheets(self) -> list[Tensor]:
         """For each picture of the batch a small sheet of all its cells, which a page cuts apart again: (1, H', W', 3)

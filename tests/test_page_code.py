@@ -51,3 +51,11 @@ def test_elements_and_styles_are_made_in_one_place() -> None:
         if path.suffix in (".js", ".mjs") and path.name != "elements.mjs":
             assert "createElement" not in text, f"{path.name}: use element() or svgElement()"
     assert [path.name for path in SOURCES if path.suffix == ".css"] == ["style.css"]
+
+
+def test_results_come_to_nodes_through_the_gate_alone() -> None:
+    """The host calls `onExecuted` on whatever graph is open, and fills `nodeOutputs` from it."""
+    for path in SOURCES:
+        if path.suffix in (".js", ".mjs") and path.name != "results.mjs":
+            text = path.read_text(encoding="utf-8")
+            assert "onExecuted" not in text and "nodeOutputs" not in text, f"{path.name}: use onResult()"

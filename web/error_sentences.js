@@ -2,40 +2,48 @@
 // "this node threw an error", and keep the reason in a report; none has it in the artist's language. The sentences are
 // the pack's InputErrors.
 import { api, app } from "./lib/host.mjs";
+import { isOpen, runOf } from "./lib/origin.mjs";
 import { nodeAt } from "./lib/page.mjs";
+import { tidyDialogs } from "./errors/dialog.mjs";
 import { clearNotices, showNotice } from "./errors/notice.mjs";
 import { translated } from "./errors/sentences.mjs";
 
 const ENOUGH_FOR_A_DIALOG = 500; // ms; older frontends show theirs in less
 const LOOK = 50; // ms; a dialog may be closed again at once
 
-/** @typedef {{ node_id: string, node_type?: string, exception_type?: string, exception_message: string }} Failure */
-
-/** @param {string} sentence */
-function isShown(sentence) {
-  return [...document.querySelectorAll("[role=dialog]")].some((dialog) => dialog.textContent?.includes(sentence));
-}
+/**
+ * @typedef {object} Failure
+ * @property {string} prompt_id
+ * @property {string} node_id
+ * @property {string} [node_type]
+ * @property {string} [exception_type]
+ * @property {string} exception_message
+ */
 
 /**
- * Waits for the page's own dialog, and says the sentence when none comes.
- * @param {string} title
+ * Waits for the page's own dialog, and says the sentence when none comes, or none in the page's language.
+ * @param {string} type the failed node's class
+ * @param {string} title the failed node's
  * @param {string} sentence
  */
-function showUnlessShown(title, sentence) {
+function showUnlessShown(type, title, sentence) {
+  const said = translated(sentence);
   let looks = ENOUGH_FOR_A_DIALOG / LOOK;
   const timer = setInterval(() => {
-    const shown = isShown(sentence);
+    const shown = tidyDialogs(sentence, type, title);
     if (!shown && --looks) return;
     clearInterval(timer);
-    if (!shown) showNotice(title, sentence);
+    if (!shown || said !== sentence) showNotice(title, said);
   }, LOOK);
 }
 
 /** @param {CustomEvent<Failure>} event */
-function onError({ detail }) {
+async function onError({ detail }) {
   if (!detail?.node_type?.startsWith("SIS_") || !detail.exception_type?.endsWith("InputError")) return;
   const sentence = String(detail.exception_message).trim().replace(/^InputError: /, "");
-  showUnlessShown(nodeAt(detail.node_id)?.title ?? detail.node_type, translated(sentence));
+  const { workflow } = await runOf(detail.prompt_id);
+  const node = isOpen(detail.prompt_id, workflow, detail.node_id) ? nodeAt(detail.node_id) : undefined;
+  showUnlessShown(detail.node_type, node?.title ?? detail.node_type, sentence);
 }
 
 app.registerExtension({

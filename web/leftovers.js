@@ -2,11 +2,10 @@
 import { RUN_ENDS, api, app } from "./lib/host.mjs";
 import { clearAll, follow } from "./leftovers/clear.mjs";
 
-
 app.registerExtension({
   name: "SingleImageStudio.Leftovers",
   setup() {
-    api.addEventListener("progress_state", ({ detail }) => follow(detail.nodes));
+    api.addEventListener("progress_state", ({ detail }) => follow(detail));
     for (const end of RUN_ENDS) api.addEventListener(end, clearAll);
   },
 });

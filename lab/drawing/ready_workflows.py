@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import uuid
 from dataclasses import dataclass
 
 from ..jobs import jobs
@@ -15,7 +16,7 @@ from ..workflow_files.make_workflows import versions, written
 from ..workflow_files.object_info import Info
 from ..workflow_files.sheet import Sheet
 from ..workflow_files.shipped_workflows import WORKFLOWS
-from ..workflow_files.ui_workflow import to_ui
+from ..workflow_files.ui_workflow import UUIDS, to_ui
 from . import shipped
 
 
@@ -28,27 +29,40 @@ class Ready:
     concept: str = ""
     after: str = ""
 
+    def changes(self) -> jobs.Overrides:
+        """What differs from the shipped workflow on the demo's files, by node title: the concept, or the edit."""
+        if not self.concept:
+            return dict(shipped.settings()["ready"].get(self.shipped, {}))
+        concept = shipped.settings()["concepts"][self.concept]
+        return {
+            "Picture": {"image": concept["image"]},
+            "Mask": {"prompt": concept["class_word"]},
+            "Stage I": {"class_word": concept["class_word"]},
+            "Save Concept": {"name": self.concept},
+        }
+
     def overrides(self) -> jobs.Overrides:
         """What differs from the shipped workflow, by node title."""
-        changes = shipped.overrides(self.shipped)
-        if self.concept:
-            concept = shipped.settings()["concepts"][self.concept]
-            changes["Picture"] = {"image": concept["image"]}
-            changes["Mask"] |= {"prompt": concept["class_word"]}
-            changes["Stage I"] |= {"class_word": concept["class_word"]}
-            changes["Save Concept"] = {"name": self.concept}
-        return changes
+        both = shipped.overrides(self.shipped)
+        for title, values in self.changes().items():
+            both[title] = {**both.get(title, {}), **values}
+        return both
+
+    def notes(self) -> jobs.Overrides:
+        """What the notes say of the demo's own files, by their titles."""
+        texts = shipped.settings()["notes"].get(self.shipped, {})
+        return {title: {"text": text} for title, text in texts.items()}
 
 
-# by the page's name of each, in the page's order
+# by the page's name of each, in the page's order; in each the shipped one's name, by which the notes speak of it
 READY = {
-    "demo 1 learn": Ready("learn_a_concept"),
-    "demo 2 use": Ready("use_a_concept", after="1"),
-    "demo 3a learn a star": Ready("learn_a_concept", "my_star"),
-    "demo 3b learn a square": Ready("learn_a_concept", "my_square"),
-    "demo 3c compose": Ready("compose_three_concepts", after="1, 3a, 3b"),
-    "demo 4 edit": Ready("edit_a_photo"),
-    "demo 5 grid": Ready("edit_grid", after="4"),
+    "demo 1 learn_a_concept": Ready("learn_a_concept"),
+    "demo 2 use_a_concept": Ready("use_a_concept", after="1"),
+    "demo 3a learn_a_concept star": Ready("learn_a_concept", "my_star"),
+    "demo 3b learn_a_concept square": Ready("learn_a_concept", "my_square"),
+    "demo 3c compose_three_concepts": Ready("compose_three_concepts", after="1, 3a, 3b"),
+    "demo 4 edit_a_photo": Ready("edit_a_photo"),
+    "demo 5 edit_grid": Ready("edit_grid", after="4"),
 }
 FIRST = next(iter(READY))
 SAVED = pathlib.PurePosixPath("user", "default", "workflows")
@@ -63,8 +77,9 @@ def made(info: Info) -> dict[str, str]:
     for name, ready in READY.items():
         sheet = Sheet(name, info, *versions())
         WORKFLOWS[ready.shipped](sheet)
-        sheet.override(ready.overrides())
-        texts[name] = written(to_ui(sheet))
+        sheet.override(ready.overrides() | ready.notes())
+        # unlike a shipped one it is a file that is opened again and again: its runs are found by its id
+        texts[name] = written({"id": str(uuid.uuid5(UUIDS, f"ready {name}")), **to_ui(sheet)})
     return texts
 
 

@@ -94,14 +94,12 @@ def learn_a_concept(sheet: Sheet) -> None:
     sheet.form([*asked, (listed, "own_prompts")], saved)
     sheet.lay(
         [
-            Group("1 · Checkpoint and picture", [[start, loader], [picture]]),
+            Group("1 · Checkpoint and picture", [[start, loader, picture]]),
             Group("2 · Mask", [[mask, painting]]),
-            Group("3 · Learn", [[first], [second, kept], [tuning]]),
+            Group("3 · Learn", [[first], [second, kept]]),
+            Group("4 · Pictures", [[saved, later]]),
         ],
-        [
-            Group("4 · Prompts", [[concept, negative, latent], [listed]]),
-            Group("5 · Pictures", [[each, sampler, decoder], [saved], [prompts, later]]),
-        ],
+        [Group("5 · Prompts", [[listed], [prompts, tuning], [concept, negative, latent], [each, sampler, decoder]])],
     )
 
 
@@ -175,7 +173,7 @@ def compose_three_concepts(sheet: Sheet) -> None:
     sheet.lay(
         [
             Group("1 · Checkpoint", [[start, loader]]),
-            Group("2 · Three concepts, one after another", [[node] for node in loaders]),
+            Group("2 · Three concepts", [loaders]),
             Group("3 · Prompt", [[positive, negative, latent], [tuning]]),
             Group("4 · Pictures", [drawn[:2], drawn[2:]]),
         ]

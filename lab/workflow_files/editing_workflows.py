@@ -60,12 +60,12 @@ def edit_a_photo(sheet: Sheet) -> None:
     sheet.form([*asked, (edited, "source_ratio")], saved[-1], saved_grid)
     sheet.lay(
         [
-            Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
+            Group("1 · Checkpoint and picture", [[start, loader, picture]]),
             Group("2 · Prompts", [[source, target, empty]]),
-            Group("3 · Invert", [[inversion], [optimized, kept], [report]]),
-            Group("4 · Try all values", [[grid, tuning], [saved_grid]]),
-            Group("5 · The edit", [[edited], saved]),
-        ]
+            Group("3 · Try all values", [[grid, tuning], [saved_grid]]),
+            Group("4 · The edit", [[edited], saved]),
+        ],
+        [Group("5 · Before it: the inversion", [[size, latent], [inversion], [optimized, kept], [report]])],
     )
 
 
@@ -81,8 +81,11 @@ def edit_grid(sheet: Sheet) -> None:
         source_ratios="0, 0.1, 0.2, 0.3, 0.4, 0.6",
     )
     saved_grid = sheet.node("SaveImage", "Save the grid", images=grid["grid"], filename_prefix="edit_grid/grid")
-    saved_cells = sheet.node("SaveImage", "Save every cell", images=grid["images"], filename_prefix="edit_grid/cell")
+    saved_cells = sheet.node(
+        "SaveImage", "Save every cell, without labels", images=grid["images"], filename_prefix="edit_grid/cell"
+    )
     labels = sheet.node("PreviewAny", "What each cell is", source=grid["labels"])
+    labels.size = (320, 560)  # a line for each
     edited = edit.sample(inversion["inversion"], optimized["optimized"])
     saved = edit.save(edited["latent"], "edit_grid/edit")
     start = sheet.note(
@@ -101,11 +104,12 @@ def edit_grid(sheet: Sheet) -> None:
     sheet.form([*asked, (source, "text"), (edited, "alpha"), (edited, "source_ratio")], saved_grid, saved[-1])
     sheet.lay(
         [
-            Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
-            Group("2 · Inversion and prompts", [[inversion, source, target], [optimized]]),
-            Group("3 · The grid", [[grid, reading], [saved_grid, labels], [saved_cells]]),
+            Group("1 · Checkpoint and picture", [[start, loader, picture]]),
+            Group("2 · Inversion and prompts", [[inversion, source, target]]),
+            Group("3 · The grid", [[grid, reading], [saved_grid]]),
             Group("4 · The chosen cell", [[edited], saved]),
-        ]
+        ],
+        [Group("5 · Cell by cell", [[size, latent], [optimized], [labels], [saved_cells]])],
     )
 
 

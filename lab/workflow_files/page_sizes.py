@@ -23,7 +23,7 @@ SHOWS = {
     "SIS_MaskFromPrompt": 370,
 }
 # below a node that grows by its preview while it runs
-ROOM = {"SIS_NullTextInvert": 370, "SIS_TimestepAwareKSampler": 450}
+ROOM = {"SIS_TimestepAwareKSampler": 450}
 # pixels, of a whole note, of a line in it and between its paragraphs
 NOTE_MARGINS, NOTE_LINE, NOTE_PARAGRAPH = 50, 21, 10
 NOTE_LETTERS = {"#": 26, "1": 31, "": 37}  # how many fit in a line of a heading, a list, or plain text of `WIDTH`

@@ -93,6 +93,13 @@ def test_a_concept_is_deleted_after_a_question(
     delete = dialog.get_by_role("button", name="Delete", exact=True)
     delete.click()
     expect(dialog.get_by_text("Delete q_tin for good?")).to_be_visible()
+    expect(dialog.get_by_text("its exports in embeddings and loras stay")).to_be_visible()
+    # it alone is framed, not the one that the node uses
+    framed = dialog.get_by_role("option").evaluate_all(
+        "(options) => options.filter((one) => getComputedStyle(one).borderTopColor !== 'rgba(0, 0, 0, 0)')"
+        ".map((one) => one.dataset.name)"
+    )
+    assert framed == ["q_tin"]
     snap(frontend)
     keep = dialog.get_by_role("button", name="Keep")
     expect(keep).to_be_focused()

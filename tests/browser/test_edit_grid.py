@@ -74,7 +74,7 @@ def test_a_grid_is_shown_read_and_used(frontend: Frontend, snap: Callable[..., A
     expect(cell(frontend, 0.125, 0.6)).to_have_attribute("aria-pressed", "true")
     assert page.locator(".sis-table [aria-pressed=true]").count() == 1
     page.mouse.move(5, 500)
-    expect(say).to_have_text(f"Sent alpha 0.125, source ratio 0.6 to edit (#{ids['edit']}).")
+    expect(say).to_have_text(f"Sent alpha 0.125, source ratio 0.6 to edit (#{ids['edit']}): press Run.")
     snap(frontend, "chosen")
     after = frontend.workflow()
 

@@ -43,6 +43,15 @@ def test_a_cell_is_opened_large_walked_from_and_used(frontend: Frontend, snap: C
     expect(dialog).to_have_count(0)
     inputs = frontend.prompt()[ids["edit"]]["inputs"]
     assert [inputs["alpha"], inputs["source_ratio"]] == [0.8, 0.6]
+    # the button opens the cell whose values are used, and the one that was clicked last
+    open_large.click()
+    expect(picture).to_have_accessible_name("alpha 0.8, source ratio 0.6")
+    keys.press("Escape")
+    page.locator(".sis-table button").nth(2).click()
+    open_large.click()
+    expect(picture).to_have_accessible_name("alpha 0.2, source ratio 0.6")
+    snap(frontend, "the chosen one")
+    keys.press("Escape")
     # by mouse
     page.locator(".sis-table button").nth(2).dblclick()
     expect(picture).to_have_accessible_name("alpha 0.2, source ratio 0.6")

@@ -48,6 +48,54 @@ def test_a_new_run_takes_the_old_end_away(frontend: Frontend) -> None:
     assert shown(frontend, "4")["status"].startswith("Cancelled")
 
 
+# of the nodes that have run: what the host shows on them, as a person sees it
+PICTURES = """(id) => {
+  const node = app.graph.getNodeById(id), drawn = document.querySelector(`[data-node-id="${id}"]`);
+  return drawn ? drawn.querySelectorAll('img[src*="/view"]').length : (node.imgs ?? []).length;
+}"""
+
+
+def test_a_picture_of_the_last_run_goes_when_its_node_runs_again(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    """The picture of Stage I's last run goes when it runs again, and there is a new one at its end."""
+    frontend.load_api(learning(steps=4))
+    frontend.load(frontend.workflow(), new_tab=True)
+    frontend.frame("4", "5")
+    assert frontend.run().kind == "success"
+    frontend.page.wait_for_function(f"() => ({PICTURES})(4) === 1")
+    frontend.page.evaluate(
+        "() => { const set = (id, name, value) => {"
+        " app.graph.getNodeById(id).widgets.find((w) => w.name === name).value = value };"
+        " set(4, 'steps', 30); set(5, 'steps', 3000) }"
+    )
+    run = frontend.queue()
+    wait_until(frontend, "4", "view.status.startsWith('Step')")
+    frontend.page.wait_for_function(f"() => ({PICTURES})(4) === 0", timeout=20_000)
+    snap(frontend, "runs again")
+    wait_until(frontend, "5", "view.last > 1")
+    frontend.page.wait_for_function(f"() => ({PICTURES})(4) === 1")
+    frontend.interrupt()
+    frontend.wait(run)
+
+
+PROGRESS = """([state, text]) => {
+  const tell = (type, detail) => app.api.dispatchEvent(new CustomEvent(type, { detail }));
+  const facts = (id, state) => ({ value: 1, max: 2, state, node_id: id, display_node_id: id, prompt_id: "mine" });
+  tell("progress_state", { prompt_id: "mine", nodes: { 4: facts("4", state), 5: facts("5", "running") } });
+  if (text) for (const nodeId of ["4", "5"]) tell("progress_text", { nodeId, text });
+}"""
+LINES = "() => [4, 5].map((id) => app.graph.getNodeById(id).widgets.filter((w) => w.name.startsWith('$$')).length)"
+
+
+def test_a_line_of_progress_goes_when_its_node_is_done(open_frontend: Callable[..., Frontend]) -> None:
+    """Not only when the whole run is: what comes after it may take minutes."""
+    frontend = open_frontend("classic")
+    frontend.load_api(learning())
+    frontend.page.evaluate(PROGRESS, ["running", "cut out picture 1 of 1"])
+    frontend.page.wait_for_function(f"() => String(({LINES})()) === '1,1'")
+    frontend.page.evaluate(PROGRESS, ["finished", ""])
+    frontend.page.wait_for_function(f"() => String(({LINES})()) === '0,1'", timeout=20_000)
+
+
 LEFT = """() => app.rootGraph.nodes.filter((node) => node.type.startsWith("SIS_")).map((node) => ({
   id: String(node.id), height: Math.round(node.size[1]),
   widgets: node.widgets.map((widget) => widget.name).filter((name) => name.startsWith("$$")),

@@ -48,14 +48,7 @@ SHARED_PROBLEMS = [
     ("training_prompts", None),
     ("training_prompts", 5),
 ]
-FIRST_PROBLEMS = [
-    ("encoder", "vit"),
-    ("resolution", 0),
-    ("resolution", 100),
-    ("class_word", ""),
-    ("class_word", " \n\t"),
-    ("class_word", None),
-]
+FIRST_PROBLEMS = [("encoder", "vit"), ("resolution", 0), ("resolution", 100), ("class_word", None)]
 SECOND_PROBLEMS = [
     ("rank", 0),
     ("semantic_weight", -1),
@@ -104,6 +97,12 @@ def test_training_prompts_are_lines_without_empty_ones():
 def test_a_training_prompt_without_one_place_for_the_phrase_is_told(line: str):
     with pytest.raises(InputError, match=f"`training_prompts` has the line “{re.escape(line)}”: write \\* once"):
         Stage1Settings(class_word="face", training_prompts="* in snow\n" + line)
+
+
+@pytest.mark.parametrize("word", ["", " \n\t"])
+def test_a_class_word_without_letters_is_said_to_be_empty(word: str):
+    with pytest.raises(InputError, match="^`class_word` is empty: name"):
+        Stage1Settings(class_word=word)
 
 
 def test_class_word_is_tidied_and_may_be_several_words():

@@ -93,10 +93,10 @@ def test_serve_says_what_to_open(
     monkeypatch.setattr(cli, "default_port", lambda: 8188)
     monkeypatch.setattr(cli.time, "sleep", lambda _: None)
     monkeypatch.setattr(cli.server, "serving", lambda *_: contextlib.nullcontext(Served()))
-    monkeypatch.setattr(cli.ready_workflows, "made", lambda _: {"demo 1 learn": "{}"})
+    monkeypatch.setattr(cli.ready_workflows, "made", lambda _: {"demo 1 learn_a_concept": "{}"})
     with pytest.raises(KeyboardInterrupt):
         cli.serve(Host(pathlib.Path("p"), pathlib.Path("c"), ours=True), None)
     told = capsys.readouterr().err
-    assert "'demo 1 learn'" in told and "press Run" in told and "demo 5 grid" in told
-    assert (tmp_path / "user" / "default" / "workflows" / "demo 1 learn.json").is_file()
-    assert "demo 1 learn" in (tmp_path / "user" / "default" / "comfy.settings.json").read_text()
+    assert "'demo 1 learn_a_concept'" in told and "press Run" in told and "demo 5 edit_grid" in told
+    assert (tmp_path / "user" / "default" / "workflows" / "demo 1 learn_a_concept.json").is_file()
+    assert "demo 1 learn_a_concept" in (tmp_path / "user" / "default" / "comfy.settings.json").read_text()

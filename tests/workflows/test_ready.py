@@ -11,6 +11,7 @@ import pytest
 from lab.drawing import ready_workflows, shipped
 from lab.hosting.client import Client
 from lab.workflow_files import workflow
+from lab.workflow_files.page_sizes import note_height
 from lab.workflow_files.ui_workflow import to_api
 
 from ..helpers.shipped_runs import RUNS, prepare
@@ -26,7 +27,7 @@ def test_it_is_the_shipped_one_on_the_demos_files_and_runs(prepared: Client, nam
     info, ready = prepared.object_info(), ready_workflows.READY[name]
     prompt = to_api(json.loads(ready_workflows.made(info)[name]), info)
     assert prompt == workflow.with_overrides(shipped.prompt(ready.shipped), ready.overrides())
-    assert bool(ready.concept) == (prompt != shipped.prompt(ready.shipped))
+    assert bool(ready.changes()) == (prompt != shipped.prompt(ready.shipped))
     outputs = prepared.run(workflow.with_overrides(prompt, RUNS[ready.shipped][0]))["outputs"]
     assert all(outputs[node_id]["images"] for node_id in workflow.nodes_of(prompt, "SaveImage"))
 
@@ -41,17 +42,40 @@ def test_they_are_put_where_the_page_lists_workflows_and_a_persons_changes_stay(
     info = server.object_info()
     ready_workflows.put(info, tmp_path)
     assert texts(tmp_path) == ready_workflows.made(info)
-    (tmp_path / ready_workflows.SAVED / "demo 2 use.json").write_text("mine", encoding="utf-8")
+    (tmp_path / ready_workflows.SAVED / "demo 2 use_a_concept.json").write_text("mine", encoding="utf-8")
     newer = {name: text + "\n" for name, text in ready_workflows.made(info).items()}
     monkeypatch.setattr(ready_workflows, "made", lambda _: newer)
     ready_workflows.put(info, tmp_path)
-    assert texts(tmp_path) == newer | {"demo 2 use": "mine"}
+    assert texts(tmp_path) == newer | {"demo 2 use_a_concept": "mine"}
 
 
 def test_the_page_opens_with_the_first_only_where_nobody_has_opened_it(tmp_path: pathlib.Path) -> None:
     ready_workflows.first_settings(tmp_path)
     settings: Any = tmp_path / ready_workflows.SETTINGS
-    assert json.loads(settings.read_text())[ready_workflows.OPENS] == "demo 1 learn"
+    assert json.loads(settings.read_text())[ready_workflows.OPENS] == "demo 1 learn_a_concept"
     settings.write_text("{}")
     ready_workflows.first_settings(tmp_path)
     assert settings.read_text() == "{}"
+
+
+def test_each_has_an_id_of_its_own_and_the_name_that_notes_use(session_server: Client) -> None:
+    """By its id its runs are found again when the page opens the file once more."""
+    made = {name: json.loads(text) for name, text in ready_workflows.made(session_server.object_info()).items()}
+    assert len({workflow["id"] for workflow in made.values()}) == len(made)
+    assert all(ready.shipped in name for name, ready in ready_workflows.READY.items())
+    notes = [node for workflow in made.values() for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
+    assert len(notes) > 10 and all(note_height(note["widgets_values"][0]) <= note["size"][1] for note in notes)
+    composed = [note for note in made["demo 3c compose_three_concepts"]["nodes"] if note["title"] == "Start here"]
+    assert "sunglasses" not in str(composed) and "0.3" in str(composed)
+
+
+@pytest.mark.parametrize("name", ready_workflows.READY)
+def test_its_pictures_are_in_the_first_view(session_server: Client, name: str) -> None:
+    """On a page of 1600 x 1000, with its bars: what was made is seen without moving or scaling."""
+    ui = json.loads(ready_workflows.made(session_server.object_info())[name])
+    (left, top), scale = ui["extra"]["ds"]["offset"], ui["extra"]["ds"]["scale"]
+    shown = [node for node in ui["nodes"] if node["id"] in ui["extra"]["linearData"]["outputs"]]
+    assert shown
+    for node in shown:
+        (x, y), (width, height) = node["pos"], node["size"]
+        assert (x + width + left) * scale <= 1600 and (y + height + top) * scale <= 1000, node["title"]

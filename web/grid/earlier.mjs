@@ -1,5 +1,4 @@
-// A grid's last run after a reload of the page or a change of tab.
-import { app } from "../lib/host.mjs";
+// A grid's last run in what the host remembers: where this tab knows none, as in a new one.
 import { idAmong, isOfOpenWorkflow, recentRuns } from "../lib/runs.mjs";
 
 /** @import { GraphNode } from "../types/host" */
@@ -11,8 +10,6 @@ import { idAmong, isOfOpenWorkflow, recentRuns } from "../lib/runs.mjs";
  * @returns {Promise<GridOutput | null>}
  */
 export async function earlierOutput(node) {
-  const kept = outputOf(node, app.nodeOutputs ?? {});
-  if (kept) return kept;
   for (const run of (await recentRuns()).filter(isOfOpenWorkflow)) {
     const output = outputOf(node, run.outputs);
     if (output) return output;

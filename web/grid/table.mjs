@@ -24,6 +24,7 @@ export class CellTable {
     /** @type {Grid | null} */
     this.grid = null;
     this.address = ""; // of the sheet that is shown
+    this.framed = -1; // the cell whose values are used
     const keydown = (/** @type {KeyboardEvent} */ event) => this.#walk(event);
     this.element = element("div", { class: "sis-table", role: "grid", "aria-label": say("gridLabel"), keydown });
   }
@@ -39,6 +40,7 @@ export class CellTable {
     table.hidden = !grid;
     table.setAttribute("aria-hidden", String(!hasRun));
     if (!grid) return;
+    this.framed = -1;
     table.replaceChildren(this.#head(grid), ...this.#rows(grid, hasRun));
     table.style.setProperty("--columns", String(grid.columns));
     table.style.setProperty("--rows", String(grid.rows));
@@ -64,7 +66,7 @@ export class CellTable {
     });
   }
 
-  /** The cell that arrows have come to; the first before that. */
+  /** The cell that was clicked, that arrows have come to, or whose values are used, whichever was last. */
   get current() {
     return Math.max(0, this.#buttons.findIndex((button) => button.tabIndex === 0));
   }
@@ -75,6 +77,9 @@ export class CellTable {
       const cell = this.grid?.cells[index];
       button.setAttribute("aria-pressed", String(cell !== undefined && isUsed(cell)));
     });
+    const framed = this.#buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true");
+    if (framed !== this.framed) makeCurrent(this.element, this.#buttons[framed]);
+    this.framed = framed;
   }
 
   get #buttons() {
@@ -112,12 +117,18 @@ export class CellTable {
     const [point, leave] = [() => this.listener.point(cell), () => this.listener.point(null)];
     const button = element("button", {
       type: "button", tabindex: index ? -1 : 0, "aria-label": cellWords(cell), title: cellWords(cell),
-      "aria-pressed": "false", click: () => this.listener.choose(cell),
+      "aria-pressed": "false", click: () => this.#choose(index),
       dblclick: () => this.listener.open(index),
       mouseenter: point, focus: point, mouseleave: leave, blur: leave,
     });
     button.style.backgroundPosition = positionOf(grid, index);
     return button;
+  }
+
+  /** @param {number} index */
+  #choose(index) {
+    makeCurrent(this.element, this.#buttons[index]);
+    if (this.grid) this.listener.choose(this.grid.cells[index]);
   }
 
   /** @param {KeyboardEvent} event */

@@ -1,6 +1,7 @@
 // Edit Grid on its node: the table, a line of words, and what can be chosen.
 import { element } from "../lib/elements.mjs";
 import { after, widgetOf } from "../lib/page.mjs";
+import { onResult } from "../lib/results.mjs";
 import { addView } from "../lib/views.mjs";
 import { say } from "../lib/words.mjs";
 import { cellWords, gridOf, heightOf, plannedGrid } from "./cells.mjs";
@@ -57,7 +58,7 @@ export class GridView {
       this.#draw();
       setTimeout(() => this.#restore());
     });
-    after(node, "onExecuted", (output) => this.#take(output));
+    onResult(node, (output) => this.#take(/** @type {GridOutput} */ (output)));
   }
 
   async #restore() {

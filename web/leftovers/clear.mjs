@@ -1,5 +1,6 @@
 // What the host puts on a node while it runs, and how it goes again.
 import { app } from "../lib/host.mjs";
+import { isOpen, runOf } from "../lib/origin.mjs";
 import { isVue, nodeAt } from "../lib/page.mjs";
 
 /** @import { GraphNode } from "../types/host" */
@@ -13,15 +14,34 @@ const DELAY = 500; // ms: the host itself takes previews away after 400, and the
 /** @type {Map<string, Watched>} our nodes of the present run, by the executor's ids */
 const watched = new Map();
 
-/** @param {Record<string, { state: string }>} states of the nodes of a run */
-export function follow(states) {
-  for (const [id, { state }] of Object.entries(states)) {
+/** @param {{ prompt_id: string, nodes: Record<string, { state: string }> }} progress of a run's nodes */
+export function follow({ prompt_id, nodes }) {
+  for (const [id, { state }] of Object.entries(nodes)) {
     const node = nodeAt(id);
     if (!node?.comfyClass?.startsWith("SIS_")) continue;
     const known = watched.get(id);
-    if (state === "running" && known?.node !== node) watched.set(id, { node, height: node.size[1], isRunning: true });
-    else if (known?.isRunning && state === "finished") finish(id, known);
+    if (known?.node === node && state === "finished" && known.isRunning) finish(id, known);
+    else if (known?.node === node && state === "running") known.isRunning = true; // one of a list's items more
+    else if (state === "running") start(prompt_id, id, node);
   }
+}
+
+/**
+ * A node runs: the pictures of its last run are no longer its result.
+ * @param {string} prompt_id
+ * @param {string} id
+ * @param {GraphNode} node
+ */
+async function start(prompt_id, id, node) {
+  const one = { node, height: node.size[1], isRunning: true };
+  watched.set(id, one);
+  const { workflow } = await runOf(prompt_id);
+  const store = previewStore();
+  const shown = node.images ?? store?.getNodeOutputs?.(node)?.images;
+  if (!shown?.length || !one.isRunning || !isOpen(prompt_id, workflow, id)) return;
+  store?.removeNodeOutputs?.(node.id);
+  node.images = undefined;
+  takePicture(one);
 }
 
 /** At the end of a run, however it ended. */
@@ -41,7 +61,11 @@ function finish(id, one) {
   one.isRunning = false;
   const steps = id.split(":"); // a subgraph's node shows the previews of those in it
   steps.forEach((_, i) => previewStore()?.revokePreviewsByExecutionId?.(steps.slice(0, i + 1).join(":")));
-  setTimeout(() => removePicture(one), DELAY);
+  setTimeout(() => {
+    if (one.isRunning) return;
+    removePicture(one);
+    removeWidget(one, TEXT);
+  }, DELAY);
 }
 
 /** The page's store of previews; undefined where a version keeps them elsewhere, and then they stay. */
@@ -51,9 +75,12 @@ function previewStore() {
 
 /** @param {Watched} one */
 function removePicture(one) {
-  const { node } = one;
-  if (!node.preview || node.images?.length) return; // it shows a result
-  Object.assign(node, { imgs: undefined, preview: undefined, imageIndex: null, overIndex: null });
+  if (one.node.preview && !one.node.images?.length) takePicture(one); // else it shows a result
+}
+
+/** @param {Watched} one */
+function takePicture(one) {
+  Object.assign(one.node, { imgs: undefined, preview: undefined, imageIndex: null, overIndex: null });
   removeWidget(one, PICTURE);
 }
 

@@ -2,6 +2,7 @@
 import { api } from "../lib/host.mjs";
 import { Histories } from "../lib/histories.mjs";
 import { NO_ID, after, nodeAt, rootGraph } from "../lib/page.mjs";
+import { onResult } from "../lib/results.mjs";
 import { addView } from "../lib/views.mjs";
 import { View } from "./view.mjs";
 
@@ -40,7 +41,7 @@ export function addLiveView(node) {
   const widget = addView(node, "live_view", view.element, height, height);
   views.set(node, view);
   after(widget, "onRemove", () => running.delete(view));
-  after(node, "onExecuted", (output) => takeResult(view, output));
+  onResult(node, (output, { workflow }) => takeResult(view, output, workflow));
 }
 
 /**
@@ -117,11 +118,12 @@ async function askServer(workflow) {
 /**
  * A result from the host's cache comes without events, and may have been made in another tab.
  * @param {View} view
- * @param {{ sis_live?: RunMessage[] } | undefined} output
+ * @param {{ sis_live?: RunMessage[] }} output
+ * @param {string | undefined} workflow
  */
-function takeResult(view, output) {
-  const whole = output?.sis_live?.[0];
-  const history = whole && histories.take({ ...whole, workflow: rootGraph()?.id });
+function takeResult(view, output, workflow) {
+  const whole = output.sis_live?.[0];
+  const history = whole && histories.take({ ...whole, workflow });
   if (history) show(view, history);
 }
 

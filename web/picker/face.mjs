@@ -2,6 +2,7 @@
 import { copyLine } from "../lib/copy_line.mjs";
 import { element } from "../lib/elements.mjs";
 import { after, isLinked, nodesOf, setWidget, widgetOf } from "../lib/page.mjs";
+import { onResult } from "../lib/results.mjs";
 import { idAmong } from "../lib/runs.mjs";
 import { addView } from "../lib/views.mjs";
 import { say } from "../lib/words.mjs";
@@ -39,7 +40,7 @@ export function addFace(node) {
     update(node);
     setTimeout(() => recall(node)); // when the graph has its id and its links
   });
-  after(node, "onExecuted", (output) => bring(node, nameIn(output)));
+  onResult(node, (output, { isNew }) => isNew && bring(node, nameIn(output)));
   after(node, "onConnectionsChange", () => setTimeout(draw));
   update(node);
   refreshOrTell(); // what was copied into the folder since, too

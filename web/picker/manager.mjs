@@ -8,9 +8,13 @@ import { change } from "./concepts.mjs";
 /** @typedef {(name: string, newName: string | null) => void} Changed newName is null for a concept that is gone */
 
 export class Manager {
-  /** @param {Changed} onChange */
-  constructor(onChange) {
+  /**
+   * @param {Changed} onChange
+   * @param {() => void} onMark another concept is marked, or none
+   */
+  constructor(onChange, onMark) {
     this.onChange = onChange;
+    this.onMark = onMark;
     /** @type {Concept | null} */
     this.marked = null;
     this.toggle = button("manage", () => this.#turn(!this.isOn));
@@ -25,6 +29,7 @@ export class Manager {
   /** @param {Concept} concept that rename and delete mean from now on */
   mark(concept) {
     this.marked = concept;
+    this.onMark();
     this.#offer();
   }
 
@@ -33,6 +38,7 @@ export class Manager {
     this.panel.hidden = !isOn;
     this.toggle.setAttribute("aria-pressed", String(isOn));
     this.marked = null;
+    this.onMark();
     this.#offer();
   }
 

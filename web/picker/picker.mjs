@@ -21,7 +21,7 @@ export class Picker {
       if (name === this.chosen) this.chosen = newName ?? undefined;
       onChange(name, newName);
       this.#draw();
-    });
+    }, () => this.#mark());
     this.count = element("output", { class: "sis-count" });
     this.list = element("div", {
       class: "sis-list", role: "listbox", "aria-label": say("concepts"),
@@ -106,6 +106,16 @@ export class Picker {
     if (!shown.length) this.list.append(element("p", {}, this.#whyEmpty()));
     this.#moveFocusBack(focused);
     this.count.value = countText(shown.length);
+    this.#mark();
+  }
+
+  /** Frames what renaming and deleting mean; while they are on, the chosen one keeps its tick alone. */
+  #mark() {
+    this.list.classList.toggle("sis-managed", this.manager.isOn);
+    for (const option of this.#options) {
+      if (option.dataset.name === this.manager.marked?.name) option.setAttribute("aria-current", "true");
+      else option.removeAttribute("aria-current");
+    }
   }
 
   #whyEmpty() {

@@ -15,10 +15,10 @@ export const KINDS = {
 
 /**
  * @param {GraphNode} node
- * @param {SavedOutput | null | undefined} output
+ * @param {SavedOutput} output
  */
 export function showSaved(node, output) {
-  const texts = output ? KINDS[node.comfyClass ?? ""](output) : undefined;
+  const texts = KINDS[node.comfyClass ?? ""](output);
   if (!texts?.length) return;
   const lines = texts.map((text) => copyLine(`${say("saved")} `, text));
   showInPanel(node, "saved", element("div", {}, ...lines));

@@ -93,6 +93,13 @@ export interface Extension {
   beforeRegisterNodeDef?(nodeType: unknown, definition: NodeDefinition): Promise<void>;
 }
 
+/** What the page shows as results and previews of nodes. */
+export interface OutputStore {
+  revokePreviewsByExecutionId?(id: string): void;
+  removeNodeOutputs?(id: number | string): void;
+  getNodeOutputs?(node: GraphNode): { images?: unknown[] } | undefined;
+}
+
 export interface App {
   graph: Graph;
   /** Newer frontends: `graph` may then be that of an open subgraph. */
@@ -101,7 +108,7 @@ export interface App {
   nodeOutputs?: Record<string, any>;
   extensionManager?: {
     /** Pinia, which has every store of the page. */
-    _p?: { _s?: Map<string, { revokePreviewsByExecutionId?(id: string): void }> };
+    _p?: { _s?: Map<string, OutputStore> };
     setting?: { get(name: string): string | undefined };
     toast?: { add(message: { severity: "error"; summary: string; detail: string; life: number }): void };
   };

@@ -1,24 +1,23 @@
 // Which node shows which warnings: from events while it runs, from its result, and from this tab's memory after a
 // reload or a change of workflow.
 import { element } from "../lib/elements.mjs";
-import { api } from "../lib/host.mjs";
+import { runOf } from "../lib/origin.mjs";
 import { NO_ID, nodeAt, rootGraph } from "../lib/page.mjs";
 import { showInPanel } from "../lib/panel.mjs";
 import { rich } from "../lib/rich.mjs";
+import { keep, recall } from "../lib/tab_memory.mjs";
 import { say } from "../lib/words.mjs";
 import { sentence } from "./sentences.mjs";
 import { WarningStore } from "./store.mjs";
 
+/** @import { Run } from "../lib/origin.mjs" */
 /** @import { NodeResult, WarningMessage } from "../types/messages" */
 
 const MEMORY = "single_image_studio.warnings";
-const ROUTE = "/single_image_studio/run";
 
-/** @typedef {{ prompt_id: string | null, workflow: string | null }} Run */
-
-const store = new WarningStore(remembered());
+const store = new WarningStore(recall(MEMORY) ?? {});
 /** @type {Promise<Run>} the run that goes on */
-let running = ask();
+let running = runOf();
 
 /**
  * A warning as it arises.
@@ -32,7 +31,7 @@ export function take({ workflow, node, prompt_id, ...warning }) {
 
 /** @param {{ prompt_id: string }} start */
 export function begin({ prompt_id }) {
-  running = ask(prompt_id);
+  running = runOf(prompt_id);
 }
 
 /**
@@ -52,7 +51,7 @@ export async function enter(node) {
  */
 export async function finish({ node, display_node, output, prompt_id }) {
   if (!Array.isArray(output?.warnings)) return;
-  const { workflow } = await running;
+  const { workflow } = await runOf(prompt_id);
   if (workflow === null) return;
   const shown = String(display_node ?? node);
   store.put(workflow, shown, prompt_id, output.warnings);
@@ -71,7 +70,7 @@ export function restore() {
  * @param {string} node
  */
 function changed(workflow, node) {
-  remember();
+  keep(MEMORY, store.kept);
   if (workflow === rootGraph()?.id) draw(workflow, node);
 }
 
@@ -93,30 +92,4 @@ function draw(workflow, id) {
 export function list(sentences, kind = "") {
   const items = sentences.map((text) => element("li", {}, ...rich(text)));
   return element("ul", { class: `sis-warnings ${kind}`, "aria-label": say("warnings") }, ...items);
-}
-
-/**
- * @param {string} [prompt]
- * @returns {Promise<Run>}
- */
-async function ask(prompt) {
-  const query = prompt === undefined ? "" : `?prompt=${encodeURIComponent(prompt)}`;
-  const answer = await api.fetchApi(ROUTE + query).catch(() => null);
-  return answer?.ok ? answer.json() : { prompt_id: null, workflow: null };
-}
-
-function remembered() {
-  try {
-    return JSON.parse(sessionStorage.getItem(MEMORY) ?? "{}");
-  } catch {
-    return {}; // kept by another version, or the browser keeps nothing
-  }
-}
-
-function remember() {
-  try {
-    sessionStorage.setItem(MEMORY, JSON.stringify(store.kept));
-  } catch {
-    // full, or forbidden: then a reload forgets
-  }
 }

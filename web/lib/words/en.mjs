@@ -35,7 +35,7 @@ export const en = {
   delete: "Delete",
   keep: "Keep",
   newName: "New name of {name}",
-  deleteQuestion: "Delete {name} for good? Prompts and workflows that use it stop working.",
+  deleteQuestion: "Delete {name} for good? What uses it stops working; its exports in embeddings and loras stay.",
   completionLabel: "Concepts to complete the prompt with",
   // Edit Grid
   gridEmpty: "Run to see the edits here.",
@@ -52,7 +52,7 @@ export const en = {
   sendTo: "Send to {node}",
   sendToAlike: "Send to the {count} nodes with the same connections",
   chooseReceiver: "Choose where to send to",
-  sent: "Sent {values} to {nodes}.",
+  sent: "Sent {values} to {nodes}: press Run.",
   and: " and ",
   wired: "Not changed, because it is connected: {inputs}.",
   inputOf: "{input} of {node}",

@@ -36,7 +36,7 @@ export const ja = {
   delete: "削除",
   keep: "残す",
   newName: "{name} の新しい名前",
-  deleteQuestion: "{name} を完全に削除しますか？ 使っているプロンプトとワークフローは動かなくなります。",
+  deleteQuestion: "{name} を完全に削除しますか？ 使っているプロンプトとワークフローは動かなくなり、embeddings と loras に書き出したファイルは残ります。",
   completionLabel: "プロンプトを補うコンセプト",
   // Edit Grid
   gridEmpty: "実行すると編集結果がここに表示されます。",
@@ -53,7 +53,7 @@ export const ja = {
   sendTo: "{node} に送る",
   sendToAlike: "同じ接続の {count} 個のノードに送る",
   chooseReceiver: "送り先を選んでください",
-  sent: "{values} を {nodes} に送りました。",
+  sent: "{values} を {nodes} に送りました。「実行」を押してください。",
   and: " と ",
   wired: "接続で決まるため変更していません：{inputs}。",
   inputOf: "{node} の {input}",

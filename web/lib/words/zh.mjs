@@ -36,7 +36,7 @@ export const zh = {
   delete: "删除",
   keep: "保留",
   newName: "{name} 的新名称",
-  deleteQuestion: "永久删除 {name}？使用它的提示词和工作流将失效。",
+  deleteQuestion: "永久删除 {name}？使用它的提示词和工作流将失效；导出到 embeddings 和 loras 的文件会保留。",
   completionLabel: "用于补全提示词的概念",
   // Edit Grid
   gridEmpty: "运行后在此显示编辑结果。",
@@ -53,7 +53,7 @@ export const zh = {
   sendTo: "发送到 {node}",
   sendToAlike: "发送到连线相同的 {count} 个节点",
   chooseReceiver: "选择接收的节点",
-  sent: "已将 {values} 发送到 {nodes}。",
+  sent: "已将 {values} 发送到 {nodes}：请点击“运行”。",
   and: "、",
   wired: "以下由连线决定，未更改：{inputs}。",
   inputOf: "{node} 的 {input}",
