@@ -25,6 +25,11 @@ SHOWN = """() => Object.fromEntries(window.app.canvas.graph.nodes.flatMap((node)
 }))"""
 
 
+# Pictures that the panel leaves no room for.
+OUTSIDE = """() => [...document.querySelectorAll(".sis-regions img")].filter((image) =>
+  image.getBoundingClientRect().bottom > image.closest(".sis-panel").getBoundingClientRect().bottom + 1).length"""
+
+
 @pytest.fixture
 def concept(session_server: Client) -> Iterator[pathlib.Path]:
     assert session_server.base is not None
@@ -50,4 +55,5 @@ def test_after_the_sampler_has_run(frontend: Frontend, concept: pathlib.Path, sn
     snap(frontend, "found")
     alts = [f"Where sought was found in picture {number}" for number in (1, 2)]
     assert frontend.page.evaluate(SHOWN) == {"load": [[alt, 128] for alt in alts]}
+    assert not frontend.page.evaluate(OUTSIDE)
     assert "sis_panel" not in str(frontend.workflow())
