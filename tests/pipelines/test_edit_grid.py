@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+
+pytestmark = pytest.mark.usefixtures("host")
 
 
 def test_the_labels_are_a_line_for_each_picture_also_where_a_page_reads_markdown() -> None:
