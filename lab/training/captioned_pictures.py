@@ -24,7 +24,9 @@ KINDS = {
     "named": "scenes in which objects go by names",
     "told": "scenes whose captions tell two colours and a pattern",
     "names": "scenes with names beside other names and words",
+    "triples": "scenes of three objects",
 }
+CALLED = {"told": told_scenes.TOLD, "names": told_scenes.NAMES, "triples": told_scenes.TRIPLES}
 
 
 def _render_many(job: tuple[int, int, bool]) -> tuple[np.ndarray, list[str]]:
@@ -61,7 +63,7 @@ def _sample(kind: str, rng: random.Random, reserved: frozenset[str]) -> Drawn:
     if kind == "named":
         return named_scenes.sample_named_scene(rng)
     while True:
-        drawn = told_scenes.sample_told_scene(rng, told_scenes.TOLD if kind == "told" else told_scenes.NAMES)
+        drawn = told_scenes.sample_told_scene(rng, CALLED[kind])
         if drawn[0].caption not in reserved:
             return drawn
 
@@ -77,8 +79,8 @@ def _render_kind(job: tuple[str, int, int]) -> tuple[np.ndarray, list[str], np.n
 
 
 def kind_set(kind: str, count: int, seed: int) -> Iterator[tuple[np.ndarray, list[str], Tensor]]:
-    """Scenes of a kind ("named", "told" or "names"), 500 at a time: pictures (500, 128, 128, 3) uint8, captions, and
-    looks (500, 2, 12), zero where there is no name."""
+    """Scenes of a kind (a key of KINDS), 500 at a time: pictures (500, 128, 128, 3) uint8, captions, and
+    looks (500, 3, 12), zero where there is no name."""
     jobs = [(kind, seed * 1_000_003 + i, CHUNK) for i in range(count // CHUNK)]
     with multiprocessing.get_context("fork").Pool(2) as pool:
         for pictures, captions, looks in pool.imap(_render_kind, jobs):
@@ -97,7 +99,7 @@ def encode_all(encoder: LinearEncoder, pictures: np.ndarray) -> Tensor:
 
 @dataclass(frozen=True)
 class Part:
-    """Pictures of one kind. latents: (N, 4, 16, 16). looks: (N, 2, 12), zero where there is no name."""
+    """Pictures of one kind. latents: (N, 4, 16, 16). looks: (N, 3, 12), zero where there is no name."""
 
     latents: Tensor
     captions: list[str]
@@ -119,14 +121,16 @@ def _kind_part(kind: str, count: int, seed: int, folder: pathlib.Path, encoder: 
             captions += some
             looks.append(named)
         torch.save({"latents": torch.cat(stacks), "captions": captions, "looks": torch.cat(looks)}, kept)
-    return Part(**torch.load(kept, weights_only=True))
+    part = torch.load(kept, weights_only=True)
+    part["looks"] = torch.nn.functional.pad(part["looks"], (0, 0, 0, MOST_NAMES - part["looks"].shape[1]))
+    return Part(**part)
 
 
 @dataclass(frozen=True)
 class CaptionedPictures:
     """Pictures of several kinds, one kind after another.
 
-    latents: (N, 4, 16, 16). ids: (N + 1, 77), the captions' tokens, the empty caption's last. looks: (N, 2, 12), zero
+    latents: (N, 4, 16, 16). ids: (N + 1, 77), the captions' tokens, the empty caption's last. looks: (N, 3, 12), zero
     where there is no name. parts: each kind's first picture and how many there are.
     """
 

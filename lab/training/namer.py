@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 NAME_TOKEN = 265  # of `NAME` in CLIP's vocabulary
-MOST_NAMES, LOOK = 2, 12  # names in a caption, numbers in a look
+MOST_NAMES, LOOK = 3, 12  # names in a caption, numbers in a look
 NAME_BLUR = 0.3  # of a name's vector, in deviations
 
 
@@ -35,7 +35,7 @@ class Namer(nn.Module):
 def called_by(
     prompt: Tensor, looks: Tensor, namer: Namer, generator: torch.Generator, words: Tensor | None = None
 ) -> Tensor:
-    """The word vectors of the names in prompts, (names, width), in order. prompt: (B, 77); looks: (B, 2, 12).
+    """The word vectors of the names in prompts, (names, width), in order. prompt: (B, 77); looks: (B, 3, 12).
 
     They are blurred a little, so that vectors near a name mean nearly the same: inversion walks through them. And it
     starts at a class's word: words, (N, width), are therefore mixed into half of the names, and mean nothing there.

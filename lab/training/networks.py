@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -76,6 +80,32 @@ def token_ids(captions: list[str]) -> Tensor:
     for caption in set(captions):
         known[caption] = [token for token, _ in tokenizer.tokenize_with_weights(caption)["l"][0]]
     return torch.tensor([known[caption] for caption in captions])
+
+
+class HalfUNet:
+    """A UNet that computes in bfloat16 throughout, with its weights and their gradients kept in float32.
+
+    A third faster on a processor that has bfloat16 than autocast, which widens every normalisation.
+    """
+
+    def __init__(self, unet: Any) -> None:
+        self.whole = list(unet.parameters())
+        self.half: Any = copy.deepcopy(unet).bfloat16()
+        self.half.dtype = torch.bfloat16  # the host's UNet casts its timestep's embedding to it
+        self.parts = list(self.half.parameters())
+        for part, whole in zip(self.parts, self.whole):
+            part.register_post_accumulate_grad_hook(functools.partial(_hand_over, whole))
+
+    def __call__(self, noisy: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+        with torch.no_grad():
+            torch._foreach_copy_(self.parts, self.whole)
+        eps: Tensor = self.half(noisy.bfloat16(), timesteps, context=context.bfloat16())
+        return eps
+
+
+def _hand_over(whole: Tensor, part: Tensor) -> None:
+    if part.grad is not None:
+        whole.grad, part.grad = part.grad.float(), None
 
 
 class Words(nn.Module):

@@ -24,7 +24,7 @@ from .captioned_pictures import KINDS, CaptionedPictures, gather
 from .checkpoint_file import checkpoint, load_parts
 from .loop import update, warmed_cosine
 from .namer import Namer, called_by
-from .networks import Words, encode_text, new_text_encoder, new_unet, token_ids
+from .networks import HalfUNet, Words, encode_text, new_text_encoder, new_unet, token_ids
 
 ALPHA_BAR = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0).float()
 SIMPLE_UNTIL = 0.6  # of a run: from there on only the world's own scenes are shown
@@ -108,7 +108,8 @@ class Run:
             {"params": list(self.unet.parameters()), "faster": 1.0},
             {"params": [*text, *self.namer.parameters()], "faster": 2.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=options.rate, weight_decay=1e-4, betas=(0.9, 0.98))
+        self.optimizer = torch.optim.AdamW(groups, lr=options.rate, weight_decay=1e-4, betas=(0.9, 0.98), fused=True)
+        self.predict = HalfUNet(self.unet) if options.bf16 else self.unet
         self.average = [p.detach().clone() for p in self.parameters]
         self.step = 0
         if options.resume:
@@ -123,6 +124,8 @@ class Run:
         # an older state had one group: its moments build up again
         if len(state["optimizer"]["param_groups"]) == len(self.optimizer.param_groups):
             self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                group["fused"] = True
         self.average, self.step = state["average"], state["step"]
 
     def save(self) -> None:
@@ -171,7 +174,7 @@ class Run:
         """The captions' tokens, (B, 77), some of them the empty caption's, and the word vectors of their names."""
         data, ids = self.data, self.data.ids[chosen].clone()
         ids[self._coin(UNTOLD)] = data.ids[-1]
-        if not any(getattr(self.options, kind) for kind in ("named", "names")):
+        if not any(getattr(self.options, kind) for kind in ("named", "names", "triples")):
             return ids, None
         classes = self.words(self.class_tokens)
         return ids, called_by(ids, data.looks[chosen], self.namer, self.generator, classes)
@@ -194,7 +197,8 @@ class Run:
         noisy = alpha_bar.sqrt() * self.data.latents[chosen] + (1 - alpha_bar).sqrt() * noise
         # twice as fast where the processor has it
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
-            eps = self.unet(noisy, timesteps.float(), context=encode_text(self.text, ids, names, self.words))
+            context = encode_text(self.text, ids, names, self.words)
+        eps = self.predict(noisy, timesteps.float(), context=context)
         return (((1 - alpha_bar) / alpha_bar).sqrt() * (eps.float() - noise).square()).mean()
 
     def train_step(self, done: float, warm: float) -> float:
@@ -213,8 +217,8 @@ class Run:
         options, began, first, losses = self.options, time.time(), self.step, []
         while options.minutes and (done := (time.time() - began) / 60 / options.minutes) < 1:
             losses.append(self.train_step(done, min(1.0, (self.step - first + 1) / options.warm_up)))
-            if self.step % 100 == 0:
-                loss, rate, seconds = np.mean(losses[-100:]), self.optimizer.param_groups[0]["lr"], time.time() - began
+            if self.step % 50 == 0:
+                loss, rate, seconds = np.mean(losses[-50:]), self.optimizer.param_groups[0]["lr"], time.time() - began
                 print(f"step {self.step}  loss {loss:.4f}  rate {rate:.2e}  {seconds:.0f} s", flush=True)
             if self.step % 250 == 0:
                 self.save()

@@ -1,13 +1,14 @@
 """Judges pictures of the demo world against facts, exactly as the world knows them and without any learned model.
 
 `judge` checks what a caption tells; `concept_match` looks for a concept's own two colours and pattern;
-`pair_match` for two concepts in one picture. `lab.world.seeing` finds the objects.
+`pair_match` and `group_match` for several in one picture. `lab.world.seeing` finds the objects.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -192,16 +193,16 @@ def _rights(verdict: Verdict) -> int:
 def judge(picture: np.ndarray, told: Mapping[str, object]) -> Verdict:
     """Checks a picture against what its caption tells.
 
-    picture: (128, 128, 3) uint8. told: as in `world.Scene.told`. Two objects may stand in either order; of one object
+    picture: (128, 128, 3) uint8. told: as in `world.Scene.told`. Several objects may stand in any order; of one object
     the largest that is seen counts, and `count` says whether there were more. An object's two told colours may lie
     either way round in its pattern: the words don't say which is which.
     """
     classes: tuple[str, ...] = told["classes"]  # type: ignore[assignment]
     name = told.get("background")
     seen = seeing.objects(picture, len(classes))
-    orders = [seen[:1]] if len(classes) == 1 else [seen[:2], seen[:2][::-1]]
+    orders = itertools.permutations(seen[: len(classes)])
     verdict = replace(
-        max((_judge_objects(picture, order, told) for order in orders), key=_rights),
+        max((_judge_objects(picture, list(order), told) for order in orders), key=_rights),
         background=background_is(picture, str(name)) if name else None,
         count=len(seen) == len(classes),
     )
@@ -260,20 +261,27 @@ def concept_match(picture: np.ndarray, concept: world.Scene) -> ConceptScore:
 
 def pair_match(picture: np.ndarray, one: world.Scene, other: world.Scene) -> tuple[ConceptScore, ConceptScore]:
     """Looks for two concepts in two different objects of one picture."""
-    seen = seeing.objects(picture, expected=2)[:2]
-    rows = [[_match(picture, part, concept.objects[0]) for part in seen] for concept in (one, other)]
+    first, second = group_match(picture, (one, other))
+    return first, second
+
+
+def group_match(picture: np.ndarray, concepts: Sequence[world.Scene]) -> tuple[ConceptScore, ...]:
+    """Looks for concepts in as many different objects of one picture: no object answers for two of them."""
+    seen = seeing.objects(picture, expected=len(concepts))[: len(concepts)]
+    rows = [[_match(picture, part, concept.objects[0]) for part in seen] for concept in concepts]
     nothing = ConceptScore()
-    if len(seen) < 2:
-        scores = [row[0] if row else nothing for row in rows]
-        best = 0 if scores[0].score >= scores[1].score else 1  # one object is at most one of the two
-        return (scores[0], nothing) if best == 0 else (nothing, scores[1])
-    straight, crossed = (rows[0][0], rows[1][1]), (rows[0][1], rows[1][0])
+    places = [*range(len(seen)), *[None] * (len(concepts) - len(seen))]
+    orders = [
+        tuple(nothing if place is None else row[place] for row, place in zip(rows, order))
+        for order in itertools.permutations(places)
+    ]
+    if len(seen) < len(concepts):
+        return max(orders, key=lambda scores: sum(score.score for score in scores))
     return max(
-        straight,
-        crossed,
-        key=lambda pair: (
-            sum(s.both_colors for s in pair),
-            sum(s.mean_color for s in pair),
-            sum(s.score for s in pair),
+        orders,
+        key=lambda scores: (
+            sum(s.both_colors for s in scores),
+            sum(s.mean_color for s in scores),
+            sum(s.score for s in scores),
         ),
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import random
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from .named_scenes import NAME, Look, dress, look_of
 from .random_scenes import Backdrop, Wishes, free_color, near_color, sample_object, sample_scene, words
 from .world import CLASSES, COLORS, PATTERNS, PLACES, SIZES, Object, Scene, distance
 
+T = TypeVar("T")
 FULL, NAMED, COLORED, PATTERNED, BARE = "full", "named", "colored", "patterned", "bare"  # how an object is called
 RESERVED_SEED = 77_000_000_007  # the captions that measurements draw from it are kept out of training
 RESERVED_PAIR_SEED, RESERVED_SINGLE_SEED = 78_000_000_013, 79_000_000_021
@@ -32,10 +34,10 @@ class Called:
 
 @dataclass(frozen=True)
 class Kinds:
-    """How objects are called, with weights: alone, and two in one picture."""
+    """How objects are called, with weights: alone, and two or three in one picture."""
 
     alone: dict[str, float]
-    pairs: dict[tuple[str, str], float]
+    groups: dict[tuple[str, ...], float]
     alone_share: float
 
 
@@ -46,6 +48,19 @@ TOLD = Kinds(
     0.5,
 )
 NAMES = Kinds({NAMED: 1.0}, {(NAMED, NAMED): 0.45, (NAMED, COLORED): 0.25, (NAMED, FULL): 0.2, (NAMED, BARE): 0.1}, 0.5)
+TRIPLES = Kinds(
+    {BARE: 1.0},
+    {
+        (NAMED, NAMED, NAMED): 0.35,
+        (NAMED, NAMED, COLORED): 0.1,
+        (NAMED, COLORED, BARE): 0.1,
+        (FULL, FULL, FULL): 0.15,
+        (FULL, COLORED, BARE): 0.1,
+        (COLORED, COLORED, COLORED): 0.1,
+        (BARE, BARE, BARE): 0.1,
+    },
+    0.0,
+)
 # what measurements ask for
 FULL_PAIRS = Kinds({FULL: 1.0}, {(FULL, FULL): 1.0}, 0.0)
 FULL_SINGLES = Kinds({FULL: 1.0}, {(FULL, FULL): 1.0}, 1.0)
@@ -61,14 +76,24 @@ def sample_told_scene(rng: random.Random, kinds: Kinds) -> tuple[Scene, tuple[Lo
     article = "a" if rng.random() < 0.6 else None
     if rng.random() < kinds.alone_share:
         return _scene_of_one(rng, backdrop, article, _choose(rng, kinds.alone))
-    pair = list(_choose(rng, kinds.pairs))
-    rng.shuffle(pair)
-    called = [_call(rng, backdrop, kind, Wishes(seat=seat)) for seat, kind in enumerate(pair)]
-    caption = words(article, called[0].words, "and a", called[1].words, backdrop.words())
-    return _scene(backdrop, called, caption, {})
+    group = list(_choose(rng, kinds.groups))
+    rng.shuffle(group)
+    called = [_call(rng, backdrop, kind, Wishes(seat=seat)) for seat, kind in enumerate(group)]
+    if len(called) == 3:
+        called = [replace(one, obj=_third(rng, one.obj, seat)) for seat, one in enumerate(called)]
+        called = [replace(one, look=one.look and look_of(one.obj)) for one in called]
+    phrases = " and a ".join(one.words for one in called)
+    return _scene(backdrop, called, words(article, phrases, backdrop.words()), {})
 
 
-def _choose(rng: random.Random, weights: dict) -> str | tuple[str, str]:
+def _third(rng: random.Random, obj: Object, seat: int) -> Object:
+    """The object as one of three in a row: smaller, in a third of the picture."""
+    return replace(
+        obj, x=(22, 64, 106)[seat] + rng.uniform(-2, 2), y=64 + rng.uniform(-6, 6), radius=15.5 + rng.uniform(-1.2, 1.2)
+    )
+
+
+def _choose(rng: random.Random, weights: dict[T, float]) -> T:
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
