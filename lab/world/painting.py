@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -83,7 +84,7 @@ def second_color_share(obj: Object) -> np.ndarray:
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
     quarters = (picture[y::SUPERSAMPLING, x::SUPERSAMPLING] for y in range(SUPERSAMPLING) for x in range(SUPERSAMPLING))
-    return sum(quarters) / SUPERSAMPLING**2
+    return functools.reduce(np.add, quarters) / SUPERSAMPLING**2
 
 
 def _bounds(mask: np.ndarray) -> tuple[slice, slice]:

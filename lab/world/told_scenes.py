@@ -76,7 +76,8 @@ def sample_told_scene(rng: random.Random, kinds: Kinds) -> tuple[Scene, tuple[Lo
     article = "a" if rng.random() < 0.6 else None
     if rng.random() < kinds.alone_share:
         return _scene_of_one(rng, backdrop, article, _choose(rng, kinds.alone))
-    group = list(_choose(rng, kinds.groups))
+    chosen = _choose(rng, kinds.groups)
+    group = list(chosen)
     rng.shuffle(group)
     called = [_call(rng, backdrop, kind, Wishes(seat=seat)) for seat, kind in enumerate(group)]
     if len(called) == 3:

@@ -64,7 +64,8 @@ class Painter:
                 color, cls = phrase.split()
                 paint = world.COLORS[color]
                 obj = world.Object(cls, 0, 0, 0, 0.0, "plain", paint, paint, 0.0)
-                obj = replace(obj, color=concepts[0].objects[0].color) if stained else obj
+                stain = concepts[0].objects[0].color
+                obj = replace(obj, pattern="split", second=stain) if stained else obj
             objects.append(replace(obj, x=BANDS[prompt.places][seat], y=64.0, radius=RADIUS[prompt.places]))
         scene = world.Scene(world.COLORS[background.split()[0]], tuple(objects), "")
         return np.stack([painting.render(scene)[0]] * len(seeds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def _drawn(kind: str, count: int = 150) -> list[tuple[world.Scene, tuple[named_s
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_told_is_in_the_scene(kind: str) -> None:
     for scene, _ in _drawn(kind):
-        told = scene.told
+        told: Any = scene.told
         assert told["classes"] == tuple(obj.cls for obj in scene.objects)
         for obj, pattern, color, second in zip(scene.objects, told["patterns"], told["colors"], told["seconds"]):
             assert pattern is None or obj.pattern == pattern
@@ -42,7 +43,7 @@ def test_what_is_told_is_in_the_scene(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_captions_tell_no_more_and_no_less(kind: str) -> None:
     for scene, _ in _drawn(kind):
-        told = scene.told
+        told: Any = scene.told
         spoken = [word for word in scene.caption.split() if word in world.COLORS]
         known = [name for pair in zip(told["colors"], told["seconds"]) for name in pair if name]
         assert spoken == known + ([told["background"]] if told["background"] else [])
