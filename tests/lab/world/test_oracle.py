@@ -236,7 +236,7 @@ def test_wrong_second_colours_and_patterns_are_judged_wrong() -> None:
         absent = next(name for name in world.COLORS if name not in shown)
         told_facts["seconds"] = tuple(second and absent for second in scene.told["seconds"])
         drawn = [obj.pattern for obj in scene.objects]
-        wrong = next(pattern for pattern in world.PATTERNS[1:] if pattern not in drawn)
+        wrong = next(pattern for pattern in reversed(world.PATTERNS) if pattern not in drawn)
         told_facts["patterns"] = tuple(pattern and wrong for pattern in scene.told["patterns"])
         verdict = oracle.judge(picture, told_facts)
         assert True not in verdict.seconds and True not in verdict.patterns
