@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -85,14 +85,20 @@ class Learner:
         self.model, self.clip, self.vae = model, clip, vae
         self.training, self.steps, self.cfg = training, steps, cfg
 
-    def learn(self, scene: world.Scene, variant: Variant, seed: int, start: Any = None) -> tuple[Any, float, float]:
-        """Trains one variant. start: Stage II's concept of Stage I. Returns the concept, the last loss, and seconds."""
+    def learn(
+        self, scene: world.Scene, variant: Variant, seed: int, start: Any = None, **changes: Any
+    ) -> tuple[Any, float, float]:
+        """Trains one variant. start: Stage II's concept of Stage I. changes: of the stage's other settings. Returns the
+        concept, the last loss, and seconds."""
         began = time.monotonic()
         with torch.inference_mode():  # as the executor has it
-            concept = self._stage1(scene, variant, seed) if variant.stage == 1 else self._stage2(variant, start, seed)
+            if variant.stage == 1:
+                concept = self._stage1(scene, variant, seed, changes)
+            else:
+                concept = self._stage2(variant, start, seed, changes)
         return concept, concept.losses[f"stage{variant.stage}"]["loss"][-1], time.monotonic() - began
 
-    def _stage1(self, scene: world.Scene, variant: Variant, seed: int) -> Any:
+    def _stage1(self, scene: world.Scene, variant: Variant, seed: int, changes: Mapping[str, Any]) -> Any:
         image, mask = pixels_and_mask(scene)
         options = self.training
         settings = self._settings.Stage1Settings(
@@ -103,11 +109,12 @@ class Learner:
             background_weight=variant.background,
             encoder=options.encoder,
             seed=seed,
+            **changes,
         )
         covered = torch.ones_like(mask) if variant.whole else mask
         return self._learning.learn_concept(self._checkpoint(), image, covered, settings, self._reporter())
 
-    def _stage2(self, variant: Variant, start: Any, seed: int) -> Any:
+    def _stage2(self, variant: Variant, start: Any, seed: int, changes: Mapping[str, Any]) -> Any:
         """The concept carries its picture, and its mask of Stage I: all ones when plain."""
         options = self.training
         settings = self._settings.Stage2Settings(
@@ -118,6 +125,7 @@ class Learner:
             semantic_weight=variant.semantic,
             rank=options.rank,
             seed=seed,
+            **changes,
         )
         return self._learning.tune_concept(self._checkpoint(), start, settings, self._reporter())
 

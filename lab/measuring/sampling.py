@@ -105,6 +105,15 @@ def pictures(
     return np.concatenate(parts) if parts else np.empty((0, size, size, 3), np.uint8)
 
 
+def from_conditioning(
+    model: Any, vae: Any, cond: Any, uncond: Any, seeds: Sequence[int], steps: int, cfg: float, size: int = 128
+) -> np.ndarray:
+    """One picture a seed from the host's CONDITIONING: (N, size, size, 3) uint8, all in one batch."""
+    with torch.inference_mode():
+        latents = _sample(model, cond, uncond, seeds, steps, cfg, size // DOWNSCALE, "ddim", "ddim_uniform")
+        return levels(vae.decode(latents))
+
+
 def _sample(
     model: Any,
     cond: Any,

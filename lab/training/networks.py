@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -78,11 +82,64 @@ def token_ids(captions: list[str]) -> Tensor:
     return torch.tensor([known[caption] for caption in captions])
 
 
-def encode_text(text: nn.Module, ids: Tensor, names: Tensor | None = None) -> Tensor:
+class HalfUNet:
+    """A UNet that computes in bfloat16 throughout, with its weights and their gradients kept in float32.
+
+    A third faster on a processor that has bfloat16 than autocast, which widens every normalisation.
+    """
+
+    def __init__(self, unet: Any) -> None:
+        self.whole = list(unet.parameters())
+        self.half: Any = copy.deepcopy(unet).bfloat16()
+        self.half.dtype = torch.bfloat16  # the host's UNet casts its timestep's embedding to it
+        self.parts = list(self.half.parameters())
+        for part, whole in zip(self.parts, self.whole):
+            part.register_post_accumulate_grad_hook(functools.partial(_hand_over, whole))
+
+    def __call__(self, noisy: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+        with torch.no_grad():
+            torch._foreach_copy_(self.parts, self.whole)
+        eps: Tensor = self.half(noisy.bfloat16(), timesteps, context=context.bfloat16())
+        return eps
+
+
+def _hand_over(whole: Tensor, part: Tensor) -> None:
+    if part.grad is not None:
+        whole.grad, part.grad = part.grad.float(), None
+
+
+class Words(nn.Module):
+    """The rows of a token table that captions use: the only ones that training has to change.
+
+    Called with token ids, of which those that it doesn't have come out as any row.
+    """
+
+    def __init__(self, table: Tensor, used: Tensor) -> None:
+        super().__init__()
+        self.table, self.used = table, used  # shared with the text encoder; not this module's parameters
+        self.rows = nn.Parameter(table.detach()[used].clone())
+        self.register_buffer("place", torch.zeros(len(table), dtype=torch.long), persistent=False)
+        self.place[used] = torch.arange(len(used))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return nn.functional.embedding(self.place[ids], self.rows)
+
+    def write(self) -> None:
+        """Puts the rows back into the table."""
+        with torch.no_grad():
+            self.table.data[self.used] = self.rows
+
+    def read(self) -> None:
+        """Takes the rows from the table."""
+        with torch.no_grad():
+            self.rows.copy_(self.table[self.used])
+
+
+def encode_text(text: nn.Module, ids: Tensor, names: Tensor | None = None, words: Words | None = None) -> Tensor:
     """Encodes captions, (B, 77) token ids, to (B, 77, width). names: word vectors for the captions' `named_scenes.NAME`
-    tokens, in order."""
+    tokens, in order. words: instead of the encoder's own token table."""
     unique, back = torch.unique(ids, dim=0, return_inverse=True) if names is None else (ids, slice(None))
-    embeds = nn.functional.embedding(unique, text.transformer.get_input_embeddings().weight)
+    embeds = words(unique) if words else nn.functional.embedding(unique, text.transformer.get_input_embeddings().weight)
     if names is not None:
-        embeds = embeds.masked_scatter((unique == NAME_TOKEN)[..., None], names)
+        embeds = embeds.masked_scatter((unique == NAME_TOKEN)[..., None], names.to(embeds.dtype))
     return text.transformer(None, None, embeds=embeds, num_tokens=[77], dtype=torch.float32)[0][back]

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from ..hosting import in_process
+from ..world import world
 from .autoencoder import LinearEncoder, state_of
-from .captioned_pictures import CaptionedPictures, gather
+from .captioned_pictures import KINDS, CaptionedPictures, gather
 from .checkpoint_file import checkpoint, load_parts
 from .loop import update, warmed_cosine
 from .namer import Namer, called_by
-from .networks import encode_text, new_text_encoder, new_unet
+from .networks import HalfUNet, Words, encode_text, new_text_encoder, new_unet, token_ids
 
 ALPHA_BAR = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0).float()
 SIMPLE_UNTIL = 0.6  # of a run: from there on only the world's own scenes are shown
@@ -60,8 +61,9 @@ def arguments() -> argparse.Namespace:
         default=1.0,
         help="share of simple scenes at the start of the run, falling to 0 later in it",
     )
-    parser.add_argument("--named-pictures", type=int, default=20000)
-    parser.add_argument("--named", type=float, default=0.0, help="share of scenes in which objects go by names")
+    for kind, meaning in KINDS.items():
+        parser.add_argument(f"--{kind}-pictures", type=int, default=20000)
+        parser.add_argument(f"--{kind}", type=float, default=0.0, help=f"share of {meaning}")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=200)
@@ -96,14 +98,18 @@ class Run:
             import safetensors.torch
 
             load_parts(safetensors.torch.load_file(options.init), self.unet, self.text)
-        words = self.text.transformer.get_input_embeddings().weight
-        self.namer = Namer(words.shape[1], words.detach()[data.used_tokens].std().item())
-        self.parameters = [*self.unet.parameters(), *self.text.transformer.parameters()]
+        table = self.text.transformer.get_input_embeddings().weight.requires_grad_(False)
+        self.words = Words(table, data.used_tokens)
+        self.class_tokens = token_ids(list(world.CLASSES))[:, 1]
+        self.namer = Namer(table.shape[1], self.words.rows.std().item())
+        text = [*(p for p in self.text.transformer.parameters() if p is not table), *self.words.parameters()]
+        self.parameters = [*self.unet.parameters(), *text]
         groups = [
             {"params": list(self.unet.parameters()), "faster": 1.0},
-            {"params": [*self.text.transformer.parameters(), *self.namer.parameters()], "faster": 2.0},
+            {"params": [*text, *self.namer.parameters()], "faster": 2.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=options.rate, weight_decay=1e-4, betas=(0.9, 0.98))
+        self.optimizer = torch.optim.AdamW(groups, lr=options.rate, weight_decay=1e-4, betas=(0.9, 0.98), fused=True)
+        self.predict = HalfUNet(self.unet) if options.bf16 else self.unet
         self.average = [p.detach().clone() for p in self.parameters]
         self.step = 0
         if options.resume:
@@ -113,16 +119,20 @@ class Run:
         state = torch.load(self.options.folder / "model.pt", weights_only=True)
         self.unet.load_state_dict(state["unet"])
         self.text.transformer.load_state_dict(state["text"])
+        self.words.read()
         self.namer.load_state_dict(state["namer"])
         # an older state had one group: its moments build up again
         if len(state["optimizer"]["param_groups"]) == len(self.optimizer.param_groups):
             self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                group["fused"] = True
         self.average, self.step = state["average"], state["step"]
 
     def save(self) -> None:
         """Writes the state, and the averaged weights as a checkpoint."""
         import safetensors.torch
 
+        self.words.write()
         state = {
             "unet": self.unet.state_dict(),
             "text": self.text.transformer.state_dict(),
@@ -135,6 +145,7 @@ class Run:
         live = [p.detach().clone() for p in self.parameters]
         with torch.no_grad():
             torch._foreach_copy_(self.parameters, self.average)
+            self.words.write()
             tensors = checkpoint(self.unet, self.text, self.data.used_tokens, self.vae_state)
             safetensors.torch.save_file(tensors, self.options.out)
             torch._foreach_copy_(self.parameters, live)
@@ -144,27 +155,29 @@ class Run:
 
     def draw_pictures(self, done: float) -> Tensor:
         """Which pictures a step learns from, (B,). done: the share of the run that is over."""
-        data, options, generator = self.data, self.options, self.generator
+        shares = self.shares(done)
+        kinds = torch.multinomial(
+            torch.tensor(list(shares.values())), self.options.batch, True, generator=self.generator
+        )
+        first, count = torch.tensor([self.data.parts[kind] for kind in shares])[kinds].T
+        return first + (torch.rand(len(kinds), generator=self.generator) * count).long()
 
-        def some(count: int) -> Tensor:
-            return torch.randint(count, (options.batch,), generator=generator)
-
-        chosen = some(data.scenes)
-        simple = data.scenes + some(max(1, data.simple))
-        chosen = torch.where(self._coin(options.simple * max(0.0, 1 - done / SIMPLE_UNTIL)), simple, chosen)
-        if options.named:
-            named = data.first_named + some(len(data.looks))
-            chosen = torch.where(self._coin(options.named), named, chosen)
-        return chosen
+    def shares(self, done: float) -> dict[str, float]:
+        """Of each kind of pictures at this point of the run."""
+        options = self.options
+        wanted = {"simple": options.simple * max(0.0, 1 - done / SIMPLE_UNTIL)}
+        wanted |= {kind: getattr(options, kind) for kind in KINDS}
+        shares = {kind: share for kind, share in wanted.items() if kind in self.data.parts}
+        return {"scenes": max(0.0, 1 - sum(shares.values())), **shares}
 
     def draw_text(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
         """The captions' tokens, (B, 77), some of them the empty caption's, and the word vectors of their names."""
         data, ids = self.data, self.data.ids[chosen].clone()
         ids[self._coin(UNTOLD)] = data.ids[-1]
-        if not self.options.named:
+        if not any(getattr(self.options, kind) for kind in ("named", "names", "triples")):
             return ids, None
-        looks = data.looks[(chosen - data.first_named).clamp(min=0)]
-        return ids, called_by(ids, looks, self.namer, self.generator)
+        classes = self.words(self.class_tokens)
+        return ids, called_by(ids, data.looks[chosen], self.namer, self.generator, classes)
 
     def draw_noise(self, done: float) -> Tensor:
         """Noise whose mean hides the mean colour, so that it has to be read in the text; the mean is gone by the middle
@@ -184,7 +197,8 @@ class Run:
         noisy = alpha_bar.sqrt() * self.data.latents[chosen] + (1 - alpha_bar).sqrt() * noise
         # twice as fast where the processor has it
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
-            eps = self.unet(noisy, timesteps.float(), context=encode_text(self.text, ids, names))
+            context = encode_text(self.text, ids, names, self.words)
+        eps = self.predict(noisy, timesteps.float(), context=context)
         return (((1 - alpha_bar) / alpha_bar).sqrt() * (eps.float() - noise).square()).mean()
 
     def train_step(self, done: float, warm: float) -> float:
@@ -203,10 +217,10 @@ class Run:
         options, began, first, losses = self.options, time.time(), self.step, []
         while options.minutes and (done := (time.time() - began) / 60 / options.minutes) < 1:
             losses.append(self.train_step(done, min(1.0, (self.step - first + 1) / options.warm_up)))
-            if self.step % 100 == 0:
-                loss, rate, seconds = np.mean(losses[-100:]), self.optimizer.param_groups[0]["lr"], time.time() - began
+            if self.step % 50 == 0:
+                loss, rate, seconds = np.mean(losses[-50:]), self.optimizer.param_groups[0]["lr"], time.time() - began
                 print(f"step {self.step}  loss {loss:.4f}  rate {rate:.2e}  {seconds:.0f} s", flush=True)
-            if self.step % 500 == 0:
+            if self.step % 250 == 0:
                 self.save()
         self.save()
         print(f"done: {self.step} steps" + (f", loss {np.mean(losses[-500:]):.4f}" if losses else ""))

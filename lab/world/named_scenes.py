@@ -20,7 +20,7 @@ def look_of(obj: Object) -> Look:
     return (*colors, *pattern, *(float(turned and obj.pattern_angle == angle) for angle in PATTERN_ANGLES))
 
 
-def _dress(rng: random.Random, obj: Object, background: RGB) -> Object:
+def dress(rng: random.Random, obj: Object, background: RGB) -> Object:
     """The object with two colours and a pattern of its own, none of which has to have a name."""
     first = free_color(rng, background)
     return replace(obj, color=first, second=free_color(rng, background, first), pattern=rng.choice(PATTERNS[1:]))
@@ -38,7 +38,7 @@ def sample_named_scene(rng: random.Random) -> tuple[Scene, tuple[Look, ...]]:
         objects, named, caption = _sample_pair(rng, backdrop, article)
     else:
         objects, named, caption = _sample_single(rng, backdrop, article)
-    objects = [_dress(rng, obj, backdrop.color) if name else obj for obj, name in zip(objects, named)]
+    objects = [dress(rng, obj, backdrop.color) if name else obj for obj, name in zip(objects, named)]
     told: dict[str, object] = {"classes": tuple(obj.cls for obj in objects), "background": backdrop.told}
     looks = tuple(look_of(obj) for obj, name in zip(objects, named) if name)
     return Scene(backdrop.color, tuple(objects), words(*caption, backdrop.words()), told), looks

@@ -1,13 +1,14 @@
 """Judges pictures of the demo world against facts, exactly as the world knows them and without any learned model.
 
 `judge` checks what a caption tells; `concept_match` looks for a concept's own two colours and pattern;
-`pair_match` for two concepts in one picture. `lab.world.seeing` finds the objects.
+`pair_match` and `group_match` for several in one picture. `lab.world.seeing` finds the objects.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,8 +26,8 @@ LEANS = 0.33  # radians; the world's upright shapes lean at most 0.15, its tilte
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether each told fact holds; None where the caption tells nothing. One entry an object in `classes`,
-    `colors`."""
+    """Whether each told fact holds; None where the caption tells nothing. One entry an object in `classes`, `colors`,
+    `seconds` and `patterns`; the last two are empty where the caption is of a kind that never tells them."""
 
     background: bool | None
     count: bool
@@ -36,6 +37,8 @@ class Verdict:
     size: bool | None = None
     pattern: bool | None = None
     tilted: bool | None = None
+    seconds: tuple[bool | None, ...] = ()
+    patterns: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,32 +166,46 @@ def _own_pattern(picture: np.ndarray, seen: Seen) -> str | None:
     return pattern_of(picture, seen, seen.colors[0][0], seen.colors[1][0])
 
 
-def _judge_objects(
-    seen: list[Seen], classes: tuple[str, ...], colors: tuple[str | None, ...]
-) -> tuple[tuple[bool, ...], tuple[bool | None, ...]]:
-    """Class and colour of each told object, seen objects taken in the order given; missing ones are wrong."""
-    padded = [*seen, *[None] * len(classes)]
-    right = tuple(s is not None and s.score >= SHAPE_SCORE and s.cls == c for s, c in zip(padded, classes))
-    painted = tuple(None if c is None else s is not None and has_color(s, c) for s, c in zip(padded, colors))
-    return right, painted
+def _judge_objects(picture: np.ndarray, seen: list[Seen], told: Mapping[str, object]) -> Verdict:
+    """Each told object's class, colours and pattern, seen objects taken in the order given; missing ones are wrong."""
+    classes: tuple[str, ...] = told["classes"]  # type: ignore[assignment]
+    padded = [*seen, *[None] * len(classes)][: len(classes)]
+
+    def each(fact: str, holds: Callable[[Seen, str], bool]) -> tuple[bool | None, ...]:
+        wanted: tuple[str | None, ...] = told.get(fact) or ()  # type: ignore[assignment]
+        return tuple(None if w is None else one is not None and holds(one, w) for one, w in zip(padded, wanted))
+
+    return Verdict(
+        None,
+        False,
+        tuple(one is not None and one.score >= SHAPE_SCORE and one.cls == cls for one, cls in zip(padded, classes)),
+        each("colors", has_color) or (None,) * len(classes),
+        seconds=each("seconds", has_color),
+        patterns=each("patterns", lambda one, pattern: _own_pattern(picture, one) == pattern),
+    )
+
+
+def _rights(verdict: Verdict) -> int:
+    facts = (*verdict.classes, *verdict.colors, *verdict.seconds, *verdict.patterns)
+    return sum(fact is True for fact in facts)
 
 
 def judge(picture: np.ndarray, told: Mapping[str, object]) -> Verdict:
     """Checks a picture against what its caption tells.
 
-    picture: (128, 128, 3) uint8. told: as in `world.Scene.told`. Two objects may stand in either order; of one object
-    the largest that is seen counts, and `count` says whether there were more.
+    picture: (128, 128, 3) uint8. told: as in `world.Scene.told`. Several objects may stand in any order; of one object
+    the largest that is seen counts, and `count` says whether there were more. An object's two told colours may lie
+    either way round in its pattern: the words don't say which is which.
     """
     classes: tuple[str, ...] = told["classes"]  # type: ignore[assignment]
-    colors: tuple[str | None, ...] = told.get("colors") or (None,) * len(classes)  # type: ignore[assignment]
     name = told.get("background")
     seen = seeing.objects(picture, len(classes))
-    orders = [seen[:1]] if len(classes) == 1 else [seen[:2], seen[:2][::-1]]
-    right, painted = max(
-        (_judge_objects(order, classes, colors) for order in orders),
-        key=lambda both: sum(both[0]) + sum(c is True for c in both[1]),
+    orders = itertools.permutations(seen[: len(classes)])
+    verdict = replace(
+        max((_judge_objects(picture, list(order), told) for order in orders), key=_rights),
+        background=background_is(picture, str(name)) if name else None,
+        count=len(seen) == len(classes),
     )
-    verdict = Verdict(background_is(picture, str(name)) if name else None, len(seen) == len(classes), right, painted)
     return _judge_details(verdict, picture, seen, told) if len(classes) == 1 else verdict
 
 
@@ -244,20 +261,27 @@ def concept_match(picture: np.ndarray, concept: world.Scene) -> ConceptScore:
 
 def pair_match(picture: np.ndarray, one: world.Scene, other: world.Scene) -> tuple[ConceptScore, ConceptScore]:
     """Looks for two concepts in two different objects of one picture."""
-    seen = seeing.objects(picture, expected=2)[:2]
-    rows = [[_match(picture, part, concept.objects[0]) for part in seen] for concept in (one, other)]
+    first, second = group_match(picture, (one, other))
+    return first, second
+
+
+def group_match(picture: np.ndarray, concepts: Sequence[world.Scene]) -> tuple[ConceptScore, ...]:
+    """Looks for concepts in as many different objects of one picture: no object answers for two of them."""
+    seen = seeing.objects(picture, expected=len(concepts))[: len(concepts)]
+    rows = [[_match(picture, part, concept.objects[0]) for part in seen] for concept in concepts]
     nothing = ConceptScore()
-    if len(seen) < 2:
-        scores = [row[0] if row else nothing for row in rows]
-        best = 0 if scores[0].score >= scores[1].score else 1  # one object is at most one of the two
-        return (scores[0], nothing) if best == 0 else (nothing, scores[1])
-    straight, crossed = (rows[0][0], rows[1][1]), (rows[0][1], rows[1][0])
+    places = [*range(len(seen)), *[None] * (len(concepts) - len(seen))]
+    orders = [
+        tuple(nothing if place is None else row[place] for row, place in zip(rows, order))
+        for order in itertools.permutations(places)
+    ]
+    if len(seen) < len(concepts):
+        return max(orders, key=lambda scores: sum(score.score for score in scores))
     return max(
-        straight,
-        crossed,
-        key=lambda pair: (
-            sum(s.both_colors for s in pair),
-            sum(s.mean_color for s in pair),
-            sum(s.score for s in pair),
+        orders,
+        key=lambda scores: (
+            sum(s.both_colors for s in scores),
+            sum(s.mean_color for s in scores),
+            sum(s.score for s in scores),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -82,8 +83,16 @@ def second_color_share(obj: Object) -> np.ndarray:
 
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
-    s = SUPERSAMPLING
-    return picture.reshape(SIZE, s, SIZE, s, *picture.shape[2:]).mean((1, 3))
+    quarters = (picture[y::SUPERSAMPLING, x::SUPERSAMPLING] for y in range(SUPERSAMPLING) for x in range(SUPERSAMPLING))
+    return functools.reduce(np.add, quarters) / SUPERSAMPLING**2
+
+
+def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns that hold all of a mask; empty for one that lies outside the picture."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def render(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
@@ -97,8 +106,9 @@ def render(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     masks = []
     for obj in scene.objects:
         mask = shape_mask(obj.cls, obj.x, obj.y, obj.radius, obj.rotation)
-        share = second_color_share(obj)[..., None]
-        paint = np.asarray(obj.color, np.float32) * (1 - share) + np.asarray(obj.second, np.float32) * share
-        picture = np.where(mask[..., None] > 0, paint, picture)
+        where = _bounds(mask)
+        inside, second = mask[where] > 0, second_color_share(obj)[where] > 0
+        picture[where][inside & ~second] = obj.color
+        picture[where][inside & second] = obj.second
         masks.append(_shrink(mask))
     return _shrink(picture).round().clip(0, 255).astype(np.uint8), np.stack(masks)

@@ -189,12 +189,13 @@ def _halves(mask: np.ndarray) -> list[np.ndarray]:
 def objects(picture: np.ndarray, expected: int = 1) -> list[Seen]:
     """What stands before the background, largest first.
 
-    picture: (128, 128, 3) uint8. When two objects are expected and only one is seen, it is cut in two if the halves
-    are better shapes than the whole.
+    picture: (128, 128, 3) uint8. When several objects are expected and fewer are seen, the largest is cut in two if
+    the halves are better shapes than the whole.
     """
     seen = [_seen(picture, part) for part in _components(foreground(picture, background_color(picture)[0]))]
-    if expected == 2 and len(seen) == 1:
+    while seen and len(seen) < expected:
         halves = [_seen(picture, part) for part in _halves(seen[0].mask)]
-        if len(halves) == 2 and sum(half.score for half in halves) / 2 > seen[0].score:
-            return sorted(halves, key=lambda half: -int(half.mask.sum()))
+        if len(halves) != 2 or sum(half.score for half in halves) / 2 <= seen[0].score:
+            break
+        seen = sorted([*halves, *seen[1:]], key=lambda one: -int(one.mask.sum()))
     return seen

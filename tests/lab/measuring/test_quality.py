@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,19 @@ def test_true_pictures_get_full_marks() -> None:
     )
 
 
+def test_told_colours_and_patterns_are_counted() -> None:
+    scenes = quality.full_scenes(20, 10)
+    assert [len(scene.objects) for scene in scenes] == [2] * 20 + [1] * 10
+    result, verdicts = quality.tally(scenes, np.stack([painting.render(scene)[0] for scene in scenes]))
+    assert all(quality.is_right(verdict) for verdict in verdicts)
+    assert result.asked["second colour"] == result.asked["pattern"] == 50
+    assert result.asked["pattern, two objects"] == 40
+    plain = [replace(scene, objects=tuple(replace(obj, pattern="plain") for obj in scene.objects)) for scene in scenes]
+    result, verdicts = quality.tally(scenes, np.stack([painting.render(scene)[0] for scene in plain]))
+    assert result.rate("pattern") == result.rate("second colour") == 0 and result.rate("class") == 1
+    assert not any(quality.is_right(verdict) for verdict in verdicts)
+
+
 def test_pictures_of_other_captions_get_bad_marks() -> None:
     scenes = _scenes(120)
     pictures = np.stack([painting.render(scene)[0] for scene in scenes[1:] + scenes[:1]])
@@ -72,11 +86,23 @@ def test_report_names_what_was_missed(tmp_path: pathlib.Path) -> None:
     checkpoint = tmp_path / "model.safetensors"
     checkpoint.write_bytes(b"0" * 1000)
     args = argparse.Namespace(
-        checkpoint=checkpoint, captions=100, seed=1, steps=25, cfg=5.0, reconstructions=4, out=tmp_path / "QUALITY.md"
+        checkpoint=checkpoint,
+        captions=100,
+        full_pairs=10,
+        full_singles=5,
+        seed=1,
+        steps=25,
+        cfg=5.0,
+        reconstructions=4,
+        out=tmp_path / "QUALITY.md",
     )
-    text = quality.report(result, {"psnr": 30.0, "l1": 0.01, "right": 1.0}, args, 60)
+    full = quality.Tally()
+    full.asked["everything told, two objects"], full.right["everything told, two objects"] = 10, 5
+    text = quality.report(result, full, {"psnr": 30.0, "l1": 0.01, "right": 1.0}, args, 60)
     assert (
-        text.count("**missed**") == 1
+        text.count("**missed**") == 2
+        and "| everything told, two objects | 10 | 5 | 50.0% |" in text
+        and "(quality_full.jpg)" in text
         and "| class | 100 | 79 | 79.0% |" in text
         and "PSNR 30.0 dB" in text
         and "(quality.jpg)" in text

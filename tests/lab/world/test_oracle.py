@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lab.world import oracle, painting, random_scenes, seeing, world
+from lab.world import oracle, painting, random_scenes, seeing, told_scenes, world
 
 pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
 
@@ -30,6 +30,15 @@ def soften(picture: np.ndarray, sigma: float) -> np.ndarray:
 def scenes() -> list[tuple[world.Scene, np.ndarray]]:
     rng = random.Random(20250)
     sampled = [random_scenes.sample_scene(rng) for _ in range(SCENES)]
+    return [(scene, painting.render(scene)[0]) for scene in sampled]
+
+
+@functools.cache
+def told() -> list[tuple[world.Scene, np.ndarray]]:
+    """Scenes whose captions tell second colours and patterns."""
+    rng = random.Random(31)
+    kinds = (told_scenes.TOLD, told_scenes.FULL_PAIRS, told_scenes.TRIPLES)
+    sampled = [told_scenes.sample_told_scene(rng, kinds[i % 3])[0] for i in range(150)]
     return [(scene, painting.render(scene)[0]) for scene in sampled]
 
 
@@ -192,6 +201,61 @@ def test_two_concepts_are_found_in_one_picture(sigma: float) -> None:
     scores = [score for pair in _pairs() for score in oracle.pair_match(soften(_together(*pair), sigma), *pair)]
     assert np.mean([score.both_colors for score in scores]) >= LEAST[sigma]
     assert np.mean([score.pattern for score in scores]) >= LEAST[sigma]
+
+
+def test_three_concepts_are_found_in_one_picture() -> None:
+    """In any order, and none of them twice."""
+    bold = [scene for pair in _pairs() for scene in pair]
+    found = []
+    for three in list(zip(bold[::3], bold[1::3], bold[2::3]))[:15]:
+        seats = [replace(s.objects[0], x=x, y=64.0, radius=15.5) for s, x in zip(three, (22.0, 64.0, 106.0))]
+        picture = painting.render(world.Scene(world.COLORS["white"], tuple(seats), ""))[0]
+        found += [score.found for score in oracle.group_match(picture, three[::-1])]
+        both = painting.render(world.Scene(world.COLORS["white"], tuple(seats[:2]), ""))[0]
+        assert sum(score != oracle.ConceptScore() for score in oracle.group_match(both, three)) == 2
+    assert np.mean(found) >= 0.95
+
+
+@pytest.mark.parametrize("sigma", LEAST)
+def test_told_second_colours_and_patterns_hold(sigma: float) -> None:
+    right, asked = Counter(), Counter()
+    for scene, picture in told():
+        verdict = oracle.judge(soften(picture, sigma), scene.told)
+        for name in ("classes", "colors", "seconds", "patterns"):
+            values = [value for value in getattr(verdict, name) if value is not None]
+            asked[name] += len(values)
+            right[name] += sum(values)
+    rates = {name: right[name] / asked[name] for name in asked}
+    assert min(rates.values()) >= LEAST[sigma] - 0.01, rates
+
+
+def test_wrong_second_colours_and_patterns_are_judged_wrong() -> None:
+    for scene, picture in told():
+        told_facts = dict(scene.told)
+        shown = {seeing.name_of(color) for obj in scene.objects for color in (obj.color, obj.second)}
+        absent = next(name for name in world.COLORS if name not in shown)
+        told_facts["seconds"] = tuple(second and absent for second in scene.told["seconds"])
+        drawn = [obj.pattern for obj in scene.objects]
+        wrong = next(pattern for pattern in reversed(world.PATTERNS) if pattern not in drawn)
+        told_facts["patterns"] = tuple(pattern and wrong for pattern in scene.told["patterns"])
+        verdict = oracle.judge(picture, told_facts)
+        assert True not in verdict.seconds and True not in verdict.patterns
+
+
+def test_each_told_object_needs_its_own_colours() -> None:
+    """Right colours on the wrong one of two objects are wrong."""
+    colors = {"left": ((214, 40, 40), (33, 92, 214)), "right": ((46, 160, 67), (245, 205, 40))}
+    left, right = (
+        world.Object("heart", x, 64.0, 24.0, 0.0, "striped", *colors[side], 0.0)
+        for side, x in (("left", 37.0), ("right", 91.0))
+    )
+    right = replace(right, cls="star")
+    picture = painting.render(world.Scene((245, 130, 180), (left, right), ""))[0]
+    told_facts = {"classes": ("heart", "star"), "patterns": ("striped", "striped")}
+    verdict = oracle.judge(picture, told_facts | {"colors": ("red", "green"), "seconds": ("blue", "yellow")})
+    assert all((*verdict.classes, *verdict.colors, *verdict.seconds, *verdict.patterns))
+    swapped = oracle.judge(picture, told_facts | {"colors": ("green", "red"), "seconds": ("yellow", "blue")})
+    assert not (all(swapped.classes) and any(swapped.colors))
 
 
 def test_one_object_is_not_two_concepts() -> None:

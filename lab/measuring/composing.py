@@ -1,0 +1,152 @@
+"""Learns concepts once, keeps them as files, and draws several of them in one picture by each of the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..world import world
+from . import sampling
+from .composition_groups import Prompt, bands, outlines
+from .composition_settings import DRAWN, EVERYWHERE, FOUND, LEARNED, NOWHERE, Setting
+from .learning import VARIANTS, Learner, pack_module
+
+STAGES = {1: VARIANTS["I background"], 2: VARIANTS["II semantic"]}
+
+
+def missing(setting: Setting) -> list[str]:
+    """What a setting needs that this version of the pack doesn't have; empty where it can be measured."""
+    known = inspect.signature(pack_module("pipelines.use_concept").use_concept).parameters
+    settings = pack_module("concept.settings")
+    needs = ["keep_apart"] if setting.keep_apart else []
+    needs += ["apart"] if setting.regions != EVERYWHERE and not setting.hooks else []
+    lacking = [name for name in needs if name not in known]
+    learned = LEARNED[setting.learned]
+    for changes, stage in ((learned.stage1, settings.Stage1Settings), (learned.stage2, settings.Stage2Settings)):
+        lacking += [name for name in changes if name not in {field.name for field in dataclasses.fields(stage)}]
+    return lacking
+
+
+class Shelf:
+    """Learned concepts, each kept as a file of its own. folder: of one checkpoint's and one training's concepts."""
+
+    def __init__(self, learner: Learner, folder: pathlib.Path) -> None:
+        self._learner, self._folder = learner, folder
+        self._files = pack_module("concept.file")
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def concept(self, number: int, scene: world.Scene, learned: str) -> Any:
+        """After both stages: read, or learned now."""
+        changes = LEARNED[learned]
+        first = f"stage1_{_slug(learned)}" if changes.stage1 else "stage1"
+        start = self._kept(f"{first}_{number:03}", 1, scene, number, None, changes.stage1)
+        return self._kept(f"{_slug(learned)}_{number:03}", 2, scene, number, start, changes.stage2)
+
+    def _kept(self, name: str, stage: int, scene: world.Scene, number: int, start: Any, changes: Any) -> Any:
+        path = self._folder / f"{name}.safetensors"
+        if not path.exists():
+            learned = self._learner.learn(scene, STAGES[stage], number, start, **changes)[0]
+            self._files.save_concept(learned, path)
+        return self._files.load_concept(path)
+
+
+def _slug(text: str) -> str:
+    return text.replace(" ", "_")
+
+
+class Composer:
+    """Draws prompts with several concepts. `seconds` is what the last drawing took of the processor's time."""
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._using = pack_module("pipelines.use_concept")
+        self.seconds = 0.0
+
+    def draw(
+        self, setting: Setting, concepts: Sequence[Any], classes: Sequence[str], prompt: Prompt, seeds: Sequence[int]
+    ) -> np.ndarray:
+        """One picture a seed: (N, 128, 128, 3) uint8. classes: the concepts' class words."""
+        began = time.process_time()
+        if not setting.concepts:
+            pictures = self._plain(prompt, classes, seeds)
+        elif setting.hooks:
+            pictures = self._with_hooks(concepts, classes, prompt, seeds)
+        else:
+            regions = self._regions(setting, classes, prompt, seeds)
+            pictures = self._with_concepts(setting, concepts, prompt, seeds, regions)
+        self.seconds = time.process_time() - began
+        return pictures
+
+    def _plain(self, prompt: Prompt, classes: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        return self._learner.draw([], [prompt.text.format(*classes)] * len(seeds), seeds)
+
+    def _regions(
+        self, setting: Setting, classes: Sequence[str], prompt: Prompt, seeds: Sequence[int]
+    ) -> list[Tensor | None]:
+        """Of each concept; None where it is to be found by itself."""
+        if setting.regions == DRAWN:
+            return list(outlines(self._plain(prompt, classes, seeds), prompt))
+        if setting.regions == FOUND:
+            return [None] * len(classes)
+        given = bands(prompt)
+        return [torch.zeros_like(band) if setting.regions == NOWHERE else band for band in given]
+
+    def _with_concepts(
+        self,
+        setting: Setting,
+        concepts: Sequence[Any],
+        prompt: Prompt,
+        seeds: Sequence[int],
+        regions: Sequence[Tensor | None],
+    ) -> np.ndarray:
+        learner, phrases = self._learner, []
+        model, clip = learner.model, learner.clip
+        with torch.inference_mode():
+            for i, (concept, region) in enumerate(zip(concepts, regions)):
+                options: dict[str, Any] = {"keep_apart": True} if setting.keep_apart else {}
+                if setting.regions != EVERYWHERE:
+                    options["apart"] = self._using.Apart(region=region)
+                model, clip, phrase = self._using.use_concept(model, clip, concept, f"concept_{i}", **options)
+                phrases.append(phrase)
+        prompts = [prompt.text.format(*phrases)] * len(seeds)
+        return sampling.pictures(model, clip, learner.vae, prompts, seeds, learner.steps, learner.cfg)
+
+    def _with_hooks(
+        self, concepts: Sequence[Any], classes: Sequence[str], prompt: Prompt, seeds: Sequence[int]
+    ) -> np.ndarray:
+        """As the host's nodes do it: a prompt for each share of the picture, in which one concept is named, with that
+        concept's LoRA as hooks and the share as its mask. What no concept has is drawn by the plain prompt."""
+        learner, cond = self._learner, []
+        rest = torch.ones(1, world.SIZE, world.SIZE)
+        with torch.inference_mode():
+            for i, (concept, region) in enumerate(zip(concepts, bands(prompt))):
+                _, clip, phrase = self._using.use_concept(learner.model, learner.clip, concept, f"concept_{i}")
+                words = [phrase if j == i else cls for j, cls in enumerate(classes)]
+                cond += _in_region(clip, prompt.text.format(*words), region, concept.lora)
+                rest -= region
+            if rest.any():
+                cond += _in_region(learner.clip, prompt.text.format(*classes), rest, {})
+            uncond = sampling.encode_many(learner.clip, [""])
+        return sampling.from_conditioning(
+            learner.model.clone(), learner.vae, cond, uncond, seeds, learner.steps, learner.cfg
+        )
+
+
+def _in_region(clip: Any, text: str, region: Tensor, lora: Any) -> list[list[Any]]:
+    """CONDITIONING of a prompt in a region, with a LoRA as the host's hooks."""
+    import comfy.hooks
+
+    hooks = comfy.hooks.create_hook_lora(dict(lora), strength_model=1.0, strength_clip=0.0) if lora else None
+    options = {"mask": region, "mask_strength": 1.0, "set_area_to_bounds": False}
+    return [
+        [rows, {**extras, **options, **({"hooks": hooks} if hooks else {})}]
+        for rows, extras in sampling.encode_many(clip, [text])
+    ]
