@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .quality import wilson
+from .intervals import wilson
 
 GOAL = 0.6
 ALIKE = 1e-9  # merits this close are one

@@ -26,9 +26,7 @@ def missing(setting: Setting) -> list[str]:
     """What a setting needs that this version of the pack doesn't have; empty where it can be measured."""
     known = inspect.signature(pack_module("pipelines.use_concept").use_concept).parameters
     settings = pack_module("concept.settings")
-    needs = ["keep_apart"] if setting.keep_apart else []
-    needs += ["apart"] if setting.regions != EVERYWHERE and not setting.hooks else []
-    lacking = [name for name in needs if name not in known]
+    lacking = [name for name in ["apart"] if setting.keep_apart and name not in known]
     learned = LEARNED[setting.learned]
     for changes, stage in ((learned.stage1, settings.Stage1Settings), (learned.stage2, settings.Stage2Settings)):
         lacking += [name for name in changes if name not in {field.name for field in dataclasses.fields(stage)}]
@@ -96,8 +94,8 @@ class Composer:
             return list(outlines(self._plain(prompt, classes, seeds), prompt))
         if setting.regions == FOUND:
             return [None] * len(classes)
-        given = bands(prompt)
-        return [torch.zeros_like(band) if setting.regions == NOWHERE else band for band in given]
+        parts = {NOWHERE: torch.zeros_like, EVERYWHERE: torch.ones_like}
+        return [parts[setting.regions](band) if setting.regions in parts else band for band in bands(prompt)]
 
     def _with_concepts(
         self,
@@ -111,10 +109,8 @@ class Composer:
         model, clip = learner.model, learner.clip
         with torch.inference_mode():
             for i, (concept, region) in enumerate(zip(concepts, regions)):
-                options: dict[str, Any] = {"keep_apart": True} if setting.keep_apart else {}
-                if setting.regions != EVERYWHERE:
-                    options["apart"] = self._using.Apart(region=region)
-                model, clip, phrase = self._using.use_concept(model, clip, concept, f"concept_{i}", **options)
+                apart = self._using.Apart(region=region) if setting.keep_apart else None
+                model, clip, phrase = self._using.use_concept(model, clip, concept, f"concept_{i}", apart=apart)
                 phrases.append(phrase)
         prompts = [prompt.text.format(*phrases)] * len(seeds)
         return sampling.pictures(model, clip, learner.vae, prompts, seeds, learner.steps, learner.cfg)

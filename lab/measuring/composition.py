@@ -48,7 +48,8 @@ class Composition:
                 beside = self._composer.draw(setting, [concept], [one.scene.objects[0].cls], one.prompt, seeds)
                 kept[f"neighbour_{one.seat}"] = beside
                 rates[f"neighbour_{one.seat}"] = judge_neighbour(beside, one)
-        np.savez_compressed(self._folder / f"{composition_report.picture_file(key, asked.numbers)}.npz", **kept)  # type: ignore[arg-type]
+        file = self._folder / f"{composition_report.picture_file(key, asked.numbers)}.npz"
+        np.savez_compressed(file, **kept)  # type: ignore[arg-type]
         return {"setting": key, "group": list(asked.numbers), "rates": rates, "cpu_seconds": round(seconds, 2)}
 
     def _concepts(self, setting: Setting, asked: Group) -> list[Any]:

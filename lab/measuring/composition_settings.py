@@ -13,7 +13,7 @@ EVERYWHERE, NOWHERE, GIVEN, FOUND, DRAWN = "everywhere", "nowhere", "given", "fo
 class Setting:
     """A row.
 
-    keep_apart: concepts' words act on their own phrases alone. regions: where a LoRA acts beside its own tokens:
+    keep_apart: concepts' words act on their own phrases alone, and LoRAs on their own tokens and in `regions`:
     EVERYWHERE (as stock LoRAs do), NOWHERE, the GIVEN shares of the picture, FOUND in the first steps, or the outlines
     in a picture DRAWN with class words. learned: a key of LEARNED. hooks: by the host's own LoRA hooks.
     concepts: False for class words alone.
@@ -56,11 +56,11 @@ LEARNED = {
 SETTINGS: dict[str, Setting] = {
     "words": Setting("class words, no concepts", concepts=False),
     "today": Setting("today: stock LoRAs, one text"),
-    "text": Setting("text kept apart", keep_apart=True),
-    "tokens": Setting("+ LoRAs on their own tokens", keep_apart=True, regions=NOWHERE),
-    "given": Setting("+ in given regions", keep_apart=True, regions=GIVEN),
-    "found": Setting("+ in regions found by itself", keep_apart=True, regions=FOUND),
-    "drawn": Setting("+ in outlines of a first picture", keep_apart=True, regions=DRAWN),
+    "text": Setting("kept apart in the text, everywhere in the picture", keep_apart=True),
+    "tokens": Setting("kept apart, LoRAs on their own tokens alone", keep_apart=True, regions=NOWHERE),
+    "given": Setting("kept apart, in given regions", keep_apart=True, regions=GIVEN),
+    "found": Setting("kept apart, in regions found by itself", keep_apart=True, regions=FOUND),
+    "drawn": Setting("kept apart, in outlines of a first picture", keep_apart=True, regions=DRAWN),
     "hooks": Setting("the host's LoRA hooks with masks", regions=GIVEN, hooks=True),
     "orthogonal": Setting("by itself, orthogonal LoRAs", True, FOUND, "orthogonal"),
     "other words": Setting("by itself, learned among other words", True, FOUND, "other words"),

@@ -26,7 +26,7 @@ import torch
 from ..figures import sheets
 from ..hosting import in_process
 from ..world import grounding, painting, seeing, world
-from .quality import wilson
+from .intervals import wilson
 
 SEED = 77  # training's pictures have seed 5, those that it measures itself by seed 6
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"

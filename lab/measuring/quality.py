@@ -23,6 +23,7 @@ import torch
 from ..figures import sheets
 from ..world import oracle, painting, random_scenes, seeing, told_scenes, world
 from . import sampling
+from .intervals import wilson
 
 SEED = told_scenes.RESERVED_SEED  # training's generators are seeded (seed + 1)·1000003 + i, i < 60
 TRAINING_SEED, TRAINING_PICTURES, TRAINING_CHUNK = 1, 30_000, 500  # as `lab.training.train_model` draws its captions
@@ -141,14 +142,6 @@ def autoencoder_errors(vae: object, count: int, seed: int = SEED + 1) -> dict[st
         "l1": float(np.abs(difference).mean()),
         "right": float(np.mean([is_right(v) for v in verdicts])),
     }
-
-
-def wilson(right: int, asked: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson's)."""
-    rate, spread = right / asked, z * z / asked
-    centre = (rate + spread / 2) / (1 + spread)
-    half = z * math.sqrt(rate * (1 - rate) / asked + spread / (4 * asked)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _fact_rows(result: Tally, goals: dict[str, float]) -> list[str]:
@@ -300,10 +293,7 @@ def main() -> None:
     for goals, facts in ((GOALS, result), (FULL_GOALS, full)):
         for fact, goal in goals.items():
             print(f"{fact}: {facts.rate(fact):.1%} of {facts.asked[fact]} (goal {goal:.0%})")
-    print(
-        f"autoencoder: PSNR {errors['psnr']:.1f} dB, L1 {errors['l1']:.4f}; contact sheet {size / 1000:.0f} kB; report"
-        f" {args.out}"
-    )
+    print(f"autoencoder: PSNR {errors['psnr']:.1f} dB, L1 {errors['l1']:.4f}; sheet {size / 1000:.0f} kB; {args.out}")
 
 
 if __name__ == "__main__":

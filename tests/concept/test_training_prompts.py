@@ -59,3 +59,15 @@ def test_an_orthogonal_basis_stays_as_it_is() -> None:
         down = result.lora[f"{name}.lora_down.weight"]
         assert torch.equal(down, untrained.layers[name].down)
         assert layer.up.abs().sum() > 0
+
+
+def test_training_prompts_must_fit_one_chunk(demo_model) -> None:
+    from single_image_studio.host.text import require_room
+    from single_image_studio.support.errors import InputError
+
+    clip = demo_model[1]
+    require_room(clip, "heart", ["* " + "red " * 73])  # 73 words, "*" and "heart"
+    with pytest.raises(InputError, match="`training_prompts` has a line of more than 75 tokens with its phrase"):
+        require_room(clip, "heart", ["*", "* " + "red " * 74])
+    with pytest.raises(InputError, match="`training_prompts`"):
+        require_room(clip, "heart", ["* " + "red " * 200])

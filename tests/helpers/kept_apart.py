@@ -9,6 +9,8 @@ from torch import Tensor
 
 from .lora import some_lora
 
+Wires = tuple[Any, Any]
+
 
 def row(seed: int) -> Tensor:
     return torch.randn(1, 96, generator=torch.Generator().manual_seed(seed))
@@ -66,3 +68,44 @@ def stitched(bare: str, plain: Tensor, owns: dict[str, Tensor]) -> Tensor:
             context.append(plain[:, taken : taken + 1])
         taken += not word.startswith("<")
     return torch.cat([*context, plain[:, taken:]], 1)[:, : plain.shape[1]]
+
+
+def foo(wires: Wires, keep_apart: bool = True, **more: Any) -> Wires:
+    return on(wires, "foo", "heart", keep_apart=keep_apart, **more)
+
+
+def bar(wires: Wires, keep_apart: bool = True, **more: Any) -> Wires:
+    more.setdefault("lora", some_lora(*wires, size=0.1))
+    return on(wires, "bar_2", "star", keep_apart=keep_apart, **more)
+
+
+def same(one: Tensor, two: Tensor, *places: int) -> bool:
+    chosen = list(places) or slice(None)
+    return torch.equal(one[:, chosen], two[:, chosen])
+
+
+def same_pooled(one: Tensor, two: Tensor) -> bool:
+    """The demo's checkpoint has no text projection, so that the host's holds whatever was in memory, also NaN."""
+    return torch.equal(one.nan_to_num(), two.nan_to_num())
+
+
+def without(prompt: str, *names: str) -> str:
+    for name in names:
+        prompt = prompt.replace(f"<{name}> ", "").replace(f"<{name}>", "")
+    return prompt
+
+
+def later_lora(wires: Wires) -> Wires:
+    import comfy.sd
+
+    with torch.inference_mode():
+        return comfy.sd.load_lora_for_models(*wires, some_lora(*wires, size=0.2), 0.7, 0.7)
+
+
+def later_merge(wires: Wires) -> Wires:
+    """As the host's merge nodes do it: what was there before counts less."""
+    clip = wires[1].clone()
+    with torch.inference_mode():
+        other = {key: (torch.full_like(weight, 0.01),) for key, weight in clip.cond_stage_model.state_dict().items()}
+        clip.add_patches(other, 0.5, 0.4)
+    return wires[0], clip

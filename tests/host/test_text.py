@@ -113,18 +113,6 @@ def test_training_encodes_as_prompts_do(clips, embedding, demo_model, words: str
         assert torch.equal(with_concept_model(model, clip, picture, "heart", "auto", work), prompt)
 
 
-def test_training_prompts_must_fit_one_chunk(demo_model) -> None:
-    from single_image_studio.host.text import require_room
-    from single_image_studio.support.errors import InputError
-
-    clip = demo_model[1]
-    require_room(clip, "heart", ["* " + "red " * 73])  # 73 words, "*" and "heart"
-    with pytest.raises(InputError, match="`training_prompts` has a line of more than 75 tokens with its phrase"):
-        require_room(clip, "heart", ["*", "* " + "red " * 74])
-    with pytest.raises(InputError, match="`training_prompts`"):
-        require_room(clip, "heart", ["* " + "red " * 200])
-
-
 def test_rare_words_do_not_clash_with_the_prompt(clips, embedding) -> None:
     _, ours = clips
     inner = ours.tokenizer.clip_l

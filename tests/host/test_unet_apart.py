@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,42 +10,9 @@ import torch
 from torch import Tensor
 
 from ..helpers.conditionings import controlnet, encode, with_options
+from ..helpers.gated import LEFT, PROMPT, Models, apart, far, merged, naming, sampled
 from ..helpers.lora import some_lora
-from ..helpers.stock_sampling import host_samples, published_sigmas
-
-PROMPT = "a heart and a blue star"
-PHRASES, WORDS = "single_image_studio_phrases", "single_image_studio_words"
-LEFT = torch.zeros(1, 128, 128)
-LEFT[..., :64] = 1
-Models = tuple[Any, Any, Any]
-
-
-def naming(clip: Any, phrases: Mapping[str, tuple[int, ...]], text: str = PROMPT) -> Any:
-    """A prompt that says of itself which of its tokens are whose phrase."""
-    words = (("blue", (5,)), ("star", (6,)))
-    return with_options(encode(clip, text), **{PHRASES: dict(phrases), WORDS: words})
-
-
-def apart(model: Any, lora: dict[str, Tensor], name: str = "one", strength: float = 0.8, **how: Any) -> Any:
-    from single_image_studio.host.unet_apart import with_lora_apart
-
-    return with_lora_apart(model, name, lora, strength, **how)
-
-
-def merged(model: Any, lora: dict[str, Tensor], strength: float = 0.8) -> Any:
-    import comfy.sd
-
-    return comfy.sd.load_lora_for_models(model, None, dict(lora), strength, 0)[0]
-
-
-def sampled(
-    model: Any, positive: Any, negative: Any, sampler: str = "euler", pictures: int = 2, steps: int = 3, **more: Any
-) -> Tensor:
-    shape = (pictures, 4, 16, 16)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(3))
-    sigmas = published_sigmas(model, 1000 // (1000 // steps))
-    with torch.inference_mode():
-        return host_samples(model, positive, negative, torch.zeros(shape), sigmas, 4.0, sampler, noise, **more)
+from ..helpers.stock_sampling import published_sigmas
 
 
 @pytest.fixture
@@ -56,10 +23,6 @@ def lora(demo_model: Models) -> dict[str, Tensor]:
 @pytest.fixture
 def negative(demo_model: Models) -> Any:
     return encode(demo_model[1], "")
-
-
-def far(one: Tensor, other: Tensor) -> float:
-    return float((one - other).norm() / other.norm())
 
 
 def test_everywhere_is_what_the_stock_loader_gives(demo_model: Models, lora: dict[str, Tensor], negative: Any) -> None:
@@ -218,168 +181,3 @@ def test_sides_go_through_in_one_pass(demo_model: Models, lora: dict[str, Tensor
         calls.clear()
         sampled(wire, naming(clip, {"one": (1, 2)}, text), negative, pictures=1)
         assert set(calls) == {2}
-
-
-class Broken(Exception):
-    pass
-
-
-@pytest.mark.parametrize("when", [0, 3])
-def test_nothing_is_left_behind_after_an_error(
-    demo_model: Models, lora: dict[str, Tensor], negative: Any, when: int
-) -> None:
-    model, clip, _ = demo_model
-    positive = naming(clip, {"one": (1, 2)})
-    plain = sampled(model, positive, negative, steps=5)
-    wire, calls = apart(model, lora), []
-
-    def fail(apply: Any, given: Any) -> Any:
-        calls.append(1)
-        if len(calls) > when:
-            raise Broken
-        return apply(given["input"], given["timestep"], **given["c"])
-
-    wire.set_model_unet_function_wrapper(fail)
-    with pytest.raises(Broken):
-        sampled(wire, positive, negative, steps=5)
-    assert not [m for m in model.model.modules() if m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m)]
-    assert torch.equal(sampled(model, positive, negative, steps=5), plain)
-
-
-def test_what_is_odd_about_a_region_is_told(
-    demo_model: Models, lora: dict[str, Tensor], negative: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    model, clip, _ = demo_model
-    positive = naming(clip, {"one": (1, 2), "two": (5, 6)})
-
-    def told(wire: Any) -> str:
-        caplog.clear()
-        sampled(wire, positive, negative)
-        return caplog.text
-
-    assert not told(apart(apart(model, lora, region=LEFT), lora, "two", region=1 - LEFT))
-    assert "was resized" in told(apart(model, lora, region=torch.ones(1, 100, 50)))
-    assert "3 masks and the batch 2 pictures" in told(apart(model, lora, region=torch.ones(3, 128, 128)))
-    assert "is empty" in told(apart(model, lora, region=torch.zeros(1, 128, 128)))
-    assert "one, two overlap" in told(apart(apart(model, lora, region=LEFT), lora, "two", region=LEFT))
-    assert "No prompt here names <three>" in told(apart(model, lora, "three"))
-
-
-def test_prompts_that_tell_nothing_get_the_merged_loras_pictures(
-    demo_model: Models, lora: dict[str, Tensor], negative: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Other packs' encoders, and training."""
-    model, clip, _ = demo_model
-    positive = encode(clip, PROMPT)
-    assert far(sampled(apart(model, lora), positive, negative), sampled(merged(model, lora), positive, negative)) < 1e-4
-    assert "as if `keep_apart` were off" in caplog.text
-
-
-def test_overlapping_regions_share() -> None:
-    from single_image_studio.diffusion.regions import shared
-
-    regions = torch.tensor([1.0, 1.0, 0.5, 0.0])[None, :, None, None] * torch.ones(1, 4, 1, 1)
-    assert torch.allclose(shared(regions)[0, :, 0, 0], torch.tensor([0.4, 0.4, 0.2, 0.0]))
-
-
-@pytest.mark.parametrize("hang", ["HyperTile", "ToMe", "FreeU V2", "image prompt (attention patch by side)"])
-def test_other_packs_patches_keep_working(
-    demo_model: Models, lora: dict[str, Tensor], negative: Any, hang: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Both act: neither the plain model's nor the patch's own picture."""
-    from ..helpers.artists_graphs import HANGS, Graph
-
-    model, clip, vae = demo_model
-    positive = naming(clip, {"one": (1, 2)})
-    patched = HANGS[hang](Graph(model, clip, vae, {})).model
-    pictures = [sampled(wire, positive, negative, steps=5) for wire in (apart(patched, lora), patched, model)]
-    assert torch.isfinite(pictures[0]).all()
-    assert far(pictures[0], pictures[1]) > 1e-3 and far(pictures[1], pictures[2]) > 1e-3
-    assert not caplog.records
-
-
-def test_half_precision(demo_model: Models, lora: dict[str, Tensor], negative: Any) -> None:
-    import comfy.model_management
-
-    model, clip, _ = demo_model
-    half = apart(model, lora, region=LEFT).clone()
-    half.set_model_compute_dtype(torch.bfloat16)
-    positive = naming(clip, {"one": (1, 2)})
-    assert far(sampled(half, positive, negative), sampled(apart(model, lora, region=LEFT), positive, negative)) < 0.1
-    comfy.model_management.unload_all_models()
-
-
-def test_a_session_gates_by_region_and_looks_for_no_place(
-    demo_model: Models, lora: dict[str, Tensor], caplog: pytest.LogCaptureFixture
-) -> None:
-    """The same prediction at the same step, whatever came before; training sees the merged LoRA, to the bit."""
-    from single_image_studio.host.session import UnetSession
-
-    model, clip, _ = demo_model
-    source, uncond = naming(clip, {"one": (1, 2)}), encode(clip, "")
-    latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(2))
-
-    def predicted(wire: Any, order: list[int], **more: Any) -> Tensor:
-        def work(unet: Any) -> Tensor:
-            return [unet.predict_x0(latents, torch.tensor([t]), [unet.prompts["source"]])[0] for t in order][-1]
-
-        session = UnetSession(
-            model=wire, shape=(1, 4, 16, 16), timesteps=[981, 501, 1], positive={"source": source},
-            negative={"uncond": uncond}, **more,
-        )  # fmt: skip
-        with torch.inference_mode():
-            return session.run(work)
-
-    for wire in (apart(model, lora), apart(model, lora, region=LEFT)):
-        assert torch.equal(predicted(wire, [981, 901, 1, 501]), predicted(wire, [501]))
-        assert far(predicted(wire, [501]), predicted(model, [501])) > 1e-3
-    assert "no places are looked for here: one" in caplog.text
-    training = {"clip": clip, "gradients": True, "precision": "fp32"}
-    assert torch.equal(
-        predicted(apart(model, lora), [501], **training), predicted(merged(model, lora), [501], **training)
-    )
-
-
-def test_what_cannot_be_told_apart_is_told(
-    demo_model: Models, lora: dict[str, Tensor], negative: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A LoKr is a change of weights alone. A wrapper that runs a batch's rows one by one hides which is which."""
-    model, clip, _ = demo_model
-    positive = naming(clip, {"one": (1, 2)})
-    name = next(key for key in lora if key.endswith("attn2_to_q.lora_up.weight")).removesuffix(".lora_up.weight")
-    side = len(lora[f"{name}.lora_up.weight"])
-    lokr = {f"{name}.lokr_w1": torch.eye(2), f"{name}.lokr_w2": torch.full((side // 2, side // 2), 0.01)}
-    plain = sampled(model, positive, negative)
-    assert far(sampled(apart(model, lokr), positive, negative), plain) > 1e-4
-    assert "acts on the whole picture" in caplog.text
-    cut = apart(model, lora, region=LEFT).clone()
-
-    def one_by_one(apply: Any, given: Any) -> Tensor:
-        parts = []
-        for i in range(len(given["input"])):
-            conds = {k: v[i : i + 1] if isinstance(v, Tensor) else v for k, v in given["c"].items()}
-            parts.append(apply(given["input"][i : i + 1], given["timestep"][i : i + 1], **conds))
-        return torch.cat(parts)
-
-    cut.set_model_unet_function_wrapper(one_by_one)
-    assert far(sampled(cut, positive, negative), plain) < 1e-4
-    assert caplog.text.count("Another pack runs `model` on parts of the batch") == 1
-
-
-def test_a_lora_of_convolutions_is_gated_by_place(demo_model: Models, negative: Any) -> None:
-    """As other trainers make them: everywhere, the stock loader's pictures; in a half, others."""
-    model, clip, _ = demo_model
-    positive, names = naming(clip, {"one": (1, 2)}), ("input_blocks_1_0_in_layers_2", "input_blocks_1_0_out_layers_3")
-    unet, lora = model.model.diffusion_model, dict[str, Tensor]()
-    for name, layer in zip(names, (unet.input_blocks[1][0].in_layers[2], unet.input_blocks[1][0].out_layers[3]),
-                           strict=True):  # fmt: skip
-        outputs, inputs, height, width = layer.weight.shape
-        draw = torch.Generator().manual_seed(3)
-        lora[f"lora_unet_{name}.lora_down.weight"] = 0.1 * torch.randn(2, inputs, height, width, generator=draw)
-        lora[f"lora_unet_{name}.lora_up.weight"] = 0.1 * torch.randn(outputs, 2, 1, 1, generator=draw)
-        lora[f"lora_unet_{name}.alpha"] = torch.tensor(1.0)
-    stock, plain = (sampled(wire, positive, negative) for wire in (merged(model, lora), model))
-    ones = torch.ones(1, 128, 128)
-    assert far(stock, plain) > 1e-3
-    assert far(sampled(apart(model, lora, region=ones), positive, negative), stock) <= 1e-4
-    assert far(sampled(apart(model, lora, region=LEFT), positive, negative), stock) > 1e-3

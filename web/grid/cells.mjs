@@ -10,7 +10,8 @@ const PADDING = 28; // left and right of the table
 const TALLEST = 1.5; // of the table's width
 const MOST_CELLS = 400;
 
-/** @typedef {Pick<GridOutput, "sheets"> & { cells: Cell[], best: number[] } & GridOutput["layout"][number]} Grid row by row */
+/** @typedef {{ cells: Cell[], sheets: GridOutput["sheets"], best: number[] }} Cells row by row */
+/** @typedef {Cells & GridOutput["layout"][number]} Grid */
 
 /**
  * The grid of a run's output, or null when that has none.

@@ -13,6 +13,7 @@ from PIL import Image
 
 from lab.figures import sheets
 from lab.measuring import quality
+from lab.measuring.intervals import wilson
 from lab.world import painting, random_scenes, world
 
 pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
@@ -76,7 +77,7 @@ def test_pictures_of_other_captions_get_bad_marks() -> None:
     ("right", "asked", "low", "high"), [(0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (50, 100, 0.404, 0.596)]
 )
 def test_wilson_interval(right: int, asked: int, low: float, high: float) -> None:
-    assert quality.wilson(right, asked) == pytest.approx((low, high), abs=1e-3)
+    assert wilson(right, asked) == pytest.approx((low, high), abs=1e-3)
 
 
 def test_report_names_what_was_missed(tmp_path: pathlib.Path) -> None:
