@@ -89,5 +89,6 @@ def _patches(latents: Tensor) -> Tensor:
 
 def _to_nearest(patches: Tensor, others: Tensor) -> Tensor:
     """The mean squared distance of patches to the nearest of others, a number of each: (B,)."""
-    nearest = [torch.cdist(some, others).amin(2).square() for some in patches.split(ROWS, dim=1)]
+    parts = torch.split(patches, ROWS, dim=1)
+    nearest = [torch.cdist(some, others).amin(2).square() for some in parts]
     return torch.cat(nearest, dim=1).mean(1) / patches.shape[2]

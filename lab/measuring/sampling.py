@@ -51,7 +51,8 @@ def _encode(clip: Any, prompt: str) -> tuple[Tensor, dict[str, Any]]:
 def encode_many(clip: Any, prompts: Sequence[str]) -> list[list[Any]]:
     """One CONDITIONING whose batch holds a different prompt in each row: the host passes rows on as they are.
 
-    Prompts longer than 77 tokens have longer encodings and are refused: they don't fit in one tensor with others.
+    Prompts longer than 77 tokens have longer encodings and are refused: they don't fit in one tensor with others. What
+    the host tells of a prompt beside its encoding, such as where it names concepts, is kept if all rows have the same.
     """
     known = {prompt: _encode(clip, prompt) for prompt in dict.fromkeys(prompts)}
     lengths = {tensor.shape[1] for tensor, _ in known.values()}
@@ -59,7 +60,9 @@ def encode_many(clip: Any, prompts: Sequence[str]) -> list[list[Any]]:
         raise ValueError(f"prompts of different lengths ({sorted(lengths)} tokens) can't share a batch")
     rows = torch.cat([known[prompt][0] for prompt in prompts])
     pooled = [row for prompt in prompts if (row := known[prompt][1].get("pooled_output")) is not None]
-    return [[rows, {"pooled_output": torch.cat(pooled)} if len(pooled) == len(prompts) else {}]]
+    extras = dict(known[prompts[0]][1]) if len(known) == 1 else {}
+    extras.pop("pooled_output", None)
+    return [[rows, extras | ({"pooled_output": torch.cat(pooled)} if len(pooled) == len(prompts) else {})]]
 
 
 def noise(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:

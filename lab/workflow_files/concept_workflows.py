@@ -137,13 +137,7 @@ def compose_three_concepts(sheet: Sheet) -> None:
     for number, name in enumerate(("my_face", "my_sunglasses", "my_hat"), 1):
         loaders.append(
             sheet.node(
-                "SIS_LoadConcept",
-                f"Load Concept {number}",
-                model=model,
-                clip=clip,
-                concept_name=name,
-                strength_model=0.8,
-                strength_clip=0.8,
+                "SIS_LoadConcept", f"Load Concept {number}", model=model, clip=clip, concept_name=name, keep_apart=True
             )
         )
         model, clip = loaders[-1]["model"], loaders[-1]["clip"]
@@ -164,7 +158,8 @@ def compose_three_concepts(sheet: Sheet) -> None:
         "Start here",
     )
     tuning = sheet.note(
-        "**Do they mix?** Turn on *keep_apart* of each Load Concept, and write in the prompt where each one is.\n\n"
+        "**Do they mix?** *keep_apart* is on: each concept acts on its own words, and in a place that it finds in the"
+        " first steps and shows on its node. If a place is wrong, connect a mask to *region*.\n\n"
         "**Only two?** Bypass a Load Concept (Ctrl+B) and remove its phrase from the prompt.",
         "Troubleshooting",
     )
