@@ -126,7 +126,7 @@ def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> N
         " pattern and background that stayed.",
         "- *Agrees*: no cell of the grid has a greater merit; several may share the greatest.",
         f"- {(~differ).sum()} grids are left out: all their cells have the same merit, so that any choice agrees.",
-        "- The proposal is `inversion/best_cell.py` and knows nothing of the oracle. It was not tuned, on these pictures or on others.",
+        "- The proposal is `inversion/best_cell.py` and knows nothing of the oracle. It was not tuned on any pictures.",
         "",
         *table(grids, chosen),
         "",
