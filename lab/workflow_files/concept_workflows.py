@@ -135,11 +135,11 @@ def compose_three_concepts(sheet: Sheet) -> None:
     loader = checkpoint(sheet)
     model, clip, loaders = loader["MODEL"], loader["CLIP"], []
     for number, name in enumerate(("my_face", "my_sunglasses", "my_hat"), 1):
+        wires = {"model": model, "clip": clip}
         loaders.append(
-            sheet.node(
-                "SIS_LoadConcept", f"Load Concept {number}", model=model, clip=clip, concept_name=name, keep_apart=True
-            )
+            sheet.node("SIS_LoadConcept", f"Load Concept {number}", **wires, concept_name=name, keep_apart=True)
         )
+        loaders[-1].room = 150  # for the places that it finds
         model, clip = loaders[-1]["model"], loaders[-1]["clip"]
     positive = prompt(
         sheet,
@@ -192,7 +192,7 @@ def views_and_editing_prompts(sheet: Sheet) -> None:
     views.size = (420, 320)  # shows all of them without scrolling
     view = prompt(sheet, "One view at a time", concept["clip"], views["prompts"])
     drawn_views = drawing.picture(view["CONDITIONING"], "views/view", suffix=" of each view")
-    drawn_views[-1].size = (640, 400)  # of all views
+    drawn_views[-1].size = (640, 720)  # of all views
     listed = sheet.node("SIS_EditingPrompts", "Editing Prompts", phrase=concept["phrase"])
     score = sheet.node("PreviewAny", "Score sheet", source=listed["checklist"])
     score.size, score.room = (640, 780), 40  # shows all ten prompts at once

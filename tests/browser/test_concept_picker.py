@@ -96,8 +96,9 @@ def test_a_concept_is_chosen_by_mouse(frontend: Frontend, face: Locator, snap: C
     values = [
         next(n for n in graph["nodes"] if n["type"] == "SIS_LoadConcept")["widgets_values"] for graph in (before, after)
     ]
-    assert values == [["shelf_without_picture", 1, 0.5], ["shelf_heart", 1, 0.5]]
-    assert set(frontend.prompt()["2"]["inputs"]) == {"model", "clip", "concept_name", "strength_model", "strength_clip"}
+    assert values == [["shelf_without_picture", 1, 0.5, False], ["shelf_heart", 1, 0.5, False]]
+    sent = {"model", "clip", "concept_name", "strength_model", "strength_clip", "keep_apart"}
+    assert set(frontend.prompt()["2"]["inputs"]) == sent
 
 
 def test_a_concept_is_found_and_chosen_by_keyboard_alone(frontend: Frontend, face: Locator) -> None:
