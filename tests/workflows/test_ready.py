@@ -66,7 +66,7 @@ def test_each_has_an_id_of_its_own_and_the_name_that_notes_use(session_server: C
     notes = [node for workflow in made.values() for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
     assert len(notes) > 10 and all(note_height(note["widgets_values"][0]) <= note["size"][1] for note in notes)
     composed = [note for note in made["demo 3c compose_three_concepts"]["nodes"] if note["title"] == "Start here"]
-    assert "sunglasses" not in str(composed) and "0.3" in str(composed)
+    assert "sunglasses" not in str(composed) and "keep_apart" in str(composed)
 
 
 @pytest.mark.parametrize("name", ready_workflows.READY)
