@@ -135,10 +135,8 @@ def compose_three_concepts(sheet: Sheet) -> None:
     loader = checkpoint(sheet)
     model, clip, loaders = loader["MODEL"], loader["CLIP"], []
     for number, name in enumerate(("my_face", "my_sunglasses", "my_hat"), 1):
-        wires = {"model": model, "clip": clip}
-        loaders.append(
-            sheet.node("SIS_LoadConcept", f"Load Concept {number}", **wires, concept_name=name, keep_apart=True)
-        )
+        title = f"Load Concept {number}"
+        loaders.append(sheet.node("SIS_LoadConcept", title, model=model, clip=clip, concept_name=name, keep_apart=True))
         loaders[-1].room = 150  # for the places that it finds
         model, clip = loaders[-1]["model"], loaders[-1]["clip"]
     positive = prompt(
