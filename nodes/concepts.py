@@ -324,7 +324,8 @@ class ApplyConcept(Node):
         keep_apart: bool = False,
         region: Any = None,
     ) -> io.NodeOutput:
-        strengths, apart = Strengths(strength_model, strength_clip), _apart(cls, check_name(name), keep_apart, region)
-        outputs = use_concept(model, clip, concept, check_name(name), strengths, apart=apart)
+        name, strengths = check_name(name), Strengths(strength_model, strength_clip)
+        apart = _apart(cls, name, keep_apart, region)
+        outputs = use_concept(model, clip, concept, name, strengths, apart=apart)
         _tell(cls, concept, name, strengths, apart is not None)
         return io.NodeOutput(*outputs, concept_hooks(concept, strengths))

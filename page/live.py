@@ -7,8 +7,6 @@ reloaded), and the log and the node's `ui` (for those without the page). Nothing
 
 from __future__ import annotations
 
-import base64
-import io
 import logging
 import math
 import threading
@@ -23,6 +21,7 @@ import comfy.model_management
 
 from ..host.server import running_server
 from ..losses.terms import LOSS_TERMS
+from .data_url import data_url
 
 log = logging.getLogger("single_image_studio")
 
@@ -247,9 +246,7 @@ def _evenly(count: int, most: int) -> list[int]:
 def _data_url(picture: Any, side: int) -> str:
     small = picture.convert("RGB")
     small.thumbnail((side, side))
-    data = io.BytesIO()
-    small.save(data, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    return data_url(small, "JPEG", quality=80)
 
 
 def _send_event(message: dict[str, Any]) -> None:

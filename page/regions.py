@@ -5,8 +5,6 @@ The sampler finds it, long after that node has run; so it is told by an event, a
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
 
 from PIL import Image
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from ..host.server import running_prompt, running_server, workflow_of
 from ..pictures.overlay import TINT
+from .data_url import data_url
 from .live import NodeAddress
 
 EVENT = "single_image_studio.regions"
@@ -52,6 +51,4 @@ def _data_url(region: Tensor) -> str:
     levels = (region.float().cpu().clamp(0, 1) * 255).round().byte().numpy()
     mask = Image.fromarray(levels).resize((SIDE, max(1, round(SIDE * height / width))), Image.Resampling.NEAREST)
     picture = Image.composite(Image.new("RGB", mask.size, TINT), Image.new("RGB", mask.size, _GROUND), mask)
-    data = io.BytesIO()
-    picture.save(data, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    return data_url(picture, "PNG", optimize=True)

@@ -18,7 +18,7 @@ from single_image_studio.support import warnings
 from single_image_studio.support.errors import InputError
 from single_image_studio.support.warnings import Warned
 
-from ..helpers.linear_model import WIDTH, LinearModel, mask, stage1, stage2
+from ..helpers.linear_model import WIDTH, LinearModel, first_draw, mask, stage1, stage2
 
 
 def test_stage1_learns_and_reports_every_step() -> None:
@@ -52,12 +52,7 @@ def test_first_step_is_the_papers_equations() -> None:
     """One step's losses and update, written out again from the equations."""
     model = LinearModel()
     result = stage1(model, steps=1, start=0.0, background_weight=0.5)
-    generator = torch.Generator().manual_seed(3)
-    x0 = model.draw_latents(4, generator)
-    noise = torch.randn(x0.shape, generator=generator)
-    t = torch.randint(0, 1000, (4,), generator=generator)
-    a = model.alpha_bar[t].view(-1, 1, 1, 1)
-    latents = a.sqrt() * x0 + (1 - a).sqrt() * noise
+    x0, t, latents = first_draw(model)
     embedding = torch.zeros(1, WIDTH, requires_grad=True)
     star = model.predict_x0(latents, t, model.encode(embedding))
     frozen = model.predict_x0(latents, t, model.encode(None)).detach()

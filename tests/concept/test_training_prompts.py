@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ..helpers.linear_model import WIDTH, LinearModel, stage1, stage2
+from ..helpers.linear_model import WIDTH, LinearModel, first_draw, stage1, stage2
 
 TWO_PROMPTS = "*\n* at sea"
 
@@ -22,12 +22,7 @@ def test_under_a_training_prompt_the_background_is_the_prompts_own() -> None:
     """One step under "class at sea", written out again: concept and target read these words."""
     model = LinearModel()
     result = stage1(model, steps=1, start=0.0, training_prompts="* at sea")
-    generator = torch.Generator().manual_seed(3)
-    x0 = model.draw_latents(4, generator)
-    noise = torch.randn(x0.shape, generator=generator)
-    t = torch.randint(0, 1000, (4,), generator=generator)
-    a = model.alpha_bar[t].view(-1, 1, 1, 1)
-    latents = a.sqrt() * x0 + (1 - a).sqrt() * noise
+    x0, t, latents = first_draw(model)
     star, frozen = (model.predict_x0(latents, t, model.encode(e, "* at sea")) for e in (torch.zeros(1, WIDTH), None))
     below = torch.zeros(1, 1, 4, 4)
     below[:, :, 2:] = 1

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..helpers.conditionings import encode, with_options
+from ..helpers.kept_apart import PHRASES, WORDS
 from ..helpers.stock_sampling import host_samples, published_sigmas
 
 PROMPT = "a heart and a blue star"
-PHRASES, WORDS = "single_image_studio_phrases", "single_image_studio_words"
 LEFT = torch.zeros(1, 128, 128)
 LEFT[..., :64] = 1
 Models = tuple[Any, Any, Any]

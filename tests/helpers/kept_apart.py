@@ -10,6 +10,7 @@ from torch import Tensor
 from .lora import some_lora
 
 Wires = tuple[Any, Any]
+PHRASES, WORDS = "single_image_studio_phrases", "single_image_studio_words"
 
 
 def row(seed: int) -> Tensor:

@@ -65,6 +65,16 @@ class LinearModel:
         assert isinstance(error, MemoryError)
 
 
+def first_draw(model: LinearModel) -> tuple[Tensor, Tensor, Tensor]:
+    """What `stage1`'s first step draws, written out again: x0, its timesteps, and the noisy latents."""
+    generator = torch.Generator().manual_seed(3)
+    x0 = model.draw_latents(4, generator)
+    noise = torch.randn(x0.shape, generator=generator)
+    t = torch.randint(0, 1000, (4,), generator=generator)
+    a = model.alpha_bar[t].view(-1, 1, 1, 1)
+    return x0, t, a.sqrt() * x0 + (1 - a).sqrt() * noise
+
+
 def mask() -> Tensor:
     m = torch.zeros(1, 32, 32)
     m[:, :16] = 1

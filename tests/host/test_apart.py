@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
 
 from ..helpers.kept_apart import (
+    PHRASES,
+    WORDS,
     Wires,
     bar,
     encoded,
@@ -25,18 +26,6 @@ from ..helpers.kept_apart import (
     without,
 )
 from ..helpers.lora import some_lora
-
-PHRASES, WORDS = "single_image_studio_phrases", "single_image_studio_words"
-
-
-@pytest.fixture
-def wires(demo_model) -> Wires:
-    return demo_model[:2]
-
-
-@pytest.fixture
-def lora(wires) -> dict[str, Tensor]:
-    return some_lora(*wires)
 
 
 @pytest.mark.parametrize(

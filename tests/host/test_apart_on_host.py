@@ -9,21 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ..helpers.kept_apart import Wires, bar, encoded, entry, foo, later_lora, later_merge, stitched
+from ..helpers.kept_apart import PHRASES, WORDS, Wires, bar, encoded, entry, foo, later_lora, later_merge, stitched
 from ..helpers.lora import some_lora
-
-PHRASES, WORDS = "single_image_studio_phrases", "single_image_studio_words"
-
-
-@pytest.fixture
-def wires(demo_model) -> Wires:
-    return demo_model[:2]
-
-
-@pytest.fixture
-def lora(wires) -> dict[str, Tensor]:
-    return some_lora(*wires)
-
 
 # --- what the host does with conditionings
 

@@ -9,20 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ..helpers.conditionings import controlnet, encode, with_options
+from ..helpers.conditionings import controlnet, with_options
 from ..helpers.gated import LEFT, PROMPT, Models, apart, far, merged, naming, sampled
-from ..helpers.lora import some_lora
 from ..helpers.stock_sampling import published_sigmas
-
-
-@pytest.fixture
-def lora(demo_model: Models) -> dict[str, Tensor]:
-    return some_lora(*demo_model[:2], 0.1)
-
-
-@pytest.fixture
-def negative(demo_model: Models) -> Any:
-    return encode(demo_model[1], "")
 
 
 def test_everywhere_is_what_the_stock_loader_gives(demo_model: Models, lora: dict[str, Tensor], negative: Any) -> None:

@@ -10,17 +10,6 @@ from torch import Tensor
 
 from ..helpers.conditionings import encode
 from ..helpers.gated import LEFT, PROMPT, Models, apart, far, merged, naming, sampled
-from ..helpers.lora import some_lora
-
-
-@pytest.fixture
-def lora(demo_model: Models) -> dict[str, Tensor]:
-    return some_lora(*demo_model[:2], 0.1)
-
-
-@pytest.fixture
-def negative(demo_model: Models) -> Any:
-    return encode(demo_model[1], "")
 
 
 class Broken(Exception):

@@ -1,7 +1,8 @@
 // What the host still knows of earlier runs: it tells nothing by itself after a reload of the page, a change of tab, or
 // for a node whose result it reuses.
 import { api } from "./host.mjs";
-import { NO_ID, rootGraph } from "./page.mjs";
+import { isNamed } from "./origin.mjs";
+import { rootGraph } from "./page.mjs";
 
 /** @import { GraphNode } from "../types/host" */
 
@@ -61,7 +62,7 @@ async function json(route) {
  * @param {Run} run
  */
 export function isOfOpenWorkflow({ workflow }) {
-  return Boolean(workflow) && workflow !== NO_ID && workflow === rootGraph()?.id;
+  return isNamed(workflow ?? null) && workflow === rootGraph()?.id;
 }
 
 /**
