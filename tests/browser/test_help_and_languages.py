@@ -16,7 +16,8 @@ from ..helpers.page_graphs import FAINT, place
 
 NODE = "SIS_TrainStage1"
 HELP = ".node-help-content :is(.markdown-content, .comfy-markdown-content)"
-MARKDOWN = re.compile(r"[*`|\\]|(?<!\w)_\w|\w_(?!\w)")  # signs that the reader should not see
+# Signs that the reader should not see; a star between spaces is meant, as in a training prompt.
+MARKDOWN = re.compile(r"[`|\\]|(?m:^)\*|(?<=[^ ])\*|\*(?=[^ ])|(?<!\w)_\w|\w_(?!\w)")
 
 SHOWN = """(id) => {
   const node = sisTest.nodeAt(id);
