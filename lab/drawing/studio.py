@@ -15,7 +15,7 @@ import torch
 from ..measuring import editing_tasks, sampling
 from ..measuring.editing_bench import Bench
 from ..measuring.learning import Learner, Training, Variant, pack_module
-from ..world import random_scenes, world
+from ..world import random_scenes, seeing, world
 
 CONCEPT, SECOND = ("heart", 3), ("star", 15)  # class and seed, as in lab/world/make_concepts.py
 # the tasks of lab/measuring/editing_tasks.py that are shown: one to move, one to resize, one to change class
@@ -44,6 +44,14 @@ def grid_cells(pairs: Sequence[tuple[float, float]]) -> list[Any]:
     return [grid.Cell(alpha, ratio) for alpha, ratio in pairs]
 
 
+def _in_full(task: editing_tasks.Task) -> editing_tasks.Task:
+    """The task with its object's second colour named too: what no word names, an edit need not keep."""
+    obj = task.scene.objects[0]
+    first, second = seeing.name_of(obj.color), seeing.name_of(obj.second)
+    source, target = (text.replace(first, f"{first} and {second}", 1) for text in (task.source, task.target))
+    return dataclasses.replace(task, source=source, target=target)
+
+
 class Studio:
     """The demo model, and what has been learned and inverted on it."""
 
@@ -58,7 +66,7 @@ class Studio:
 
     @cached_property
     def tasks(self) -> list[editing_tasks.Task]:
-        return [editing_tasks.make_task(editing_tasks.SEED, index) for index in EDITED]
+        return [_in_full(editing_tasks.make_task(editing_tasks.SEED, index)) for index in EDITED]
 
     @cached_property
     def bench(self) -> Bench:
