@@ -1,4 +1,4 @@
-"""Where a concept was found stands on the node that applies it."""
+"""Where a concept was found stands on the node that applies it, until that node runs again."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ SHOWN = """() => Object.fromEntries(window.app.canvas.graph.nodes.flatMap((node)
   return told.length ? [[node.title, told]] : [];
 }))"""
 
+TURN_OFF = """() => {
+  const load = window.app.canvas.graph.nodes.find((node) => node.title === "load");
+  load.widgets.find((widget) => widget.name === "keep_apart").value = false;
+}"""
 
 # Pictures that the panel leaves no room for.
 OUTSIDE = """() => [...document.querySelectorAll(".sis-regions img")].filter((image) =>
@@ -53,7 +57,15 @@ def test_after_the_sampler_has_run(frontend: Frontend, concept: pathlib.Path, sn
     assert frontend.run().kind == "success"
     frontend.settle()
     snap(frontend, "found")
-    alts = [f"Where sought was found in picture {number}" for number in (1, 2)]
-    assert frontend.page.evaluate(SHOWN) == {"load": [[alt, 128] for alt in alts]}
+    shown = {"load": [[f"Where sought was found in picture {number}", 128] for number in (1, 2)]}
+    assert frontend.page.evaluate(SHOWN) == shown
     assert not frontend.page.evaluate(OUTSIDE)
     assert "sis_panel" not in str(frontend.workflow())
+    frontend.reload()
+    frontend.settle()
+    snap(frontend, "reloaded")
+    assert frontend.page.evaluate(SHOWN) == shown
+    frontend.page.evaluate(TURN_OFF)
+    assert frontend.run().kind == "success"
+    frontend.settle()
+    assert frontend.page.evaluate(SHOWN) == {}

@@ -19,10 +19,20 @@ export class ResultStore {
    * @param {Output} output
    */
   put(workflow, node, output) {
-    const others = this.entries.filter((entry) => entry.workflow !== workflow || entry.node !== node);
-    this.entries = [...others, { workflow, node, output, size: JSON.stringify(output).length }].slice(-MOST_ENTRIES);
+    this.drop(workflow, node);
+    const entry = { workflow, node, output, size: JSON.stringify(output).length };
+    this.entries = [...this.entries, entry].slice(-MOST_ENTRIES);
     let letters = this.entries.reduce((sum, { size }) => sum + size, 0);
     while (letters > MOST_LETTERS) letters -= this.entries.shift()?.size ?? letters;
+  }
+
+  /**
+   * Forgets a node's result.
+   * @param {string} workflow
+   * @param {string} node
+   */
+  drop(workflow, node) {
+    this.entries = this.entries.filter((entry) => entry.workflow !== workflow || entry.node !== node);
   }
 
   /**
