@@ -10,16 +10,18 @@ from torch import Tensor
 
 from ..helpers.conditionings import encode
 from ..helpers.gated import LEFT, PROMPT, Models, apart, far, merged, naming, sampled
-
-
-class Broken(Exception):
-    pass
+from ..helpers.kept_apart import PHRASES
 
 
 @pytest.mark.parametrize("when", [0, 3])
-def test_nothing_is_left_behind_after_an_error(
-    demo_model: Models, lora: dict[str, Tensor], negative: Any, when: int
+@pytest.mark.parametrize("end", ["error", "cancel", "out of memory"])
+def test_nothing_is_left_behind(
+    demo_model: Models, lora: dict[str, Tensor], negative: Any, when: int, end: str
 ) -> None:
+    import comfy.model_management as management
+
+    ends = {"error": ValueError, "cancel": management.InterruptProcessingException,
+            "out of memory": management.OOM_EXCEPTION}  # fmt: skip
     model, clip, _ = demo_model
     positive = naming(clip, {"one": (1, 2)})
     plain = sampled(model, positive, negative, steps=5)
@@ -28,11 +30,11 @@ def test_nothing_is_left_behind_after_an_error(
     def fail(apply: Any, given: Any) -> Any:
         calls.append(1)
         if len(calls) > when:
-            raise Broken
+            raise ends[end]
         return apply(given["input"], given["timestep"], **given["c"])
 
     wire.set_model_unet_function_wrapper(fail)
-    with pytest.raises(Broken):
+    with pytest.raises(ends[end]):
         sampled(wire, positive, negative, steps=5)
     assert not [m for m in model.model.modules() if m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m)]
     assert torch.equal(sampled(model, positive, negative, steps=5), plain)
@@ -99,6 +101,43 @@ def test_half_precision(demo_model: Models, lora: dict[str, Tensor], negative: A
     positive = naming(clip, {"one": (1, 2)})
     assert far(sampled(half, positive, negative), sampled(apart(model, lora, region=LEFT), positive, negative)) < 0.1
     comfy.model_management.unload_all_models()
+
+
+def test_a_partially_loaded_model(
+    demo_model: Models, lora: dict[str, Tensor], negative: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that wait elsewhere, and stock LoRAs that act on them only when they are asked for."""
+    import comfy.model_management
+    import comfy.model_patcher
+
+    model, clip, _ = demo_model
+    positive = naming(clip, {"one": (1, 2)})
+    other = {name: tensor.flip(0) if tensor.dim() else tensor for name, tensor in lora.items()}
+    wire = apart(merged(model, other), lora, region=LEFT)
+    whole, load = sampled(wire, positive, negative), comfy.model_patcher.ModelPatcher.load
+
+    def load_little(patcher: Any, device_to: Any = None, *_: Any, **__: Any) -> Any:
+        return load(patcher, device_to, lowvram_model_memory=1)
+
+    comfy.model_management.unload_all_models()
+    monkeypatch.setattr(comfy.model_patcher.ModelPatcher, "load", load_little)
+    part = sampled(wire, positive, negative)
+    assert model.model.model_lowvram
+    comfy.model_management.unload_all_models()
+    assert far(part, whole) <= 1e-5
+
+
+def test_a_phrase_in_a_later_chunk(demo_model: Models, lora: dict[str, Tensor], negative: Any) -> None:
+    """Attention knows no order of tokens: with the chunks in turned order it is the same picture."""
+    model, clip, _ = demo_model
+    ((embedding, options),) = naming(clip, {"one": (80, 81)}, PROMPT + ", on a green background" * 20)
+    turned = [[embedding.roll(77, 1), {**options, PHRASES: {"one": (3, 4)}}]]
+    elsewhere = [[embedding, {**options, PHRASES: {"one": (3, 4)}}]]
+    wire = apart(model, lora, region=LEFT)
+    later, first, other = (
+        sampled(wire, positive, negative) for positive in ([[embedding, options]], turned, elsewhere)
+    )
+    assert far(later, first) <= 1e-4 < far(later, other)
 
 
 def test_a_session_gates_by_region_and_looks_for_no_place(
