@@ -15,6 +15,7 @@ from .token_marks import Chunk, Rows
 
 PIXELS = 8
 """Of a picture to one of its latents, each way."""
+_TINY = 1e-6
 
 
 class Placed(Protocol):
@@ -45,6 +46,7 @@ class Regions:
         _warn_of_overlaps(concepts, self._given)
         self._found: Tensor | None = None
         self._sums: dict[int, Tensor] = {}
+        self._seen_at = float("inf")
 
     @property
     def wanted(self) -> list[str]:
@@ -62,14 +64,16 @@ class Regions:
             if self._found is not None:  # a new picture: samplers' noise never rises to the first steps again
                 self._found, self._sums = None, {}
                 self.version += 1
-        elif self._sums and self._found is None:
+            return self._steps.averaged(sigma)
+        if self._found is None and self._sums and sigma < self._seen_at:
             self._find()
-        return self._steps.averaged(sigma)
+        return self._found is None  # what is named late is looked for late; a step may have several calls
 
-    def add(self, chosen: Sequence[Chunk], maps: Sequence[Tensor]) -> None:
+    def add(self, chosen: Sequence[Chunk], maps: Sequence[Tensor], sigma: float) -> None:
         """What a call's attention was: one map a layer, (rows of the chosen chunks, groups, h, w)."""
         if not maps:
             return
+        self._seen_at = sigma
         mean, first = torch.stack(list(maps)).mean(0), 0
         for chunk in chosen:
             height, width, top, left = chunk.area or (*self._size, 0, 0)
@@ -77,8 +81,20 @@ class Regions:
             first += chunk.rows
             part = torch.cat([part, torch.ones_like(part[:, :1])], dim=1)  # the last counts how often a place was seen
             frame = (left, self._size[1] - left - width, top, self._size[0] - top - height)
-            whole = F.pad(part, frame)
+            whole = F.pad(part, frame) * self._seat(chunk, part.device)
             self._sums[chunk.rows] = self._sums.get(chunk.rows, torch.zeros_like(whole)) + whole
+
+    def _seat(self, chunk: Chunk, device: torch.device) -> Tensor | float:
+        """How far a prompt has a say at each place: (rows, 1, h, w), or 1."""
+        mask = chunk.prompt.mask
+        if mask is None:
+            return 1.0
+        fitted = _resized(mask.to(device), self._size)
+        return fitted[torch.arange(chunk.rows, device=device) % len(fitted)][:, None]
+
+    def fits(self, rows: Rows, size: Sequence[int]) -> bool:
+        """Whether rows of this height and width are what the sampler has made, and no tiles of it."""
+        return all((chunk.area[:2] if chunk.area else self._size) == tuple(size) for chunk in rows.chunks)
 
     def at(self, rows: Rows, device: torch.device) -> Tensor | None:
         """Each row's regions, as its area crops them: (rows, concepts, h, w); None while no region is known."""
@@ -108,7 +124,7 @@ class Regions:
 
     def _find(self) -> None:
         sums = self._sums[max(self._sums)]
-        maps = sums[:, :-1] / sums[:, -1:].clamp(min=1)
+        maps = sums[:, :-1] / sums[:, -1:].clamp(min=_TINY)
         count = len(self._concepts)
         grid = grid_of(*self._size)
         found = find_regions(F.interpolate(maps, grid, mode="area"), count)
@@ -131,15 +147,20 @@ def _fitted(concept: Placed, pictures: int, size: tuple[int, int]) -> Tensor | N
     if not mask.any():
         warn("region_empty", name=concept.name)
     with torch.inference_mode(False), torch.no_grad():
-        mask = mask.detach().clone().float().reshape(-1, 1, *mask.shape[-2:]).clamp(0, 1)
         height, width = size[0] * PIXELS, size[1] * PIXELS
         if tuple(mask.shape[-2:]) not in ((height, width), size, (1, 1)):
             warn("region_resized", name=concept.name, mask=f"{mask.shape[-1]}×{mask.shape[-2]}",
                  picture=f"{width}×{height}")  # fmt: skip
-        if len(mask) not in (1, pictures):
-            warn("region_repeated", name=concept.name, masks=len(mask), pictures=pictures)
-        fitted = F.interpolate(mask, size, mode="area")[:, 0]
+        fitted = _resized(mask, size)
+        if len(fitted) not in (1, pictures):
+            warn("region_repeated", name=concept.name, masks=len(fitted), pictures=pictures)
         return fitted[torch.arange(pictures) % len(fitted)]
+
+
+def _resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """A mask (…, H, W) at the size of the latents: (B, h, w) in [0, 1]."""
+    flat = mask.detach().float().reshape(-1, 1, *mask.shape[-2:]).clamp(0, 1)
+    return F.interpolate(flat, size, mode="area")[:, 0]
 
 
 def _warn_of_overlaps(concepts: Sequence[Placed], given: Sequence[Tensor | None]) -> None:

@@ -25,17 +25,19 @@ Places = tuple[int, ...]
 class Prompt:
     """What a conditioning says of its tokens; the places are counted over all chunks, start tokens too.
 
-    length: how many tokens it has.
+    length: how many tokens it has. mask: (B, H, W) in [0, 1], where in the picture it acts; None for everywhere.
     """
 
     length: int
     phrases: Mapping[str, Places] = field(default_factory=dict)
     words: tuple[tuple[str, Places], ...] = ()
+    mask: Tensor | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, options: Mapping[str, Any], length: int) -> Prompt:
         phrases = {name: tuple(places) for name, places in (options.get(PHRASES) or {}).items() if places}
-        return cls(length, phrases, tuple((word, tuple(places)) for word, places in options.get(WORDS) or ()))
+        words = tuple((word, tuple(places)) for word, places in options.get(WORDS) or ())
+        return cls(length, phrases, words, options.get("mask"))
 
     def groups(self, concepts: Sequence[str], words: Sequence[str]) -> Tensor:
         """(length, groups): each group's tokens share 1 among them; a group that is not in the prompt has none."""

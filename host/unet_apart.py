@@ -36,7 +36,8 @@ Found = Callable[[Tensor], None]
 class ApartConcept:
     """A concept on MODEL.
 
-    name: as prompts write it. updates: its LoRA, by the UNet's layers.
+    name: as prompts write it; "" for one whose name another has got. nicknames: what else it goes by then.
+    updates: its LoRA, by the UNet's layers.
     region: (B, H, W) in [0, 1], where it may act; None to find it in the first steps.
     by_tokens: whether its LoRA acts on its phrase's tokens alone in cross-attention; else on all tokens.
     found: told the regions that were found, (pictures, h, w) of zeros and ones.
@@ -44,6 +45,7 @@ class ApartConcept:
     """
 
     name: str
+    nicknames: Sequence[str] = ()
     updates: Mapping[str, Update] = field(repr=False)
     patches: Mapping[str, Any] = field(default_factory=dict, repr=False)
     strength: float = 1.0
@@ -61,6 +63,7 @@ def with_lora_apart(
     region: Tensor | None = None,
     by_tokens: bool = True,
     found: Found | None = None,
+    nicknames: Sequence[str] = (),
 ) -> Any:
     """A clone of MODEL on which a concept's LoRA acts on its phrase and in its place only, beside those before it.
 
@@ -76,10 +79,20 @@ def with_lora_apart(
     concept = ApartConcept(
         name=name, updates={layer_of(key): update for key, update in updates.items()}, region=region,
         by_tokens=by_tokens, found=found, patches={key: patches[key] for key in updates}, strength=strength,
+        nicknames=nicknames,
     )  # fmt: skip
-    before = _taken_off(clone)
+    before = _without_name(_taken_off(clone), name)
     clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*before, concept]))
     return clone
+
+
+def _without_name(concepts: Sequence[ApartConcept], name: str) -> list[ApartConcept]:
+    """Concepts of which none is called so any more: one that was goes by a nickname, as in the CLIP, or is lost."""
+    taken, kept = {name, *(concept.name for concept in concepts)}, list[ApartConcept]()
+    for concept in concepts:
+        free = [nickname for nickname in concept.nicknames if nickname and nickname not in taken]
+        kept.append(replace(concept, name=(free or [""])[0]) if concept.name == name else concept)
+    return kept
 
 
 def merged(model: Any) -> Any:
@@ -125,7 +138,7 @@ class _Apart:
         self, executor: Any, noise: Tensor, latent_image: Any, sampler: Any, sigmas: Tensor, *more: Any, **options: Any
     ) -> Any:
         guider = executor.class_obj
-        concepts = self._told_apart(guider.conds)
+        concepts = self._told_apart([concept for concept in self.concepts if concept.name], guider.conds)
         guider.conds = marked(guider.conds)
         words = sorted({word for prompt in prompts_of(guider.conds) for word, _ in prompt.words})
         regions = Regions(concepts, noise.shape, [float(sigma) for sigma in sigmas], words)
@@ -135,22 +148,24 @@ class _Apart:
         with run.attached():
             return executor(noise, latent_image, sampler, sigmas, *more, **options)
 
-    def _told_apart(self, conds: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[ApartConcept]:
+    def _told_apart(
+        self, concepts: Sequence[ApartConcept], conds: Mapping[str, Sequence[dict[str, Any]]]
+    ) -> Sequence[ApartConcept]:
         """The concepts as these conditionings allow. Where none tells of its phrases (another pack has encoded
         them), a concept without a region acts on everything, as its merged LoRA would."""
         entries = [cond for side in conds.values() for cond in side]
         if any(PHRASES in cond for cond in entries):
             named = {name for cond in entries for name, places in cond.get(PHRASES, {}).items() if places}
-            for name in sorted({concept.name for concept in self.concepts if concept.by_tokens} - named):
+            for name in sorted({concept.name for concept in concepts if concept.by_tokens} - named):
                 warn("apart_without_phrase", name=name)
-            placeless = sorted({c.name for c in self.concepts if c.name in named and c.region is None})
+            placeless = sorted({c.name for c in concepts if c.name in named and c.region is None})
             if placeless and not self._finds:
                 warn("apart_without_region", names=", ".join(placeless))
-            return self.concepts
-        everywhere = {c.name for c in self.concepts if c.by_tokens and c.region is None}
+            return concepts
+        everywhere = {c.name for c in concepts if c.by_tokens and c.region is None}
         if everywhere:
             warn("apart_unknown_phrases", names=", ".join(sorted(everywhere)))
-        return [_everywhere(c) if c.name in everywhere else c for c in self.concepts]
+        return [_everywhere(c) if c.name in everywhere else c for c in concepts]
 
 
 def _everywhere(concept: ApartConcept) -> ApartConcept:
@@ -168,7 +183,7 @@ class _Run:
         self._regions = regions
         self._wanted = regions.wanted if finds else []
         self._gates: dict[Any, CallGates] = {}
-        self._warned = False
+        self._warned = set[str]()
 
     def attached(self) -> contextlib.AbstractContextManager[None]:
         return self._layers.attached()
@@ -179,38 +194,44 @@ class _Run:
         options = transformer_options or {}
         rows: Rows | None = more.pop(KEY, None)
         if rows is None or rows.count != len(x):  # another pack's wrapper cuts batches as it likes
-            self._warn_of_unknown_rows()
+            self._warn("apart_unknown_rows")
             return executor(x, timesteps, context, y, control, options, **more)
         with self._watching(rows, x, options, context):
             self._layers.of_call = gates = self._gates_for(rows, x)
             return executor(x, timesteps, context, y, control, {**options, KEY: gates}, **more)
 
-    def _warn_of_unknown_rows(self) -> None:
-        if not self._warned:
-            warn("apart_unknown_rows", names=", ".join(dict.fromkeys(self._names)))
-        self._warned = True
+    def _warn(self, id: str) -> None:
+        if id not in self._warned:
+            warn(id, names=", ".join(self._names))
+        self._warned.add(id)
 
     def _gates_for(self, rows: Rows, x: Tensor) -> CallGates:
         """Those of an earlier call, as long as nothing has changed."""
         parts = tuple((id(chunk.prompt), chunk.rows, chunk.area) for chunk in rows.chunks)
         key = self._regions.version, parts, x.shape, x.dtype, x.device
         if key not in self._gates:
-            regions = self._regions.at(rows, x.device)
-            if regions is not None and regions.shape[-2:] != x.shape[-2:]:  # a tile of the picture, nobody knows which
-                regions = None
+            regions = self._regions.at(rows, x.device) if self._is_whole(rows, x) else None
             known = [regions is not None and known for known in self._regions.known]
             self._gates[key] = CallGates(self._names, self._by_tokens, rows, regions, known, x)
         return self._gates[key]
+
+    def _is_whole(self, rows: Rows, x: Tensor) -> bool:
+        """Whether x is the pictures, or areas of them, and no tiles, of which nobody knows where they are."""
+        whole = self._regions.fits(rows, x.shape[-2:])
+        if not whole:
+            self._warn("apart_unknown_tiles")
+        return whole
 
     @contextlib.contextmanager
     def _watching(self, rows: Rows, x: Tensor, options: Mapping[str, Any], context: Any) -> Iterator[None]:
         """Looks where the phrases attend, in the calls in which regions are to be found."""
         chosen, places = rows.naming(self._wanted)
-        if not self._wanted or not self._regions.begin(float(options["sigmas"][0])) or not chosen:
+        sigma = float(options["sigmas"][0]) if self._wanted else 0.0
+        if not self._wanted or not self._regions.begin(sigma) or not chosen or not self._is_whole(rows, x):
             yield
             return
         groups = Rows(chosen).groups(context.shape[1], self._names, self._regions.words).to(x.device)
         size = x.shape[-2], x.shape[-1]
         with self._maps.watching(torch.tensor(places, device=x.device), groups, size) as maps:
             yield
-        self._regions.add(chosen, maps)
+        self._regions.add(chosen, maps, sigma)

@@ -45,13 +45,15 @@ class Apart:
     region: Tensor | None = None
     found: Callable[[Tensor], None] | None = None
 
-    def on(self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float) -> Any:
-        """A clone of MODEL with the LoRA on it.
+    def on(
+        self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float, nicknames: Sequence[str] = ()
+    ) -> Any:
+        """A clone of MODEL with the LoRA on it. nicknames: what the concept is called as well.
 
         Raises: InputError when the region is not finite.
         """
         require_finite("region", "make the mask again", self.region)
-        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found)
+        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found, nicknames=nicknames)
 
 
 def concept_hooks(concept: Concept, strengths: Strengths) -> Any:
@@ -89,7 +91,8 @@ def use_concept(
     if apart is None:
         model, own = merged, None
     else:
-        model, own = apart.on(model, name, concept.lora, strengths.model), TextPatches.between(clip, patched)
+        model = apart.on(model, name, concept.lora, strengths.model, nicknames)
+        own = TextPatches.between(clip, patched)
     clip = with_concept(patched if own is None else clip, name, concept.embedding, nicknames, concept.class_word, own)
     return model, clip, concept.phrase(name)
 

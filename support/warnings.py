@@ -80,6 +80,10 @@ SENTENCES: Mapping[str, str] = {
         "Another pack runs `model` on parts of the batch, of which it's not known which is which: {names} acts on none"
         " of them."
     ),
+    "apart_unknown_tiles": (
+        "Another pack runs `model` on tiles of the picture, of which it's not known where they are: {names} acts on its"
+        " phrase's words alone."
+    ),
     "lora_not_apart": "A part of the LoRA of {name} only exists as a change of weights: it acts on the whole picture.",
     "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
     "region_repeated": (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -15,14 +18,26 @@ def blob(x: int, y: int, size: float = 2.5, side: int = 16) -> Tensor:
 
 
 def test_first_steps_are_by_noise_level() -> None:
-    sigmas = [float(s) for s in range(25, -1, -1)]  # 25 steps
+    sigmas = [14.6, 11.0, 8.4, 6.4, 4.9, 3.7, 2.8, 2.1, 1.4, 0.7, 0.0]
     steps = FirstSteps.of(sigmas)
-    assert (steps.begin, steps.end) == (23.0, 15.0)  # from the third step on, until ten are done
-    assert [s for s in sigmas if steps.averaged(s)] == [float(s) for s in range(23, 15, -1)]
-    assert steps.over(15.0) and not steps.over(15.5)
-    assert steps.averaged(15.5)  # a sampler's evaluation within the tenth step
-    assert FirstSteps.of([1.0, 0.0]) == FirstSteps(1.0, 0.0)
+    assert (steps.begin, steps.end) == (8.4, 2.1)  # from the third step on, until the layout stands
+    assert [s for s in sigmas if steps.averaged(s)] == [8.4, 6.4, 4.9, 3.7, 2.8]
+    assert steps.over(2.1) and not steps.over(2.5)
+    assert steps.averaged(2.5)  # a sampler's evaluation within a step
+    assert FirstSteps.of(sigmas[:4]) == FirstSteps(8.4, 6.4)  # a first stage, which leaves its noise
+    assert FirstSteps.of(sigmas[7:]) == FirstSteps(2.1, 1.4)  # a second one, whose layout stands
     assert FirstSteps.of([1.0]) == FirstSteps(1.0, 1.0)
+
+
+@pytest.mark.parametrize("scheduler", ["ddim_uniform", "normal", "karras", "sgm_uniform", "simple"])
+def test_they_are_two_fifths_of_a_whole_run(host: Any, scheduler: str) -> None:
+    import comfy.model_sampling
+    import comfy.samplers
+
+    sampling = comfy.model_sampling.ModelSamplingDiscrete()
+    for steps in (20, 25, 30, 50):
+        sigmas = comfy.samplers.calculate_sigmas(sampling, scheduler, steps).tolist()
+        assert sigmas.index(FirstSteps.of(sigmas).end) == round(0.4 * (len(sigmas) - 1))
 
 
 def test_each_concept_gets_its_own_place() -> None:

@@ -40,6 +40,8 @@ export const ja = {
     "プロンプトのどこに {names} があるか、ここではわかりません。`keep_apart` がオフのときと同じく、LoRA は全体に働きます。",
   apart_unknown_rows:
     "別のパックが `model` をバッチの一部ずつに使っていて、どの部分かわかりません。{names} はそのどれにも働きません。",
+  apart_unknown_tiles:
+    "別のパックが `model` を画像のタイルごとに使っていて、その場所がわかりません。{names} は自分のフレーズの言葉だけに働きます。",
   lora_not_apart: "{name} の LoRA には重みの変更としてしか表せない部分があり、それは画像全体に働きます。",
   region_resized: "{name} の領域は {mask}、画像は {picture} です。領域のサイズを変えました。",
   region_repeated: "{name} の領域にはマスクが {masks} 枚、バッチには画像が {pictures} 枚あります。マスクを順に繰り返しました。",

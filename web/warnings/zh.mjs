@@ -34,6 +34,7 @@ export const zh = {
   apart_unknown_phrases:
     "这里不知道提示词在何处提到 {names}（由“CLIP文本编码”告知）：就像 `keep_apart` 关闭时一样，它的 LoRA 作用于全部内容。",
   apart_unknown_rows: "另一个节点包把 `model` 用于批次的一部分，而这里不知道是哪一部分：{names} 对它们都不起作用。",
+  apart_unknown_tiles: "另一个节点包把 `model` 用于图片的分块，而这里不知道它们在哪里：{names} 只作用于自己短语的词。",
   lora_not_apart: "{name} 的 LoRA 有一部分只能作为权重的改变：它作用于整张图片。",
   region_resized: "{name} 的区域为 {mask}，图片为 {picture}：已缩放区域。",
   region_repeated: "{name} 的区域有 {masks} 个遮罩，批次有 {pictures} 张图片：遮罩已依次重复。",

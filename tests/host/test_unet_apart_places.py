@@ -1,0 +1,101 @@
+"""Where concepts are looked for in artists' graphs: stages, prompts with masks, late prompts, tiles, a name twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ..helpers.conditionings import with_options
+from ..helpers.gated import LEFT, Models, apart, far, naming, sampled
+from ..helpers.kept_apart import entry, on, row
+from ..helpers.lora import some_lora
+from ..helpers.stock_sampling import host_samples, published_sigmas
+
+Lora = dict[str, Tensor]
+
+
+@pytest.mark.parametrize("first, last, evaluations", [(0, 20, 8), (0, 6, None), (8, 20, 1), (14, 20, 1)])
+def test_a_stage_has_its_places_when_the_layout_stands(
+    demo_model: Models, lora: Lora, negative: Any, first: int, last: int, evaluations: int | None
+) -> None:
+    """As KSampler (Advanced) and second passes run a part of the steps."""
+    model, clip, _ = demo_model
+    found, calls = list[int](), list[int]()
+    wire = apart(model, lora, found=lambda _: found.append(len(calls))).clone()
+
+    def count(apply: Any, given: Any) -> Tensor:
+        calls.append(1)
+        return apply(given["input"], given["timestep"], **given["c"])
+
+    wire.set_model_unet_function_wrapper(count)
+    latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(3))
+    sigmas = published_sigmas(model, 20)[first : last + 1]
+    with torch.inference_mode():
+        host_samples(wire, naming(clip, {"one": (1, 2)}), negative, latents, sigmas, 4.0, noise=latents)
+    # the wrapper above is called before ours, which looks when the next evaluation begins
+    assert found == ([] if evaluations is None else [evaluations + 1])
+
+
+def test_a_prompt_with_a_mask_has_no_say_elsewhere(demo_model: Models, lora: Lora, negative: Any) -> None:
+    """Regional prompts: each concept is found where its own prompt is, but for the two cells that places grow by."""
+    model, clip, _ = demo_model
+    places = dict[str, Tensor]()
+    wire = model
+    for name in ("one", "two"):
+        wire = apart(wire, lora, name, found=lambda found, name=name: places.update({name: found}))
+    left, right = (
+        with_options(naming(clip, {name: (1, 2)}), mask=mask, mask_strength=1.0, set_area_to_bounds=False)
+        for name, mask in (("one", LEFT), ("two", 1 - LEFT))
+    )
+    sampled(wire, [*left, *right], negative, steps=8)
+    assert places["one"].any() and not places["one"][..., 10:].any()
+    assert places["two"].any() and not places["two"][..., :6].any()
+
+
+def test_a_prompt_that_names_it_late(demo_model: Models, lora: Lora, negative: Any) -> None:
+    model, clip, _ = demo_model
+    places = list[Tensor]()
+    early = with_options(naming(clip, {}), start_percent=0.0, end_percent=0.6)
+    late = with_options(naming(clip, {"one": (1, 2)}), start_percent=0.6, end_percent=1.0)
+    sampled(apart(model, lora, found=places.append), [*early, *late], negative, steps=10)
+    assert len(places) == 1 and places[0].any()
+
+
+def test_tiles_are_told_and_have_no_places(
+    demo_model: Models, lora: Lora, negative: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, clip, _ = demo_model
+    places, positive = list[Tensor](), naming(clip, {"one": (1, 2)})
+
+    def tiled(wire: Any) -> Any:
+        def run(apply: Any, given: Any) -> Tensor:
+            halves = given["input"].chunk(2, dim=-1)
+            return torch.cat([apply(half, given["timestep"], **given["c"]) for half in halves], dim=-1)
+
+        wire = wire.clone()
+        wire.set_model_unet_function_wrapper(run)
+        return wire
+
+    plain, found, given = (
+        sampled(tiled(wire), positive, negative, steps=5)
+        for wire in (model, apart(model, lora, found=places.append), apart(model, lora, region=LEFT))
+    )
+    assert not places and caplog.text.count("tiles of the picture") == 2
+    assert torch.equal(found, given) and far(found, plain) > 1e-3  # both by tokens alone
+
+
+def test_two_of_one_name_are_whom_the_prompt_calls_so(demo_model: Models, negative: Any) -> None:
+    """Of two files of one name in two folders, the earlier goes by its path; its LoRA acts on that phrase."""
+    model, clip, _ = demo_model
+    lora = some_lora(model, clip)
+    other = {name: tensor.flip(0) if tensor.dim() else tensor for name, tensor in lora.items()}
+    alone = on((model, clip), "x", embedding=row(1), lora=lora, nicknames=("people/x",))
+    both = on(alone, "x", "star", embedding=row(2), lora=other, nicknames=("pets/x",))
+    pictures = [
+        sampled(wires[0], [entry(wires[1], prompt)], negative, steps=8)
+        for wires, prompt in ((alone, "<x> heart"), (both, "<people/x> heart"), (both, "<x> star"))
+    ]
+    assert far(pictures[0], pictures[1]) <= 1e-5 < far(pictures[0], pictures[2])
