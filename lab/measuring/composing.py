@@ -69,17 +69,24 @@ class Composer:
         self.seconds = 0.0
 
     def draw(
-        self, setting: Setting, concepts: Sequence[Any], classes: Sequence[str], prompt: Prompt, seeds: Sequence[int]
+        self,
+        setting: Setting,
+        concepts: Sequence[Any],
+        classes: Sequence[str],
+        prompt: Prompt,
+        seeds: Sequence[int],
+        regions: Sequence[Tensor | None] | None = None,
     ) -> np.ndarray:
-        """One picture a seed: (N, 128, 128, 3) uint8. classes: the concepts' class words."""
+        """One picture a seed: (N, 128, 128, 3) uint8. classes: the concepts' class words. regions: in place of the
+        setting's own."""
         began = time.process_time()
         if not setting.concepts:
             pictures = self._plain(prompt, classes, seeds)
         elif setting.hooks:
             pictures = self._with_hooks(concepts, classes, prompt, seeds)
         else:
-            regions = self._regions(setting, classes, prompt, seeds)
-            pictures = self._with_concepts(setting, concepts, prompt, seeds, regions)
+            where = regions or self._regions(setting, classes, prompt, seeds)
+            pictures = self._with_concepts(setting, concepts, prompt, seeds, where)
         self.seconds = time.process_time() - began
         return pictures
 

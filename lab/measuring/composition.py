@@ -1,7 +1,7 @@
 """Several concepts in one picture: `python -m lab.measuring.composition`.
 
 Learns concepts that words can't describe, each from one picture and apart from the others (they are kept as files
-beside `--results`), draws pairs and triples of them, and each beside an object in plain words, by all of
+beside `--results`), draws pairs and triples of them, each beside an object in plain words, and each alone, by all of
 `composition_settings.SETTINGS` or those of `--only`, and judges the pictures with `lab.world.oracle`. Every finished
 group is a line of `--results`, so that a run can be stopped and gone on with. At the end, or alone with `--report`,
 writes the table (`--out`) and a contact sheet beside it (`.jpg`).
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
     for key, lacking in possible.items():
         if lacking:
             print(f"{key}: left out, the pack has no {', '.join(lacking)}", flush=True)
-    for asked in groups(args.seed, args.pairs, args.triples):
+    for asked in groups(args.seed, args.pairs, args.triples, args.alone):
         for key in (key for key, lacking in possible.items() if not lacking):
             if (key, *asked.numbers) not in done:
                 _keep(args.results, {**composition.measure(key, asked), "settings": settings})
@@ -89,6 +89,7 @@ def arguments() -> argparse.Namespace:
     sampling.add_checkpoint_argument(parser)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--triples", type=int, default=5)
+    parser.add_argument("--alone", type=int, default=10, help="concepts by themselves: what the groups can reach")
     parser.add_argument("--images", type=int, default=8, help="of each prompt")
     parser.add_argument("--only", nargs="+", choices=list(SETTINGS), help="these settings alone")
     parser.add_argument("--seed", type=int, default=SEED)

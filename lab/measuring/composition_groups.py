@@ -89,9 +89,10 @@ def group(seed: int, numbers: Sequence[int]) -> Group:
     return Group(tuple(numbers), scenes, far_color(_shown(scenes)))
 
 
-def groups(seed: int, pairs: int, triples: int) -> list[Group]:
-    """Pairs 0-1, 2-3 …, then triples 0-1-2, 3-4-5 …"""
-    numbers = [range(i * size, (i + 1) * size) for size, count in ((2, pairs), (3, triples)) for i in range(count)]
+def groups(seed: int, pairs: int, triples: int, alone: int = 0) -> list[Group]:
+    """Pairs 0-1, 2-3 …, then triples 0-1-2, 3-4-5 …, then 0, 1 … each alone."""
+    counts = ((2, pairs), (3, triples), (1, alone))
+    numbers = [range(i * size, (i + 1) * size) for size, count in counts for i in range(count)]
     return [group(seed, some) for some in numbers]
 
 

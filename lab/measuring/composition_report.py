@@ -25,6 +25,7 @@ COLUMNS = {
     "all_found": "all colours and patterns",
     "background": "background as asked",
 }
+ALONE = {name: COLUMNS[name] for name in ("mean_color", "colors", "found", "background")}
 BESIDE = {
     "neighbour_0": "plain neighbour untouched, concept first",
     "neighbour_1": "plain neighbour untouched, concept last",
@@ -80,14 +81,36 @@ def relative_time(rows: list[Row], key: str) -> float | None:
 
 def table(rows: list[Row], columns: dict[str, str]) -> list[str]:
     """Mean over groups, with its interval; settings that were not measured are left out."""
-    head = ["", *columns.values(), "time"]
+    head = ["", "groups", *columns.values(), "time"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for key, setting in SETTINGS.items():
         if any(row["setting"] == key for row in rows):
             time = relative_time(rows, key)
             cells = [_cell(rates(rows, key, name)) for name in columns]
-            lines.append(f"| {setting.label} | {' | '.join(cells)} | {'' if time is None else f'{time:.2f} ×'} |")
+            count = len({tuple(row["group"]) for row in rows if row["setting"] == key})
+            cells = [setting.label, str(count), *cells, "" if time is None else f"{time:.2f} ×"]
+            lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def differences(rows: list[Row], base: str = "found") -> list[str]:
+    """What learning in other ways changes, in points, on the groups that both rows have."""
+    columns = {name: COLUMNS[name] for name in ("mean_color", "colors", "found")}
+    lines = [f"| {' | '.join(['', 'groups', *columns.values()])} |", "|" + "---|" * (len(columns) + 2)]
+    for key, setting in SETTINGS.items():
+        own, other = (
+            {tuple(row["group"]): row["rates"] for row in rows if row["setting"] == one} for one in (key, base)
+        )
+        both = sorted(own.keys() & other.keys())
+        if setting.learned != "paper" and both:
+            cells = [_points([own[some][name] - other[some][name] for some in both]) for name in columns]
+            lines.append(f"| {' | '.join([setting.label, str(len(both)), *cells])} |")
+    return lines if len(lines) > 2 else []
+
+
+def _points(values: Sequence[float]) -> str:
+    mean, low, high = (100 * value for value in bootstrap(values))
+    return f"{mean:+.0f} ({low:+.0f} to {high:+.0f})"
 
 
 def goals(pairs: list[Row]) -> list[str]:
@@ -104,13 +127,16 @@ def goals(pairs: list[Row]) -> list[str]:
 
 def _method(rows: list[Row]) -> list[str]:
     settings = rows[0]["settings"]
-    pairs, triples = (len({tuple(row["group"]) for row in rows if len(row["group"]) == size}) for size in (2, 3))
+    pairs, triples, alone = (
+        len({tuple(row["group"]) for row in rows if len(row["group"]) == size}) for size in (2, 3, 1)
+    )
     return [
         f"Measured {datetime.date.today().isoformat()} with",
         "",
         (
-            f"    python -m lab.measuring.composition --pairs {pairs} --triples {triples} --images {settings['images']}"
-            f" --seed {settings['seed']} --sampling-steps {settings['sampling_steps']} --cfg {settings['cfg']:g}"
+            f"    python -m lab.measuring.composition --pairs {pairs} --triples {triples} --alone {alone}"
+            f" --images {settings['images']} --seed {settings['seed']}"
+            f" --sampling-steps {settings['sampling_steps']} --cfg {settings['cfg']:g}"
         ),
         "",
         f"on {os.cpu_count()} CPU cores; checkpoint `{settings['checkpoint']}` (sha256 {settings['sha256']}…).",
@@ -142,7 +168,9 @@ def _method(rows: list[Row]) -> list[str]:
             f"- *Learned among other words*: with {len(OTHER_WORDS.splitlines())} prompts in turn instead of the phrase"
             " alone. *Orthogonal*: LoRAs on fixed random bases."
         ),
-        "- Mean over groups, in brackets its 95 % interval (bootstrap over groups). Time is the processor's.",
+        "- Mean over groups, in brackets its 95 % interval (bootstrap over groups); a row is of as many *groups* as it"
+        " says. *Time* is the processor's for the pictures of all concepts together, a first picture's included, as a"
+        " multiple of today's on the same groups.",
     ]
 
 
@@ -187,7 +215,7 @@ def write(rows: list[Row], folder: pathlib.Path, out: pathlib.Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet = out.parent / out.with_suffix(".jpg").name.lower()
     contact_sheet(rows, folder, sheet)
-    pairs, triples = ([row for row in rows if len(row["group"]) == size] for size in (2, 3))
+    pairs, triples, alone = ([row for row in rows if len(row["group"]) == size] for size in (2, 3, 1))
     parts = ["# Several concepts in one picture", "", *_method(rows), ""]
     if pairs:
         parts += [
@@ -200,6 +228,10 @@ def write(rows: list[Row], folder: pathlib.Path, out: pathlib.Path) -> None:
             *goals(pairs),
             "",
         ]
+        if learned := differences(pairs):
+            parts += ["## Pairs: other learning, beside *by itself* on the same groups, in points", "", *learned, ""]
     if triples:
         parts += ["## Triples", "", *table(triples, COLUMNS), ""]
+    if alone:
+        parts += ["## One concept alone, which a group can't do better than", "", *table(alone, ALONE), ""]
     out.write_text("\n".join([*parts, f"![contact sheet]({sheet.name})", ""]), encoding="utf-8")

@@ -20,8 +20,8 @@ from lab.world import painting, world
 pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
 
 SEED, IMAGES = 9_100, 2
-BANDS = {2: (37.0, 91.0), 3: (22.0, 64.0, 106.0)}
-RADIUS = {2: 24.0, 3: 15.5}
+BANDS = {1: (64.0,), 2: (37.0, 91.0), 3: (22.0, 64.0, 106.0)}
+RADIUS = {1: 24.0, 2: 24.0, 3: 15.5}
 
 
 class PaintedShelf:
@@ -76,6 +76,7 @@ def _run(folder: pathlib.Path, only: list[str], triples: int = 1, **changes: Any
         checkpoint=None,
         pairs=2,
         triples=triples,
+        alone=1,
         images=IMAGES,
         only=only,
         seed=SEED,
@@ -103,18 +104,20 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
 
 def test_a_perfect_composer_meets_every_goal(painter: Painter, tmp_path: pathlib.Path) -> None:
     rows = _run(tmp_path, ["given", "found"])
-    assert [len(row["group"]) for row in rows] == [2, 2, 2, 2, 3, 3]
+    assert [len(row["group"]) for row in rows] == [2, 2, 2, 2, 3, 3, 1, 1]
     for row in rows:
         assert set(row["rates"].values()) == {1.0}, row
         assert ("neighbour_0" in row["rates"]) == (len(row["group"]) == 2)
     composition_report.write(rows, tmp_path / "composition", tmp_path / "COMPOSITION.md")
     text = (tmp_path / "COMPOSITION.md").read_text()
-    assert text.count(": met") == 6 and "missed" not in text and "## Triples" in text
+    assert text.count(": met") == 6 and "missed" not in text and "## Triples" in text and "## One concept alone" in text
     assert (tmp_path / "composition.jpg").stat().st_size > 10_000
 
 
 def test_stains_and_shared_looks_are_seen(painter: Painter, tmp_path: pathlib.Path) -> None:
-    for row in _run(tmp_path, ["today"]):
+    *groups, alone = _run(tmp_path, ["today"])
+    assert alone["rates"]["all_found"] == 1  # the look that it would give to others is its own
+    for row in groups:
         count, rates = len(row["group"]), row["rates"]
         assert rates["all_found"] == 0 and rates["found"] <= 1 / count and rates["background"] == 1
         assert rates.get("neighbour_0", 0.0) == rates.get("neighbour_1", 0.0) == 0.0
@@ -153,6 +156,18 @@ def test_time_is_compared_on_the_same_groups() -> None:
     ]
     assert composition_report.relative_time(rows, "hooks") == 1.5
     assert composition_report.relative_time(rows, "found") is None
+
+
+def test_other_learning_is_compared_on_the_same_groups() -> None:
+    rows = [
+        {"setting": key, "group": numbers, "rates": {"mean_color": rate, "colors": rate, "found": 0.5}}
+        for key, numbers, rate in (
+            ("found", [0, 1], 0.5), ("found", [2, 3], 0.0), ("orthogonal", [0, 1], 0.75), ("today", [0, 1], 0.0)
+        )
+    ]  # fmt: skip
+    (line,) = composition_report.differences(rows)[2:]
+    assert line.endswith("| 1 | +25 (+25 to +25) | +25 (+25 to +25) | +0 (+0 to +0) |")
+    assert not composition_report.differences(rows[:2])
 
 
 def test_the_interval_is_of_the_groups() -> None:
