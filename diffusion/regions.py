@@ -45,6 +45,10 @@ class FirstSteps:
         last = max(1, next((step for step, sigma in enumerate(sigmas) if sigma <= LAYOUT), len(sigmas) - 1))
         return cls(sigmas[min(SKIPPED_STEPS, last - 1)], sigmas[min(last, len(sigmas) - 1)])
 
+    def begins(self, sigma: float) -> bool:
+        """Whether there is too much noise yet for attention to know anything."""
+        return sigma > self.begin
+
     def over(self, sigma: float) -> bool:
         return sigma <= self.end
 

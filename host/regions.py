@@ -60,12 +60,14 @@ class Regions:
 
     def begin(self, sigma: float) -> bool:
         """Before a call at a noise level. Returns whether attention is to be averaged in it."""
+        if self._found is not None:
+            if not self._steps.begins(sigma):
+                return False  # samplers may look ahead of a step, and come back
+            self._found, self._sums = None, {}  # a new picture
+            self.version += 1
         if not self._steps.over(sigma):
-            if self._found is not None:  # a new picture: samplers' noise never rises to the first steps again
-                self._found, self._sums = None, {}
-                self.version += 1
             return self._steps.averaged(sigma)
-        if self._found is None and self._sums and sigma < self._seen_at:
+        if self._sums and sigma < self._seen_at:
             self._find()
         return self._found is None  # what is named late is looked for late; a step may have several calls
 

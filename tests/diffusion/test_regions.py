@@ -22,7 +22,7 @@ def test_first_steps_are_by_noise_level() -> None:
     steps = FirstSteps.of(sigmas)
     assert (steps.begin, steps.end) == (8.4, 2.1)  # from the third step on, until the layout stands
     assert [s for s in sigmas if steps.averaged(s)] == [8.4, 6.4, 4.9, 3.7, 2.8]
-    assert steps.over(2.1) and not steps.over(2.5)
+    assert steps.over(2.1) and not steps.over(2.5) and steps.begins(11.0) and not steps.begins(8.4)
     assert steps.averaged(2.5)  # a sampler's evaluation within a step
     assert FirstSteps.of(sigmas[:4]) == FirstSteps(8.4, 6.4)  # a first stage, which leaves its noise
     assert FirstSteps.of(sigmas[7:]) == FirstSteps(2.1, 1.4)  # a second one, whose layout stands

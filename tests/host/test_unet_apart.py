@@ -103,7 +103,7 @@ def test_the_order_of_concepts_does_not_matter(
     assert far(pictures[0], pictures[2]) > 1e-3
 
 
-@pytest.mark.parametrize("sampler", ["euler", "heun", "dpm_2", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", ["euler", "heun", "dpm_2", "dpmpp_2m", "heunpp2"])
 def test_a_region_is_found_once_a_run_with_any_sampler(
     demo_model: Models, lora: dict[str, Tensor], negative: Any, sampler: str
 ) -> None:
