@@ -61,6 +61,7 @@ READY = {
     "demo 3a learn_a_concept star": Ready("learn_a_concept", "my_star"),
     "demo 3b learn_a_concept square": Ready("learn_a_concept", "my_square"),
     "demo 3c compose_three_concepts": Ready("compose_three_concepts", after="1, 3a, 3b"),
+    "demo 3d compose_in_two_passes": Ready("compose_in_two_passes", after="1, 3a"),
     "demo 4 edit_a_photo": Ready("edit_a_photo"),
     "demo 5 edit_grid": Ready("edit_grid", after="4"),
 }

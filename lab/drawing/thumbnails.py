@@ -40,6 +40,7 @@ def chosen(name: str, found: list[Image.Image], source: Image.Image) -> list[Ima
         "learn_a_concept": [source, *found[0:6:2]],  # one of the two of each prompt
         "use_a_concept": found[:4],
         "compose_three_concepts": found[:4],
+        "compose_in_two_passes": found[0:3:2],  # the first of each pass
         # the views; the editing prompts speak of things that the demo's world has not
         "views_and_editing_prompts": found[:3],
         "edit_a_photo": [source, found[0]],

@@ -12,13 +12,14 @@ from .pieces import (
     UPSCALER,
     Drawing,
     checkpoint,
+    drawn_with,
     empty_latent,
     load_concept,
     mask_from_prompt,
     prompt,
     square,
 )
-from .sheet import Group, Node, Sheet
+from .sheet import Group, Sheet
 
 # by the concept's phrase and class word, so that they fit any concept; the last shows that the class word is still free
 LEARNED = """\
@@ -30,11 +31,6 @@ a side view of PHRASE in a library
 a pencil drawing of PHRASE
 a marble bust of PHRASE in a museum
 a photo of a CLASS on a beach"""
-
-
-def drawn_with(sheet: Sheet, concept: Node, negative: Node, latent: Node, loader: Node) -> Drawing:
-    """Pictures of a concept."""
-    return Drawing(sheet, concept["model"], negative["CONDITIONING"], latent["LATENT"], loader["VAE"])
 
 
 def learn_a_concept(sheet: Sheet) -> None:
@@ -127,48 +123,6 @@ def use_a_concept(sheet: Sheet) -> None:
             Group("1 · Checkpoint and concept", [[start, loader], [concept]]),
             Group("2 · Prompt", [[positive, negative, latent], [tuning]]),
             Group("3 · Pictures", [drawn[:2], drawn[2:]]),
-        ]
-    )
-
-
-def compose_three_concepts(sheet: Sheet) -> None:
-    loader = checkpoint(sheet)
-    model, clip, loaders = loader["MODEL"], loader["CLIP"], []
-    for number, name in enumerate(("my_face", "my_sunglasses", "my_hat"), 1):
-        title = f"Load Concept {number}"
-        loaders.append(sheet.node("SIS_LoadConcept", title, model=model, clip=clip, concept_name=name, keep_apart=True))
-        loaders[-1].room = 150  # for the places that it finds
-        model, clip = loaders[-1]["model"], loaders[-1]["clip"]
-    positive = prompt(
-        sheet,
-        "Prompt",
-        clip,
-        "a photo of <my_face> face wearing <my_sunglasses> sunglasses and a <my_hat> hat, in a garden",
-    )
-    negative = prompt(sheet, "Negative Prompt", clip, NEGATIVE)
-    latent = empty_latent(sheet, 4)
-    drawing = Drawing(sheet, model, negative["CONDITIONING"], latent["LATENT"], loader["VAE"])
-    drawn = drawing.picture(positive["CONDITIONING"], "compose_three_concepts")
-    start = sheet.note(
-        "### Three concepts in one picture\nA face, a pair of sunglasses and a hat, each learned separately with"
-        " **learn_a_concept**. They need no training together.\n\n1. Choose your three concepts.\n2. Write all three"
-        " phrases in the prompt: each name in angle brackets and its class word.",
-        "Start here",
-    )
-    tuning = sheet.note(
-        "**Do they mix?** *keep_apart* is on: each concept acts on its own words, and in a place that it finds in the"
-        " first steps and shows on its node. If a place is wrong, connect a mask to *region*.\n\n"
-        "**Only two?** Bypass a Load Concept (Ctrl+B) and remove its phrase from the prompt.",
-        "Troubleshooting",
-    )
-    asked = [(node, "concept_name") for node in loaders]
-    sheet.form([(loader, "ckpt_name"), *asked, (positive, "text"), (drawn[0], "seed")], drawn[-1])
-    sheet.lay(
-        [
-            Group("1 · Checkpoint", [[start, loader]]),
-            Group("2 · Three concepts", [loaders]),
-            Group("3 · Prompt", [[positive, negative, latent], [tuning]]),
-            Group("4 · Pictures", [drawn[:2], drawn[2:]]),
         ]
     )
 

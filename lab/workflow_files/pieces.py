@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ DINO = Model(
 SAM = Model("sam_vit_b_01ec64.safetensors", f"{HUB}/lmz/candle-sam/resolve/main/sam_vit_b_01ec64.safetensors", "sams")
 PICTURE = "example.png"  # which every ComfyUI has in its input folder
 NEGATIVE = ""
+FOUND_PLACES = 150  # pixels below a node that shows the places that its concept found
 REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
 SAMPLING: dict[str, Any] = {"steps": 30, "cfg": 7.5, "sampler_name": "euler", "scheduler": "normal"}
 
@@ -53,21 +55,34 @@ def empty_latent(sheet: Sheet, batch: int, id: int | None = None) -> Node:
     return sheet.node("EmptyLatentImage", "Empty Latent", id, width=512, height=512, batch_size=batch)
 
 
-def mask_from_prompt(sheet: Sheet, image: Output) -> Node:
+def mask_from_prompt(sheet: Sheet, image: Output, what: str = "face", title: str = "Mask", **more: Any) -> Node:
     return sheet.node(
         "SIS_MaskFromPrompt",
-        "Mask",
+        title,
         models=[DINO, SAM],
         image=image,
-        prompt="face",
+        prompt=what,
         detector=DINO.name,
         segmenter=SAM.name,
+        **more,
     )
 
 
-def load_concept(sheet: Sheet, loader: Node, name: str = "my_concept") -> Node:
-    wires: dict[str, Any] = {"model": loader["MODEL"], "clip": loader["CLIP"]}
-    return sheet.node("SIS_LoadConcept", "Load Concept", **wires, concept_name=name)
+def load_concept(sheet: Sheet, loader: Node) -> Node:
+    return load_concepts(sheet, loader, ["my_concept"])[0]
+
+
+def load_concepts(sheet: Sheet, loader: Node, names: Sequence[str], regions: Sequence[Output] = ()) -> list[Node]:
+    """One below the other and kept apart. regions: of each; else each finds its own and shows it below itself."""
+    model, clip, loaded = loader["MODEL"], loader["CLIP"], list[Node]()
+    for number, name in enumerate(names, 1):
+        title = f"Load Concept {number}" if len(names) > 1 else "Load Concept"
+        region = {"region": regions[number - 1]} if regions else {}
+        wires: dict[str, Any] = {"model": model, "clip": clip, **region}
+        loaded.append(sheet.node("SIS_LoadConcept", title, **wires, concept_name=name, keep_apart=True))
+        loaded[-1].room = 0 if regions else FOUND_PLACES
+        model, clip = loaded[-1]["model"], loaded[-1]["clip"]
+    return loaded
 
 
 def square(sheet: Sheet, image: Output) -> Node:
@@ -107,6 +122,11 @@ class Drawing:
         decoder = self.sheet.node("VAEDecode", f"Decode{suffix}", ids[1], samples=sampler["LATENT"], vae=self.vae)
         saved = self.sheet.node("SaveImage", f"Save{suffix}", ids[2], images=decoder["IMAGE"], filename_prefix=prefix)
         return [sampler, decoder, saved]
+
+
+def drawn_with(sheet: Sheet, concept: Node, negative: Node, latent: Node, loader: Node) -> Drawing:
+    """Pictures of a concept."""
+    return Drawing(sheet, concept["model"], negative["CONDITIONING"], latent["LATENT"], loader["VAE"])
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,11 @@
-"""The eight workflows that ship with the pack, by name: what an artist opens, and its API twin."""
+"""The nine workflows that ship with the pack, by name: what an artist opens, and its API twin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from .concept_workflows import (
-    compose_three_concepts,
-    concept_controlnet_upscale,
-    learn_a_concept,
-    use_a_concept,
-    views_and_editing_prompts,
-)
+from .composing_workflows import compose_in_two_passes, compose_three_concepts
+from .concept_workflows import concept_controlnet_upscale, learn_a_concept, use_a_concept, views_and_editing_prompts
 from .editing_workflows import edit_a_photo, edit_grid, edit_on_anime_checkpoint
 from .sheet import Sheet
 
@@ -20,6 +15,7 @@ WORKFLOWS: dict[str, Callable[[Sheet], None]] = {
         learn_a_concept,
         use_a_concept,
         compose_three_concepts,
+        compose_in_two_passes,
         views_and_editing_prompts,
         edit_a_photo,
         edit_grid,

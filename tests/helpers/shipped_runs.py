@@ -16,6 +16,7 @@ RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
     "learn_a_concept": (FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}}, [(128, 128)] * 16),
     "use_a_concept": (FEW, [(128, 128)] * 4),
     "compose_three_concepts": (FEW, [(128, 128)] * 4),
+    "compose_in_two_passes": (FEW, [(128, 128)] * 4),
     "views_and_editing_prompts": (FEW, [(128, 128)] * 13),
     "edit_a_photo": (
         FEW_INVERTING
