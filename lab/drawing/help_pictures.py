@@ -17,7 +17,7 @@ from PIL import Image
 from ..figures.sheets import save_jpeg
 from ..measuring.learning import load_pack
 from ..measuring.sampling import add_checkpoint_argument
-from . import concept_pictures, editing_pictures
+from . import apart_pictures, concept_pictures, editing_pictures
 from .studio import QUICK, Effort, Studio
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "web" / "docs" / "pictures"
@@ -36,6 +36,11 @@ FIGURES: dict[str, Callable[[Studio], Image.Image]] = {
         concept_pictures.encoder,
         concept_pictures.strength,
         concept_pictures.compose,
+        apart_pictures.keep_apart,
+        apart_pictures.region,
+        apart_pictures.hooks,
+        apart_pictures.training_prompts,
+        apart_pictures.basis,
         concept_pictures.prompts,
         concept_pictures.mask,
         editing_pictures.alpha,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..measuring import editing_tasks, sampling
+from ..measuring.composition_settings import LEARNED
 from ..measuring.editing_bench import Bench
 from ..measuring.learning import Learner, Training, Variant, pack_module
 from ..world import random_scenes, seeing, world
@@ -83,15 +84,20 @@ class Studio:
         which: tuple[str, int] = CONCEPT,
         background: float = 1.0,
         semantic: float = 1.0,
+        learned: str = "paper",
         **training: Any,
     ) -> Any:
-        """A concept with Stage I's or both stages' training; `training` replaces fields of `learning.Training`."""
-        key = (stage, which, background, semantic, *sorted(training.items()))
+        """A concept with Stage I's or both stages' training; `training` replaces fields of `learning.Training`.
+
+        learned: what differs from the paper's learning, a key of `composition_settings.LEARNED`.
+        """
+        key = (stage, which, background, semantic, learned, *sorted(training.items()))
         if key not in self._concepts:
-            start = self.concept(1, which, background, 1.0, **training) if stage == 2 else None
+            start = self.concept(1, which, background, 1.0, learned, **training) if stage == 2 else None
             self.learner.training = self._training(training)
             variant = Variant("", stage, False, background, semantic)
-            self._concepts[key] = self.learner.learn(self.scene(which), variant, 0, start)[0]
+            changes = LEARNED[learned].stage1 if stage == 1 else LEARNED[learned].stage2
+            self._concepts[key] = self.learner.learn(self.scene(which), variant, 0, start, **changes)[0]
         return self._concepts[key]
 
     def _training(self, changes: dict[str, Any]) -> Training:

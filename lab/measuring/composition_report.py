@@ -38,6 +38,7 @@ GOALS = (
     *((key, "neighbour", 0.95) for key in ("given", "found", "drawn")),
     *((key, "background", 0.98) for key in ("given", "found", "drawn")),
 )
+MOST_TIME = 1.15  # of a picture without any keeping apart
 RESAMPLED = 4000
 SHOWN_PICTURES = 3  # in the contact sheet, of each prompt
 
@@ -122,6 +123,11 @@ def goals(pairs: list[Row]) -> list[str]:
         if values:
             mark = "met" if np.mean(values) >= least else "**missed**"
             lines.append(f"- {SETTINGS[key].label}, {titles[name]}: {_cell(values)}, at least {least:.0%}: {mark}")
+    for key in ("given", "found"):
+        time = relative_time(pairs, key)
+        if time is not None:
+            mark = "met" if time <= MOST_TIME else "**missed**"
+            lines.append(f"- {SETTINGS[key].label}, time: {time:.2f} × today's, at most {MOST_TIME:g} ×: {mark}")
     return lines or ["Nothing that has a goal was measured."]
 
 

@@ -86,13 +86,15 @@ def compose_in_two_passes(sheet: Sheet) -> None:
         "Troubleshooting",
     )
     asked = [(node, "concept_name") for node in loaders] + [(mask, "prompt") for mask in masks]
-    sheet.form([(loader, "ckpt_name"), *asked, (words, "text"), (positive, "text")], drawn[-1], first[-1])
+    sheet.form([(loader, "ckpt_name"), *asked, (words, "text"), (positive, "text")], drawn[-1])
     sheet.lay(
         [
             Group("1 · Checkpoint", [[start, loader]]),
-            Group("2 · First picture", [[words, negative, latent], first[:2], [first[2], tuning]]),
-            Group("3 · Where each one is", [[mask] for mask in masks]),
-            Group("4 · Two concepts", [loaders]),
-            Group("5 · Second picture", [[positive, *drawn[:2]], drawn[2:]]),
-        ]
+            Group("2 · Two concepts", [loaders, [positive, tuning]]),
+            Group("3 · Second picture", [drawn[:2], drawn[2:]]),
+        ],
+        [
+            Group("4 · Before it: the first picture", [[words, negative, latent], first[:2], first[2:]]),
+            Group("5 · Where each one is", [[mask] for mask in masks]),
+        ],
     )
