@@ -61,7 +61,7 @@ def inversion(studio: Studio) -> Image.Image:
 
 def text_steps(studio: Studio) -> Image.Image:
     """Imagic Text Optimize's steps, at the alpha that begins there and at an edit's."""
-    usual, shares, alphas = studio.bench.text_steps, (0.0, 0.25, 1.0, 2.5), (0.0, ALPHA)
+    usual, shares, alphas = studio.bench.text_steps, (0.0, 0.5, 1.0, 4.0), (0.0, ALPHA)
     rows: list[Row] = [[(studio.inputs()[SHOWN], f"alpha {a:g}")] for a in alphas]
     for share in shares:
         studio.bench.text_steps = round(usual * share)

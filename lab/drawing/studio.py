@@ -32,7 +32,7 @@ class Effort:
     cfg: float = 5.0
     inversion_steps: int = 50
     inner_steps: int = 10
-    text_steps: int = 200
+    text_steps: int = 50
     training: float = 1.0  # share of the demo's training steps
 
 
