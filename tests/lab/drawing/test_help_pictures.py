@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lab import ROOT
-from lab.drawing import concept_pictures, editing_pictures, rows
+from lab.drawing import apart_pictures, concept_pictures, editing_pictures, rows
 from lab.drawing.studio import Effort, Studio
 from lab.figures import sheets
 
@@ -55,6 +55,16 @@ def test_strength_is_what_its_column_says(studio: Studio) -> None:
     assert not np.array_equal(none, whole)
 
 
+def test_regions_are_shown_over_what_they_lead_to(studio: Studio) -> None:
+    drawn = apart_pictures.region(studio)
+    halves, cut = cell(drawn, 0, 1, 1), cell(drawn, 0, 3, 1)
+    first, second = (colour.tolist() for colour in apart_pictures.COLOURS)
+    assert halves[64, 10].tolist() == cut[64, 10].tolist() == first and halves[100, 110].tolist() == second
+    assert cut[20, 110].tolist() == second and cut[100, 110].max() == apart_pictures.GROUND
+    assert not np.array_equal(cell(drawn, 1, 1, 1), cell(drawn, 1, 3, 1))
+
+
 def test_concepts_are_learned_once(studio: Studio) -> None:
     assert studio.concept(1) is studio.concept(1)
     assert studio.concept(1, background=2.0) is not studio.concept(1)
+    assert studio.concept(2, learned="orthogonal") is not studio.concept(2)
