@@ -11,6 +11,7 @@ from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareCon
 from .inversions import LoadInversion, SaveInversion
 from .judging import EditingPrompts
 from .masks import MaskFromPrompt
+from .measuring import ConceptMetrics, EditMetrics, ScoringSheet
 from .train import TrainStage1, TrainStage2
 
 
@@ -40,4 +41,7 @@ class SingleImageStudio(ComfyExtension):
             EditGrid,
             EditingPrompts,
             MaskFromPrompt,
+            ConceptMetrics,
+            EditMetrics,
+            ScoringSheet,
         ]
