@@ -8,6 +8,7 @@ from ..host import folders, model_files
 from ..page import concept_changes, concept_list, live, provenance, warnings
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
 from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
+from .heatmaps import WordHeatmaps
 from .inversions import LoadInversion, SaveInversion
 from .judging import EditingPrompts
 from .masks import MaskFromPrompt
@@ -44,4 +45,5 @@ class SingleImageStudio(ComfyExtension):
             ConceptMetrics,
             EditMetrics,
             ScoringSheet,
+            WordHeatmaps,
         ]
