@@ -1,6 +1,8 @@
 """Where in the picture chosen words are attended to over a whole sampling, without changing a bit of it.
 
-Averaged over heads, layers and evaluations. Source: Tang et al. 2022, arXiv:2210.04885 (DAAM).
+Averaged over heads, layers and evaluations. Source: Tang et al. 2022, arXiv:2210.04885 (DAAM), whose maps `attention`
+has. There, layers that hardly tell places apart but attend strongly lift a map as a whole; in `shape` each layer's map
+of each evaluation is over its own range, so that all say where, and none how much.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..diffusion.regions import of_range
 from .attention_maps import AttentionMaps, BlockShape
 from .token_marks import KEY, Places, Prompt, Rows, marked
 
@@ -24,18 +27,28 @@ class WordLooks:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        self._sum: Tensor | None = None
+        self._sums: Tensor | None = None
         self._calls = 0
 
     def add(self, maps: Sequence[Tensor]) -> None:
         """Of one evaluation: a map a layer, (pictures, words, h, w)."""
-        mean = torch.stack(list(maps)).mean(0)
-        self._sum = mean if self._sum is None else self._sum + mean
+        means = torch.stack([torch.stack(list(some)).mean(0) for some in (maps, map(of_range, maps))])
+        self._sums = means if self._sums is None else self._sums + means
         self._calls += 1
 
-    def maps(self) -> Tensor | None:
-        """(pictures, words, h, w) in [0, 1], a share of each place's attention; None when nothing was seen."""
-        return None if self._sum is None else (self._sum / self._calls).cpu()
+    @property
+    def attention(self) -> Tensor | None:
+        """(pictures, words, h, w): the share of each place's attention that a word's tokens get, each on the average;
+        None when nothing was seen."""
+        return self._mean(0)
+
+    @property
+    def shape(self) -> Tensor | None:
+        """(pictures, words, h, w) in [0, 1]: where a word is, over all layers alike; None as above."""
+        return self._mean(1)
+
+    def _mean(self, kind: int) -> Tensor | None:
+        return None if self._sums is None else (self._sums[kind] / self._calls).cpu()
 
 
 def looked_for(conditioning: Sequence[Any], words: Mapping[str, Places]) -> list[list[Any]]:

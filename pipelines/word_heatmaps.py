@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..diffusion.regions import of_range
 from ..evaluation.regions import fitted
 from ..host.checks import require_sd1_clip, require_sd1_layers, require_vae
 from ..host.latents import decode, try_decoder
@@ -84,16 +85,17 @@ def word_heatmaps(wires: HeatmapWires, prompt: str, words: str, sampling: Sampli
     positive = wires.clip.encode_from_tokens_scheduled(tokens)
     looks = WordLooks(list(places))
     latent = sample(recording(wires.model, looks), looked_for(positive, places), wires.negative, wires.latent, sampling)
-    raw = looks.maps()
-    if raw is None:
+    if looks.attention is None or looks.shape is None:
         raise InputError(
             "`model` carries another pack's patch that cuts its calls, so no word could be followed: take it off."
         )
-    maps = F.interpolate(raw, [side * PIXELS for side in raw.shape[-2:]], mode="bilinear", align_corners=False)
-    found = [_look(maps, picture, index, word, wires.mask)
-             for picture in range(len(maps)) for index, word in enumerate(looks.words)]  # fmt: skip
-    ranged = of_range(maps)
-    return Heatmaps(latent, _overlays(ranged, looks.words, latent, wires.vae), ranged.flatten(0, 1), _report(found))
+    attention, shape = _in_pixels(looks.attention), of_range(_in_pixels(looks.shape))
+    found = [
+        _look(attention[picture, index], shape[picture, index], picture, word, wires.mask)
+        for picture in range(len(shape))
+        for index, word in enumerate(looks.words)
+    ]
+    return Heatmaps(latent, _overlays(shape, looks.words, latent, wires.vae), shape.flatten(0, 1), _report(found))
 
 
 def _check(wires: HeatmapWires) -> None:
@@ -110,23 +112,21 @@ def _check(wires: HeatmapWires) -> None:
         try_decoder(wires.vae)
 
 
-def of_range(maps: Tensor) -> Tensor:
-    """Each map (…, H, W) from 0 at its lowest place to 1 at its highest; a flat one is 0."""
-    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    return (maps - low) / (high - low).clamp(min=_TINY)
+def _in_pixels(maps: Tensor) -> Tensor:
+    size = [side * PIXELS for side in maps.shape[-2:]]
+    return F.interpolate(maps, size, mode="bilinear", align_corners=False)
 
 
-def _look(maps: Tensor, picture: int, index: int, word: str, mask: Tensor | None) -> Look:
-    own = maps[picture, index]
-    height, width = own.shape
-    row, column = divmod(int(own.argmax()), width)
-    above = float((of_range(own) > 0.5).float().mean())
-    look = Look(picture + 1, word, ((column + 0.5) / width, (row + 0.5) / height), above)
+def _look(attention: Tensor, shape: Tensor, picture: int, word: str, mask: Tensor | None) -> Look:
+    """Of one word's maps in one picture, (H, W) both."""
+    height, width = shape.shape
+    row, column = divmod(int(shape.argmax()), width)
+    look = Look(picture + 1, word, ((column + 0.5) / width, (row + 0.5) / height), float((shape > 0.5).float().mean()))
     if mask is None:
         return look
     inside = fitted(mask.reshape(-1, *mask.shape[-2:])[picture % len(mask)].cpu(), height, width)
-    share = float((own * inside).sum() / own.sum().clamp(min=_TINY))
-    return Look(look.picture, word, look.highest, above, share, float(inside.mean()))
+    share = float((attention * inside).sum() / attention.sum().clamp(min=_TINY))
+    return replace(look, in_mask=share, mask_area=float(inside.mean()))
 
 
 def _overlays(maps: Tensor, words: Sequence[str], latent: dict[str, Any], vae: Any) -> Tensor:

@@ -138,11 +138,23 @@ def test_the_maps_are_the_attention_computed_by_hand(demo_model) -> None:
             values = [sampling()[name] for name in ("seed", "steps", "cfg", "sampler_name", "scheduler")]
             nodes.KSampler().sample(recording(wires[0], kept), *values, positive, encoded(wires[1], ""), EMPTY)
             sides = by_hand(wires, tokens)
-        maps = kept.maps()
+        maps = kept.attention
         assert maps is not None and maps.shape == (2, 1, 16, 12)
         assert min(float((side - maps[:, 0]).abs().max()) for side in sides) < 1e-5
         assert max(float((side - maps[:, 0]).abs().max()) for side in sides) > 1e-3  # the negative prompt's are others
         assert float(maps.std()) > 1e-4
+
+
+def test_in_a_shape_every_layer_counts_alike() -> None:
+    """Two layers and two evaluations of a picture of two places, with a word that one layer attends to far more."""
+    from single_image_studio.host.word_looks import WordLooks
+
+    kept = WordLooks(["heart"])
+    strong, weak = torch.tensor([[0.5, 0.9]]), torch.tensor([[0.02, 0.0]])
+    for layers in ((strong, weak), (weak, weak)):
+        kept.add([layer[None, None] for layer in layers])
+    assert torch.allclose(kept.attention[0, 0], (strong + 3 * weak) / 4)
+    assert torch.allclose(kept.shape[0, 0], torch.tensor([[0.75, 0.25]]))
 
 
 def test_words_are_found_wherever_they_stand(demo_model) -> None:
