@@ -19,11 +19,9 @@ from ..host import networks
 from ..host.clip_tokens import clip_tokens
 from ..pictures.chart import Bar, bar_chart
 from ..support.errors import InputError
-from .metric_models import CLIPS, DINOS, LPIPSES, NONE, require, using
+from .metric_models import CLIPS, DINOS, LPIPSES, NONE, not_chosen, require, using
 from .metric_wires import Masked, PromptSet
 from .reporter import Reporter
-
-NOT_CHOSEN = "No file was chosen for `{widget}`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +86,7 @@ def _by_clip(wires: ConceptWires, choice: str, reporter: Reporter) -> list[Score
     scales = (report.CLIP_I_F, report.CLIP_I_B, report.CLIP_T, report.ESR_ESTIMATE)
     with using(CLIPS, choice) as clip:
         if clip is None:
-            return [Score(scale, note=NOT_CHOSEN.format(widget="clip_model")) for scale in scales]
+            return [Score(scale, note=not_chosen("clip_model")) for scale in scales]
         with networks.cancellable(clip.net):
             return [
                 *_of_parts(wires, clip.of_picture, (report.CLIP_I_F, report.CLIP_I_B), reporter),
@@ -100,7 +98,7 @@ def _by_dino(wires: ConceptWires, choice: str, reporter: Reporter) -> list[Score
     scales = (report.DINO_F, report.DINO_B)
     with using(DINOS, choice) as dino:
         if dino is None:
-            return [Score(scale, note=NOT_CHOSEN.format(widget="dino_model")) for scale in scales]
+            return [Score(scale, note=not_chosen("dino_model")) for scale in scales]
         with networks.cancellable(dino.net):
             return _of_parts(wires, dino.of_picture, scales, reporter)
 
@@ -160,7 +158,7 @@ def _estimated(asked: Sequence[Asked], references: Sequence[Tensor], clip: Clip)
 def _diversity(wires: ConceptWires, choice: str, reporter: Reporter) -> Score:
     with using(LPIPSES, choice) as lpips:
         if lpips is None:
-            return Score(report.DIV, note=NOT_CHOSEN.format(widget="lpips_model"))
+            return Score(report.DIV, note=not_chosen("lpips_model"))
         with networks.cancellable(lpips.net):
             values = [value for one in wires.sets for value in _distances(one, lpips, reporter)]
     return Score(report.DIV, tuple(values), "" if values else "Every prompt has a single picture: draw several.")

@@ -15,8 +15,8 @@ from ..evaluation.scores import similarities
 from ..host import networks
 from ..host.clip_tokens import clip_tokens
 from ..support.errors import InputError
-from .concept_metrics import NOT_CHOSEN, Measured, measured
-from .metric_models import AESTHETIC_HEADS, CLIPS, LPIPSES, NONE, require, using
+from .concept_metrics import Measured, measured
+from .metric_models import AESTHETIC_HEADS, CLIPS, LPIPSES, NONE, not_chosen, require, using
 from .reporter import Reporter
 
 
@@ -41,7 +41,7 @@ def edit_metrics(
     Raises: InputError for pictures, prompts and files that cannot work; the host's InterruptProcessingException when
         the user has pressed cancel.
     """
-    require(clip_model=chosen.clip_model, lpips_model=chosen.lpips_model)
+    require(**vars(chosen))
     if len(sources) not in (1, len(edited)):
         raise InputError(
             f"`source` holds {len(sources)} pictures and `edited` {len(edited)}: give one source for all, or one for"
@@ -62,7 +62,7 @@ def edit_metrics(
 def _by_clip(edited: Sequence[Tensor], prompts: Sequence[str], chosen: EditNetworks, reporter: Reporter) -> list[Score]:
     with using(CLIPS, chosen.clip_model) as clip:
         if clip is None:
-            note = NOT_CHOSEN.format(widget="clip_model")
+            note = not_chosen("clip_model")
             return [Score(report.CLIP_T, note=note), Score(report.AESTHETICS, note=note)]
         with networks.cancellable(clip.net):
             vectors = []
@@ -86,7 +86,7 @@ def _liked(vectors: Sequence[Tensor], choice: str) -> Score:
     """Raises: InputError when the head reads another CLIP's vectors."""
     with using(AESTHETIC_HEADS, choice) as head:
         if head is None:
-            return Score(report.AESTHETICS, note=NOT_CHOSEN.format(widget="aesthetic_model"))
+            return Score(report.AESTHETICS, note=not_chosen("aesthetic_model"))
         if head.width != len(vectors[0]):
             raise InputError(
                 f"`aesthetic_model` reads CLIP's vectors of {head.width} numbers, and `clip_model` gives"
@@ -98,7 +98,7 @@ def _liked(vectors: Sequence[Tensor], choice: str) -> Score:
 def _changed(sources: Sequence[Tensor], edited: Sequence[Tensor], choice: str, reporter: Reporter) -> Score:
     with using(LPIPSES, choice) as lpips:
         if lpips is None:
-            return Score(report.LPIPS, note=NOT_CHOSEN.format(widget="lpips_model"))
+            return Score(report.LPIPS, note=not_chosen("lpips_model"))
         values, resized = list[float](), 0
         with networks.cancellable(lpips.net):
             for i, picture in enumerate(edited):

@@ -20,7 +20,6 @@ from ..evaluation.networks import Clip, Dino
 from ..host.model_files import AESTHETIC_FOLDER, LPIPS_FOLDER
 from ..masking.family import Family, FamilyTable
 from ..masking.interfaces import MaskingModel
-from ..support.errors import InputError
 from . import metric_families as families
 from .mask_models import LoadedModel, ModelChoices
 
@@ -57,12 +56,15 @@ def stamp(**choices: str | None) -> str:
 
 
 def require(**choices: str) -> None:
-    """Raises: InputError when one of the choices is not there, or when all are none."""
+    """Raises: InputError when one of the choices is not there."""
     for widget, choice in choices.items():
         if choice != NONE:
             ALL[widget].path(choice)
-    if all(choice == NONE for choice in choices.values()):
-        raise InputError(f"nothing to measure with: choose a file for {' or '.join(f'`{name}`' for name in choices)}.")
+
+
+def not_chosen(widget: str) -> str:
+    """Why a score is left out."""
+    return f"No file was chosen for `{widget}`: put one into models/{ALL[widget].folder.kind}."
 
 
 @contextlib.contextmanager

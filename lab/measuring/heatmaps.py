@@ -26,7 +26,7 @@ from .learning import load_pack, pack_module
 
 SEED = 61_000  # the way to put layers together was chosen on 16 other pictures
 OTHERS = tuple(cls for cls in world.CLASSES if cls != "heart")
-SIZES = (128, 512)  # pixels, for the time
+SIZES = (128, 256)  # pixels, for the time
 
 
 def prompt_of(seed: int, index: int) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=90)
+    parser.add_argument("--pictures", type=int, default=60)
     parser.add_argument("--turns", type=int, default=9, help="of each size, for the time")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=5.0)

@@ -81,8 +81,8 @@ def _cost(rows: Sequence[Row]) -> list[str]:
         found = ratios(rows, size)
         mean, low, high = bootstrap(found)
         lines.append(
-            f"- {size} pixels: {mean:.3f} times the stock sampler's time ({low:.3f} to {high:.3f}), {len(found)} pairs in"
-            f" turns. Goal {GOAL_RATIO}: {'reached' if mean <= GOAL_RATIO else 'missed'}."
+            f"- {size} pixels: {mean:.3f} times the stock sampler's time ({low:.3f} to {high:.3f}), {len(found)} pairs"
+            f" in turns. Goal {GOAL_RATIO}: {'reached' if mean <= GOAL_RATIO else 'missed'}."
         )
     return ["## What it costs", "", "Encoding, sampling and overlays, without the VAE, on one CPU core.", "", *lines]
 

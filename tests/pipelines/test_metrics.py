@@ -272,7 +272,9 @@ def test_the_words_come_first_and_the_chart_shows_each_score(result) -> None:
 
 def test_none_leaves_scores_out() -> None:
     result = concept(clip_model="none", lpips_model="none")
-    assert "CLIP-I-f: not measured. No file was chosen for `clip_model`." in result.report
+    assert (
+        "CLIP-I-f: not measured. No file was chosen for `clip_model`: put one into models/clip_vision." in result.report
+    )
     assert numbers(result.report)["DIV"]["mean"] is None and numbers(result.report)["DINO-f"]["mean"] is not None
 
 
@@ -285,7 +287,6 @@ def test_half_a_clip_measures_pictures(scores) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"clip_model": "none", "dino_model": "none", "lpips_model": "none"}, "nothing to measure with: choose a file"),
         ({"clip_model": "gone"}, "`clip_model`: there is no 'gone' in"),
         ({"dino_model": "small_clip"}, "holds a clip model and not a DINOv2 nor a DINO"),
         ({"dino_model": "small_clip.safetensors"}, "is not a DINOv2 nor a DINO checkpoint"),
