@@ -1,4 +1,7 @@
-"""A set of scores as people read them: sentences first, then the numbers as JSON."""
+"""A set of scores as people read them: sentences first, then the numbers as JSON.
+
+The sentences are a Markdown list, as which ComfyUI's Preview Any shows them; else they would run into one another.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +60,9 @@ class Score:
         }
 
 
-def text(heading: str, scores: Sequence[Score], networks: dict[str, str], notes: Sequence[str] = ()) -> str:
-    """heading: what was compared. networks: which files measured. notes: what else to know."""
-    lines = [heading, *(score.sentence() for score in scores), *notes]
+def text(heading: str, scores: Sequence[Score], networks: dict[str, str]) -> str:
+    """heading: what was compared. networks: which files measured."""
+    lines = [heading, *(f"- {score.sentence()}" for score in scores)]
     numbers = {"networks": networks, "scores": {score.scale.name: score.numbers() for score in scores}}
     return "\n".join([*lines, "", json.dumps(numbers, indent=1, ensure_ascii=False)])
 

@@ -137,4 +137,7 @@ def _overlays(maps: Tensor, words: Sequence[str], latent: dict[str, Any], vae: A
 
 
 def _report(looks: Sequence[Look]) -> str:
-    return "\n".join([*(look.sentence() for look in looks), "", json.dumps([asdict(look) for look in looks], indent=1)])
+    """The sentences are a Markdown list, as which Preview Any shows them."""
+    return "\n".join(
+        [*(f"- {look.sentence()}" for look in looks), "", json.dumps([asdict(look) for look in looks], indent=1)]
+    )

@@ -23,6 +23,9 @@ PROMPTS = (
 )
 
 
+OWN = ("file:", "data:", "blob:")
+
+
 def picture(colour: str) -> str:
     from single_image_studio.page.data_url import data_url
 
@@ -45,7 +48,7 @@ def page(browser: Browser, sheet: pathlib.Path) -> Iterator[Page]:
     context = browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800}, accept_downloads=True)
     page, wrong = context.new_page(), list[str]()
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    page.on("request", lambda request: wrong.extend([] if request.url.startswith(OWN) else [request.url]))
     page.goto(sheet.as_uri())
     yield page
     context.close()

@@ -185,7 +185,7 @@ def test_the_report_and_the_masks_speak_of_the_same_places(demo_model) -> None:
         assert heat[y, x] == 1
         assert look["mask_area"] == pytest.approx(0.5) and 0 < look["in_mask"] < 1
         assert look["above_half"] == pytest.approx(float((heat > 0.5).float().mean()))
-    assert found.report.startswith("picture 1, 'heart': most at ")
+    assert found.report.startswith("- picture 1, 'heart': most at ")
 
 
 def test_without_a_vae_the_maps_are_over_black(demo_model) -> None:

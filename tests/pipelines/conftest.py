@@ -1,0 +1,28 @@
+"""Small random networks that measure pictures. Shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from lab.measuring import metric_weights
+
+
+@pytest.fixture(scope="session")
+def measuring_files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("measuring")
+    metric_weights.make_small(folder)
+    return folder
+
+
+@pytest.fixture
+def measuring_networks(host, measuring_files, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The small networks in the host's folders."""
+    import folder_paths
+
+    kinds = ("clip_vision", "lpips", "aesthetic")
+    folders = {kind: ([str(measuring_files / kind)], {".safetensors"}) for kind in kinds}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    return measuring_files
