@@ -38,7 +38,7 @@ def judge_a_concept(sheet: Sheet) -> None:
     maps = sheet.node("SaveImage", "Save the heat maps", images=looks["overlays"], filename_prefix="judge/heat_map")
     maps.size = (480, 480)
     told = sheet.node("PreviewAny", "What the maps tell", source=looks["report"])
-    told.size = (480, 320)
+    told.size = (480, 480)
     listed = sheet.node("SIS_EditingPrompts", "Prompts", phrase=concept["phrase"], own_prompts=JUDGED)
     listed.size = (420, 320)
     each = prompt(sheet, "One prompt at a time", concept["clip"], listed["prompts"])
@@ -98,7 +98,7 @@ def judge_a_concept(sheet: Sheet) -> None:
     sheet.lay(
         [
             Group("1 · Checkpoint and concept", [[start, loader], [concept, negative, latent]]),
-            Group("2 · Where each word looks", [[looks, reading], [maps, told]]),
+            Group("2 · Where each word looks", [[looks, reading], [maps], [told]]),
         ],
         [
             Group("3 · Pictures to judge", [[listed, judging], [each, sampler, decoder], [saved], [page, path]]),
