@@ -1,4 +1,4 @@
-"""The nine workflows that ship with the pack, by name: what an artist opens, and its API twin."""
+"""The ten workflows that ship with the pack, by name: what an artist opens, and its API twin."""
 
 from __future__ import annotations
 
