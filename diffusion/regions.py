@@ -75,13 +75,13 @@ def find_regions(maps: Tensor, concepts: int) -> Tensor:
     """
     smooth = F.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False)
     own, words = smooth[:, :concepts], smooth[:, concepts:]
-    mine = _of_range(own)
+    mine = of_range(own)
     subject = (mine > THRESHOLD) & (mine >= mine.amax(1, keepdim=True))
     lost = _to_words(own, words)
     return F.max_pool2d((subject & ~lost).to(maps.dtype), 3, stride=1, padding=1)
 
 
-def _of_range(maps: Tensor) -> Tensor:
+def of_range(maps: Tensor) -> Tensor:
     """Each map from 0 at its lowest place to 1 at its highest; a flat one is 0."""
     low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
     return (maps - low) / (high - low).clamp(min=_TINY)
@@ -104,7 +104,7 @@ def _about(own: Tensor, word: Tensor) -> Tensor:
     """Whether a word speaks of a concept itself, as an adjective before it does, or of a part of it: (B, concepts, 1,
     1). Such a word is no rival."""
     highest = word.flatten(2).argmax(2, keepdim=True)
-    there = _of_range(own).flatten(2).gather(2, highest.expand(-1, own.shape[1], -1))[..., None]
+    there = of_range(own).flatten(2).gather(2, highest.expand(-1, own.shape[1], -1))[..., None]
     return (_likeness(own, word) > LIKENESS) | (there > CORE)
 
 

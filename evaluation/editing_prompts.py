@@ -31,9 +31,20 @@ class EditingPrompt:
         return "; ".join(f"{worth}: {goal}" for goal in self.goals)
 
 
+def goals_in(score: str) -> tuple[str, ...]:
+    """The goals in what `EditingPrompt.score` says, or in a person's own list: apart by semicolons."""
+    found = (re.sub(r"^(1 point|half a point):", "", part.strip()).strip() for part in score.split(";"))
+    return tuple(goal for goal in found if goal)
+
+
 def class_word(phrase: str) -> str:
     """What follows the concept's name in its phrase, without a weight; all of a phrase that has no name."""
     return re.sub(r":[\d.]+\)$", "", phrase.rpartition(">")[2]).strip(" ()") or phrase
+
+
+def without_names(prompt: str) -> str:
+    """A prompt without the concepts' names, which only their own checkpoint knows: "<my_concept> face" is a face."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^<>]*>", "", prompt)).strip()
 
 
 def own(text: str) -> tuple[EditingPrompt, ...]:

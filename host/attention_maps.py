@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .gated_lora import transformer_blocks
+from .gated_lora import options_of, shape_of, transformer_blocks
 
 MOST_PLACES = 1024
 """Layers of more places are left out: they cost most, and their attention is to detail."""
@@ -19,12 +19,12 @@ MOST_PLACES = 1024
 class AttentionMaps:
     """Reads maps of groups of tokens in calls of one UNet.
 
-    shape: the height and width of the block that runs, in places.
+    shape: the height and width of the block that runs, in places. most_places: layers of more are left out.
     """
 
-    def __init__(self, unet: nn.Module, shape: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, unet: nn.Module, shape: Callable[[], tuple[int, int]], most_places: int = MOST_PLACES) -> None:
         self._attentions = [block.attn2 for block in transformer_blocks(unet)]
-        self._shape = shape
+        self._shape, self._most_places = shape, most_places
 
     @contextlib.contextmanager
     def watching(self, chosen: Tensor, groups: Tensor, size: tuple[int, int]) -> Iterator[list[Tensor]]:
@@ -35,7 +35,8 @@ class AttentionMaps:
         maps: list[Tensor] = []
         with contextlib.ExitStack() as stack:
             for attention in self._attentions:
-                look = _Look(attention, chosen, groups, lambda found: maps.append(self._laid_out(found, size)))
+                look = _Look(attention, chosen, groups, lambda found: maps.append(self._laid_out(found, size)),
+                             self._most_places)  # fmt: skip
                 stack.callback(attention.to_q.register_forward_hook(look.query).remove)
                 stack.callback(attention.to_k.register_forward_hook(look.key).remove)
             yield maps
@@ -49,8 +50,11 @@ class AttentionMaps:
 class _Look:
     """The hooks on one cross-attention's projections."""
 
-    def __init__(self, attention: Any, chosen: Tensor, groups: Tensor, found: Callable[[Tensor], None]) -> None:
+    def __init__(
+        self, attention: Any, chosen: Tensor, groups: Tensor, found: Callable[[Tensor], None], most_places: int
+    ) -> None:
         self._heads, self._chosen, self._groups, self._found = attention.heads, chosen, groups, found
+        self._most_places = most_places
         self._query: Tensor | None = None
 
     def query(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -58,10 +62,30 @@ class _Look:
 
     def key(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
         query, self._query = self._query, None
-        if query is None or query.shape[1] > MOST_PLACES or len(query) != len(output):
+        if query is None or query.shape[1] > self._most_places or len(query) != len(output):
             return
         with torch.no_grad():
             q, k = (part[self._chosen].float().unflatten(2, (self._heads, -1)).transpose(1, 2) for part in
                     (query, output))  # fmt: skip
             attended = (q @ k.transpose(2, 3) * q.shape[-1] ** -0.5).softmax(-1).mean(1)
             self._found(attended @ self._groups)
+
+
+class BlockShape:
+    """The height and width of the transformer block that runs, in places, while `attached`."""
+
+    def __init__(self, unet: nn.Module) -> None:
+        self._blocks, self._shape = transformer_blocks(unet), (0, 0)
+
+    def __call__(self) -> tuple[int, int]:
+        return self._shape
+
+    @contextlib.contextmanager
+    def attached(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for block in self._blocks:
+                stack.callback(block.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
+            yield
+
+    def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._shape = shape_of(options_of(args, kwargs))

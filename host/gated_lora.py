@@ -101,8 +101,8 @@ class GatedLayers:
             yield
 
     def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        options = kwargs.get("transformer_options") or (args[2] if len(args) > 2 else {})
-        self.shape = tuple(options.get("activations_shape", (0, 0))[-2:])
+        options = options_of(args, kwargs)
+        self.shape = shape_of(options)
         self.of_block = options.get(KEY)
 
     def _leave(self, *_: Any) -> None:
@@ -117,6 +117,17 @@ class GatedLayers:
         if bias is None or bias.shape[:2] != args[0].shape[:2]:
             return None
         return args, {**kwargs, "mask": bias.to(args[0].dtype)}
+
+
+def options_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The transformer_options that a transformer block is called with."""
+    return kwargs.get("transformer_options") or (args[2] if len(args) > 2 else {})
+
+
+def shape_of(options: Mapping[str, Any]) -> tuple[int, int]:
+    """The height and width of the block that is called, in places."""
+    height, width = options.get("activations_shape", (0, 0))[-2:]
+    return height, width
 
 
 def transformer_blocks(unet: nn.Module) -> list[Any]:

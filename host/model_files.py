@@ -69,8 +69,9 @@ def stamp(path: pathlib.Path) -> str:
 
 
 DETECTOR_FOLDER, SEGMENTER_FOLDER = ModelFolder(catalogue.DETECTOR_FOLDER), ModelFolder(catalogue.SEGMENTER_FOLDER)
+LPIPS_FOLDER, AESTHETIC_FOLDER = ModelFolder("lpips"), ModelFolder("aesthetic")
 
 
 def register() -> None:
-    for folder in (DETECTOR_FOLDER, SEGMENTER_FOLDER):
+    for folder in (DETECTOR_FOLDER, SEGMENTER_FOLDER, LPIPS_FOLDER, AESTHETIC_FOLDER):
         folder.register()

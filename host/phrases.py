@@ -124,6 +124,14 @@ class Prompt:
             found.setdefault(concept, set()).update(place for item in items for place in item.places)
         return {concept: tuple(sorted(places)) for concept, places in found.items()}
 
+    @cached_property
+    def class_words(self) -> Mapping[KnownConcept, tuple[int, ...]]:
+        """The places of the class word in each concept's phrases; none where it is missing."""
+        found: dict[KnownConcept, set[int]] = {}
+        for concept, (_, *class_word) in self._phrases:
+            found.setdefault(concept, set()).update(place for item in class_word for place in item.places)
+        return {concept: tuple(sorted(places)) for concept, places in found.items()}
+
     def words(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The other words that can be something in a picture, and their places."""
         taken = {place for places in self.places.values() for place in places}

@@ -7,7 +7,7 @@ beside the very rows that it is of, whatever areas, sides and batches the host m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,10 +124,17 @@ class Mark:
         return [1]
 
 
-def marked(conds: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+def marked(
+    conds: Mapping[str, Sequence[dict[str, Any]]],
+    key: str = KEY,
+    read: Callable[[Mapping[str, Any], int], Prompt] = Prompt.of,
+) -> dict[str, list[dict[str, Any]]]:
     """A sampler's conditionings with a mark each, also those that name no concept: the host joins only like with
-    like."""
-    return {side: [_marked(cond) for cond in entries] for side, entries in conds.items()}
+    like.
+
+    key: of the mark. read: what a mark says, from a conditioning's options and its number of tokens.
+    """
+    return {side: [_marked(cond, key, read) for cond in entries] for side, entries in conds.items()}
 
 
 def prompts_of(conds: Mapping[str, Sequence[dict[str, Any]]]) -> list[Prompt]:
@@ -135,7 +142,7 @@ def prompts_of(conds: Mapping[str, Sequence[dict[str, Any]]]) -> list[Prompt]:
     return [cond["model_conds"][KEY].prompt for entries in conds.values() for cond in entries]
 
 
-def _marked(cond: dict[str, Any]) -> dict[str, Any]:
+def _marked(cond: dict[str, Any], key: str, read: Callable[[Mapping[str, Any], int], Prompt]) -> dict[str, Any]:
     context = cond.get("cross_attn")
-    prompt = Prompt.of(cond, 1 if context is None else int(context.shape[1]))
-    return {**cond, "model_conds": {**cond["model_conds"], KEY: Mark(prompt)}}
+    prompt = read(cond, 1 if context is None else int(context.shape[1]))
+    return {**cond, "model_conds": {**cond["model_conds"], key: Mark(prompt)}}

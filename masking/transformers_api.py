@@ -24,16 +24,16 @@ _COMPUTED = ("relative_position_index", "position_ids", "special_tokens")  # not
 log = logging.getLogger("single_image_studio")
 
 
-def build(config_class: str, model_class: str, source: Source) -> nn.Module:
+def build(config_class: str, model_class: str, source: Source, **options: Any) -> nn.Module:
     """A network of transformers with the source's config and weights, for inference, in float32 on the CPU.
 
-    config_class, model_class: their names in the library.
+    config_class, model_class: their names in the library. options: further ones of the model's own.
     Raises: InputError when the weights do not fit the config, or the library is missing or too old.
     """
     transformers = _transformers()
     try:
         config = getattr(transformers, config_class).from_dict(dict(source.config))
-        model, report = _from_weights(getattr(transformers, model_class), config, source)
+        model, report = _from_weights(getattr(transformers, model_class), config, source, options)
     except Exception as error:  # whatever a strange config makes the library raise
         raise InputError(
             f"{source.name} does not fit what its config says ({_first_line(error)}): download its files again, all"
@@ -48,22 +48,25 @@ def _transformers() -> Any:
         import transformers
     except ImportError as error:  # the host always has it
         raise InputError(
-            f"`detector` needs the package transformers, which cannot be imported ({error}): install it in ComfyUI's"
-            " Python."
+            f"this needs the package transformers, which cannot be imported ({error}): install it in ComfyUI's Python."
         ) from error
     version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
     if version < OLDEST:
         raise InputError(
-            f"transformers {transformers.__version__} is too old for `detector`: update it to"
+            f"transformers {transformers.__version__} is too old for this node: update it to"
             f" {'.'.join(map(str, OLDEST))} or newer in ComfyUI's Python."
         )
     return transformers
 
 
-def _from_weights(model_class: Any, config: Any, source: Source) -> tuple[nn.Module, Mapping[str, Any]]:
+def _from_weights(
+    model_class: Any, config: Any, source: Source, options: Mapping[str, Any]
+) -> tuple[nn.Module, Mapping[str, Any]]:
     # 4.x draws first weights, and would move everybody's random numbers
     with _quiet(), torch.random.fork_rng(devices=[]):
-        loaded = model_class.from_pretrained(None, config=config, state_dict=source.weights, output_loading_info=True)
+        loaded = model_class.from_pretrained(
+            None, config=config, state_dict=source.weights, output_loading_info=True, **options
+        )
     return cast("tuple[nn.Module, Mapping[str, Any]]", loaded)
 
 

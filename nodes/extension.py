@@ -8,9 +8,11 @@ from ..host import folders, model_files
 from ..page import concept_changes, concept_list, live, provenance, warnings
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
 from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
+from .heatmaps import WordHeatmaps
 from .inversions import LoadInversion, SaveInversion
 from .judging import EditingPrompts
 from .masks import MaskFromPrompt
+from .measuring import ConceptMetrics, EditMetrics, ScoringSheet
 from .train import TrainStage1, TrainStage2
 
 
@@ -40,4 +42,8 @@ class SingleImageStudio(ComfyExtension):
             EditGrid,
             EditingPrompts,
             MaskFromPrompt,
+            ConceptMetrics,
+            EditMetrics,
+            ScoringSheet,
+            WordHeatmaps,
         ]

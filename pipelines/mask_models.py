@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=MaskingModel)
 
 
 class ModelChoices(Generic[Model]):
-    """What one combo of Mask from Prompt offers, and how a choice becomes a model.
+    """What one combo of Mask from Prompt, or of another node of its kind, offers, and how a choice becomes a model.
 
     Models that are there come first, then those of them that an original program can run, with its package in square
     brackets, then published ones that are missing, marked as such: the page offers to download a file that a workflow
@@ -30,8 +30,8 @@ class ModelChoices(Generic[Model]):
     a checkpoint by its copy as .safetensors; where the original is there, it stands for the copy, unmarked.
     """
 
-    def __init__(self, table: FamilyTable[Model]) -> None:
-        self.table = table
+    def __init__(self, table: FamilyTable[Model], node: str = "Mask from Prompt") -> None:
+        self.table, self._node = table, node
         self.folder = model_files.ModelFolder(table.folder)
 
     def names(self) -> list[str]:
@@ -76,7 +76,7 @@ class ModelChoices(Generic[Model]):
         with torch.inference_mode(False):
             model = self.table.load(path, package)
             model.use_half(networks.half_precision())
-        log.info("Mask from Prompt: loaded %s.", choice)
+        log.info("%s: loaded %s.", self._node, choice)
         return model
 
     def _find(self, choice: str) -> pathlib.Path | None:

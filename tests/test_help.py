@@ -163,6 +163,7 @@ NOT_OURS = {
     "my_concept",
     "my_inversion",
     "anna_dreamshaper",
+    "scoring_sheet",
 }
 SNAKE = re.compile(r"[`*]([a-z0-9]+(?:_[a-z0-9]+)+)[`*]")
 

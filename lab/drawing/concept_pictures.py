@@ -11,7 +11,7 @@ from PIL import Image
 from ..measuring import sampling
 from ..measuring.learning import Training, pack_module, pixels_and_mask
 from .rows import Row, sheet
-from .studio import CONCEPT, SECOND, Studio
+from .studio import CONCEPT, SAMPLE_SEED, SECOND, Studio
 
 PROMPTS = ("{0}", "{0} on a green background", "{0} at the left on a yellow background")
 
@@ -142,3 +142,27 @@ def mask(studio: Studio) -> Image.Image:
     white = result.masks[..., None].expand(-1, -1, -1, 3)
     shown = ((image, "image"), (result.overlays, "overlay"), (white, "mask"))
     return sheet([[(sampling.levels(pixels)[0], name) for pixels, name in shown]], lines=1)
+
+
+def heatmaps(studio: Studio) -> Image.Image:
+    """Word Heat Maps' overlays, each row after its picture."""
+    pipeline, stock = pack_module("pipelines.word_heatmaps"), pack_module("host.stock_sampling")
+    learner, effort = studio.learner, studio.effort
+    usual = {"steps": effort.sampling_steps, "cfg": effort.cfg, "sampler_name": "ddim", "scheduler": "ddim_uniform"}
+    rows: list[Row] = []
+    for prompt in ("a red heart and a blue star", "a green cross and a yellow circle"):
+        nouns = prompt.split()[2::4]
+        with torch.inference_mode():
+            negative = learner.clip.encode_from_tokens_scheduled(learner.clip.tokenize(""))
+            wires = pipeline.HeatmapWires(
+                model=learner.model,
+                clip=learner.clip,
+                negative=negative,
+                latent={"samples": torch.zeros(1, 4, 16, 16)},
+                vae=learner.vae,
+            )
+            found = pipeline.word_heatmaps(wires, prompt, ", ".join(nouns), stock.Sampling(seed=SAMPLE_SEED, **usual))
+            picture = sampling.levels(learner.vae.decode(found.latent["samples"]))[0]
+        maps = [(overlay, noun) for overlay, noun in zip(sampling.levels(found.overlays), nouns)]
+        rows.append([(picture, prompt), *maps])
+    return sheet(rows)

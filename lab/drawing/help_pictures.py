@@ -43,6 +43,7 @@ FIGURES: dict[str, Callable[[Studio], Image.Image]] = {
         apart_pictures.basis,
         concept_pictures.prompts,
         concept_pictures.mask,
+        concept_pictures.heatmaps,
         editing_pictures.alpha,
         editing_pictures.ratio,
         editing_pictures.inversion,

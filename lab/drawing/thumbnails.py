@@ -43,6 +43,7 @@ def chosen(name: str, found: list[Image.Image], source: Image.Image) -> list[Ima
         "compose_in_two_passes": found[0:3:2],  # the first of each pass
         # the views; the editing prompts speak of things that the demo's world has not
         "views_and_editing_prompts": found[:3],
+        "judge_a_concept": found[:4],  # the heat maps
         "edit_a_photo": [source, found[0]],
         "edit_grid": found[:1],
         "concept_controlnet_upscale": found[-1:],

@@ -21,6 +21,9 @@ SHOWS = {
     "SIS_NullTextInvert": 235,
     "SIS_EditGrid": 345,
     "SIS_MaskFromPrompt": 370,
+    "SIS_WordHeatmaps": 370,
+    "SIS_ConceptMetrics": 370,
+    "SIS_EditMetrics": 370,
 }
 # below a node that grows by its preview while it runs
 ROOM = {"SIS_TimestepAwareKSampler": 450}

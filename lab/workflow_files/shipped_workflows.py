@@ -1,4 +1,4 @@
-"""The nine workflows that ship with the pack, by name: what an artist opens, and its API twin."""
+"""The ten workflows that ship with the pack, by name: what an artist opens, and its API twin."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from .composing_workflows import compose_in_two_passes, compose_three_concepts
 from .concept_workflows import concept_controlnet_upscale, learn_a_concept, use_a_concept, views_and_editing_prompts
 from .editing_workflows import edit_a_photo, edit_grid, edit_on_anime_checkpoint
+from .judging_workflows import judge_a_concept
 from .sheet import Sheet
 
 WORKFLOWS: dict[str, Callable[[Sheet], None]] = {
@@ -17,6 +18,7 @@ WORKFLOWS: dict[str, Callable[[Sheet], None]] = {
         compose_three_concepts,
         compose_in_two_passes,
         views_and_editing_prompts,
+        judge_a_concept,
         edit_a_photo,
         edit_grid,
         concept_controlnet_upscale,

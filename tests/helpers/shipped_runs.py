@@ -18,6 +18,8 @@ RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
     "compose_three_concepts": (FEW, [(128, 128)] * 4),
     "compose_in_two_passes": (FEW, [(128, 128)] * 4),
     "views_and_editing_prompts": (FEW, [(128, 128)] * 13),
+    # two words in two pictures, and two pictures of each of three prompts
+    "judge_a_concept": (FEW | {"Where words look": {"steps": 2}}, [(128, 128)] * 10),
     "edit_a_photo": (
         FEW_INVERTING
         | {"Edit Grid": {"alphas": "0, 1", "source_ratios": "0.2"}, "Save Inversion": {"name": "my_shipped_photo"}},

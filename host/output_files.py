@@ -1,0 +1,29 @@
+"""New files in the host's output folder, named as Save Image names its own."""
+
+from __future__ import annotations
+
+import pathlib
+
+import folder_paths
+
+from ..support.errors import InputError
+
+
+def next_output(prefix: str, ending: str) -> pathlib.Path:
+    """A path where nothing is yet. prefix: as Save Image has it, with %date% and folders. ending: with its dot.
+
+    Raises: InputError when the prefix leads out of the output folder.
+    """
+    try:
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())
+    except Exception as error:  # the host raises a bare one
+        raise InputError(
+            f"`filename_prefix` is {prefix!r}, which is outside of the output folder: change it."
+        ) from error
+    return pathlib.Path(folder) / f"{name}_{counter:05}_{ending}"
+
+
+def shown_path(path: pathlib.Path) -> str:
+    """A path as people find it: from the output folder's name on."""
+    output = pathlib.Path(folder_paths.get_output_directory())
+    return (pathlib.Path(output.name) / path.relative_to(output)).as_posix()

@@ -1,0 +1,48 @@
+"""The host's own KSampler, for a node that looks on while a picture is drawn and leaves the drawing alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.sample
+import comfy.samplers
+import comfy.utils
+
+SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """The widgets of the host's KSampler."""
+
+    seed: int
+    steps: int
+    cfg: float
+    sampler_name: str
+    scheduler: str
+    denoise: float = 1.0
+
+
+def sample(model: Any, positive: Any, negative: Any, latent: dict[str, Any], sampling: Sampling) -> dict[str, Any]:
+    """A LATENT, to the bit what the host's KSampler gives for the same inputs; with its bar and its previews."""
+    import latent_preview
+
+    start = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    samples = comfy.sample.sample(
+        model,
+        comfy.sample.prepare_noise(start, sampling.seed, latent.get("batch_index")),
+        sampling.steps,
+        sampling.cfg,
+        sampling.sampler_name,
+        sampling.scheduler,
+        positive,
+        negative,
+        start,
+        denoise=sampling.denoise,
+        noise_mask=latent.get("noise_mask"),
+        callback=latent_preview.prepare_callback(model, sampling.steps),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=sampling.seed,
+    )
+    return {**latent, "samples": samples}

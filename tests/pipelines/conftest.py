@@ -1,0 +1,32 @@
+"""Small random networks that measure pictures. Shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from lab.measuring import metric_weights
+
+
+@pytest.fixture(scope="session")
+def measuring_files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("measuring")
+    metric_weights.make_small(folder)
+    return folder
+
+
+@pytest.fixture
+def measuring_networks(host, measuring_files, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The small networks in the host's folders. They are dropped after use, but nobody's garbage is collected then: in
+    this large process that would take most of a test's time."""
+    import folder_paths
+
+    from single_image_studio.host import networks
+
+    kinds = ("clip_vision", "lpips", "aesthetic")
+    folders = {kind: ([str(measuring_files / kind)], {".safetensors"}) for kind in kinds}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    monkeypatch.setattr(networks, "release_memory", lambda: None)
+    return measuring_files
