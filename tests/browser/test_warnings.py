@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,6 +29,8 @@ SHOWN = """() => Object.fromEntries(window.app.canvas.graph.nodes.flatMap((node)
   const items = [...panel.querySelectorAll(".sis-warnings li")];
   return items.length ? [[node.title, items.map((item) => item.textContent)]] : [];
 }))"""
+SAME = """(one, other) => Object.keys(one).length === Object.keys(other).length
+  && Object.entries(one).every(([title, texts]) => JSON.stringify(texts) === JSON.stringify(other[title]))"""
 SIZES = "() => Object.fromEntries(app.canvas.graph.nodes.map((n) => [n.title, n.size.map(Math.round)]))"
 SET_TEXT = """([id, text]) => {
   const widget = window.app.canvas.graph.getNodeById(Number(id)).widgets.find((widget) => widget.name === "text");
@@ -55,8 +56,6 @@ TO_SUBGRAPH = """(ids) => {
   return graph.convertToSubgraph(new Set(ids.map((id) => graph.getNodeById(id)))).node.id;
 }"""
 SET_MODE = "([id, mode]) => { window.app.canvas.graph.getNodeById(Number(id)).mode = mode }"
-
-PATIENCE = 10.0  # seconds
 
 UNKNOWN = Warned("unknown_concept", {"written": "nobody", "known": "<warned>"}).text
 WRONG = Warned("wrong_class_word", {"name": "warned", "phrase": "<warned> kettle"}).text
@@ -93,11 +92,9 @@ def shown(frontend: Frontend) -> dict[str, list[str]]:
 
 
 def expect_shown(frontend: Frontend, expected: dict[str, list[str]]) -> None:
-    """Fails unless just these are shown, soon: the page first asks the host whose a run is."""
-    end = time.monotonic() + PATIENCE
-    while (now := shown(frontend)) != expected and time.monotonic() < end:
-        time.sleep(0.05)
-    assert now == expected
+    """Waits until just these are shown: the page first asks the host whose a run is."""
+    frontend.settle()
+    frontend.page.wait_for_function(f"(expected) => ({SAME})(({SHOWN})(), expected)", arg=expected)
 
 
 def test_our_nodes_and_stock_ones_show_theirs(
