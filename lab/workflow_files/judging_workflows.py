@@ -58,7 +58,7 @@ def judge_a_concept(sheet: Sheet) -> None:
     picture = sheet.node("LoadImage", "Picture", image=PICTURE)
     mask = mask_from_prompt(sheet, picture["IMAGE"])
     masks = mask_from_prompt(sheet, decoder["IMAGE"])
-    masks.title, masks.values["on_missing"] = "Masks of the pictures", "empty"
+    masks.title, masks.values["on_missing"], masks.room = "Masks of the pictures", "empty", 400  # one overlay each
     metrics = sheet.node(
         "SIS_ConceptMetrics",
         "Concept Metrics",
