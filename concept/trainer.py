@@ -16,6 +16,7 @@ from ..support.errors import InputError
 from ..support.finite import OTHER_WEIGHTS
 from ..support.warnings import warn
 from .model import ConceptModel
+from .pace import draw_timesteps, rate_at
 from .settings import StageSettings
 
 OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
@@ -103,12 +104,13 @@ class Trainer:
         return losses
 
     def draw(self) -> Batch:
-        """One timestep a sample, uniform over 0…999, and one prompt; the latents are drawn anew from the VAE's
+        """One timestep a sample, as the settings have it, and one prompt; the latents are drawn anew from the VAE's
         posterior."""
         model, count = self.model, self.settings.batch_size
         x0 = model.draw_latents(count, self.generator)
         noise = torch.randn(x0.shape, generator=self.generator).to(x0.device)
-        timesteps = torch.randint(0, len(model.alpha_bar), (count,), generator=self.generator).to(x0.device)
+        levels = len(model.alpha_bar)
+        timesteps = draw_timesteps(self.settings.timesteps, count, levels, self.generator).to(x0.device)
         return Batch(x0, add_noise(x0, noise, model.alpha_bar[timesteps]), timesteps, self._draw_prompt())
 
     def _draw_prompt(self) -> str:
@@ -166,10 +168,16 @@ class Trainer:
         if self._overflows > (OVERFLOWS_ALLOWED if self.scaler.is_enabled() else 0):
             raise self._diverged("gradients", float(norm))
         self._has_learned |= self._overflows == 0
+        self._set_rate(len(self.history.get("loss", [])))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for name, value in losses.items():
             self.history.setdefault(name, []).append(value)
+
+    def _set_rate(self, step: int) -> None:
+        settings = self.settings
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(settings.rate_schedule, settings.learning_rate, step, settings.steps)
 
     def _diverged(self, name: str, value: float) -> InputError:
         step = len(self.history.get("loss", [])) + 1
