@@ -20,6 +20,7 @@ from .pace import draw_timesteps, rate_at
 from .settings import StageSettings
 
 OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
+ADAM = 2  # moments a parameter; gradients of the image encoder come when the UNet's graph has gone
 LossHistory = dict[str, list[float]]
 
 
@@ -72,13 +73,20 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.scaler = torch.amp.GradScaler(model.device.type, enabled=model.compute_dtype == torch.float16)
         model.checkpointing = settings.gradient_checkpointing == "on"
-        self.size = model.micro_batch(settings.batch_size)
-        if self.size == 1 < settings.batch_size and settings.gradient_checkpointing == "auto":
-            model.checkpointing = True
-            self.size = model.micro_batch(settings.batch_size)
+        self.size = self._micro_batch()
         self.history: LossHistory = {}
         self._overflows = 0
         self._has_learned = False
+
+    def _micro_batch(self) -> int:
+        """How many samples to take at once; none at all fit only with gradient checkpointing, where it is allowed."""
+        model, settings = self.model, self.settings
+        reserved = ADAM * sum(p.numel() * p.element_size() for p in self.stage.parameters)
+        size = model.micro_batch(settings.batch_size, reserved)
+        if size == 0 and settings.gradient_checkpointing == "auto":
+            model.checkpointing = True
+            size = model.micro_batch(settings.batch_size, reserved)
+        return max(1, size)
 
     def steps(self) -> Steps[LossHistory]:
         """All updates. Returns every loss term's history, one number a step.

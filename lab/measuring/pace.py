@@ -21,6 +21,7 @@ from typing import Any
 from . import ablation, sampling
 from .learning import VARIANTS, Learner, Training
 
+Models = tuple[Any, Any, Any]  # MODEL, CLIP and VAE
 STAGES = ("I background", "II semantic")
 SCORES = {
     "mean colour": ("asked", "mean_color"),
@@ -42,7 +43,7 @@ class Way:
     timesteps: str = "uniform"
     schedule: str = "constant"
 
-    def learner(self, models: Sequence[Any]) -> Learner:
+    def learner(self, models: Models) -> Learner:
         usual = Training()
         training = dataclasses.replace(
             usual, steps1=self.steps, steps2=self.steps, rate1=self.rate * usual.rate1, rate2=self.rate * usual.rate2
@@ -57,7 +58,7 @@ WAYS = {
 }
 
 
-def measure(models: Sequence[Any], index: int, images: int) -> dict[str, Any]:
+def measure(models: Models, index: int, images: int) -> dict[str, Any]:
     """One concept in every way: its scores after Stage II, and seconds of training."""
     scene = ablation.concept_scene(ablation.SEED, index)
     cls = scene.objects[0].cls
@@ -109,15 +110,29 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
     usual, first = Training(), rows[0]
     return f"""# Shorter trainings, on the demo world
 
-Measured {datetime.date.today()} with `python -m lab.measuring.pace`: {len(rows)} concepts, {first["images"]} pictures of
-each prompt, 10 DDIM steps, CFG 3, the same starting noises for all rows; checkpoint sha256 {first["settings"]["sha256"]}.
-Stage I with batch {usual.batch1} and learning rate {usual.rate1}, then Stage II with batch {usual.batch2} and rate
-{usual.rate2}, encoder `none`. 16 + 16 steps are 0.40 of the operations of 40 + 40. The columns are those of
-[ABLATION.md](ABLATION.md); `class` is of the phrase alone, the others of the phrase on a background that was asked for.
+Measured {datetime.date.today()} with `python -m lab.measuring.pace`: {len(rows)} concepts, {first["images"]} pictures
+of each prompt, 10 DDIM steps, CFG 3, the same starting noises for all rows; checkpoint sha256
+{first["settings"]["sha256"]}. Stage I with batch {usual.batch1} and learning rate {usual.rate1}, then Stage II with
+batch {usual.batch2} and rate {usual.rate2}, encoder `none`. 16 + 16 steps are 0.40 of the operations of 40 + 40. The
+columns are those of [ABLATION.md](ABLATION.md); `class` is of the phrase alone, the others of the phrase on a
+background that was asked for.
 Differences are concept by concept, mean ± half of the 95 % interval (Student's t).
 
 {table(rows)}
 """
+
+
+def run(args: argparse.Namespace, indices: Sequence[int], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Measures concepts, and adds each to the results when it is finished."""
+    models = sampling.load(args.checkpoint)
+    args.results.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for index in indices:
+        rows.append({**measure(models, index, args.images), "settings": settings})
+        with args.results.open("a") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
+        print(rows[-1]["rates"], flush=True)
+    return rows
 
 
 def main() -> None:
@@ -131,14 +146,9 @@ def main() -> None:
     args = parser.parse_args()
     settings = {"images": args.images, "sha256": ablation.checksum(args.checkpoint)}
     rows = ablation.read_rows(args.results, None if args.report else settings)
-    models = None if args.report else sampling.load(args.checkpoint)
-    for index in range(args.concepts if models else 0):
-        if all(row["concept"] != index for row in rows):
-            rows.append({**measure(models, index, args.images), "settings": settings})
-            args.results.parent.mkdir(parents=True, exist_ok=True)
-            with args.results.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-            print(rows[-1]["rates"], flush=True)
+    if not args.report:
+        missing = [index for index in range(args.concepts) if all(row["concept"] != index for row in rows)]
+        rows += run(args, missing, settings)
     args.out.write_text(report(sorted(rows, key=lambda row: row["concept"])))
 
 

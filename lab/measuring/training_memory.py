@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +19,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..hosting import in_process
-from .work import attention_layers, countable_attention, evaluation, unet_without_values
+from .work import LATENT_SIDE, attention_layers, countable_attention, evaluation, unet_without_values
 
 GB = 2**30  # as cards are named
 TEXT_ENCODER = 123_060_480 * 2  # bytes, in half precision
 ENCODERS = ("vit_b32", "cnn", "none")
 WHILE_LEARNING = 3  # weights and Adam's two moments; the encoder's gradients come when the UNet's graph has gone
 WHILE_UPDATING = 5  # and gradients, and what AdamW puts beside the moments
+CARDS = (4, 6, 8, 12, 16, 24)
+TAKEN = 600 * 2**20  # bytes of the desktop and CUDA itself
 LORA = 1_092_096 * 4 * 4  # bytes: its gradients are there all the while
 
 
@@ -145,9 +148,45 @@ def all_in(weights: int, encoder: int, size: int) -> int:
     return weights + max(WHILE_LEARNING * encoder + size, WHILE_UPDATING * encoder)
 
 
+def choice(batch: int, card: int, weights: int, encoder: int) -> str:
+    """What a training takes at once on a card of so many GB: "8 of 16". weights, encoder: bytes, as in `all_in`."""
+    from single_image_studio.host import concept_model, memory
+
+    free = card * GB - TAKEN - weights - WHILE_LEARNING * encoder - concept_model.PROMPT_GRAPHS
+    for recomputed in (False, True):
+        one = memory.graph_bytes((LATENT_SIDE, LATENT_SIDE), torch.float16, recomputed)
+        if size := memory.even_split(batch, min(batch, free // one)):
+            return f"{size} of {batch}" + (", recomputed" if recomputed else "")
+    return f"too little for 1 of {batch}"
+
+
+def choices(weights: int, encoders: Mapping[str, int]) -> str:
+    """In Markdown: a column a card."""
+    lines = ["| 512 px, half precision | " + " | ".join(f"{card} GB" for card in CARDS) + " |", "|---" * 7 + "|"]
+    for stage, batch in ((1, 16), (2, 4)):
+        for kind, encoder in encoders.items():
+            held = weights + (stage - 1) * LORA
+            cells = [choice(batch, card, held, encoder) for card in CARDS]
+            lines.append(f"| Stage {'I' * stage}, `{kind}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def row(case: Case, size: int, whole: int) -> str:
     """In Markdown. size: what the step keeps; whole: everything; both in bytes."""
     return f"| {case.name} | {size / GB:.2f} GB | {whole / GB:.2f} GB |"
+
+
+@contextlib.contextmanager
+def linear_attention() -> Iterator[None]:
+    """As on a card whose attention keeps no matrix, which the host's CPU is not."""
+    import comfy.model_management as manager
+
+    before = manager.pytorch_attention_flash_attention
+    manager.pytorch_attention_flash_attention = lambda: True
+    try:
+        yield
+    finally:
+        manager.pytorch_attention_flash_attention = before
 
 
 def main() -> None:
@@ -158,6 +197,8 @@ def main() -> None:
     encoders = {kind: encoder_bytes(kind) for kind in ENCODERS}
     print(f"UNet and text encoder: {weights / GB:.2f} GB. Image encoder with Adam's moments: ", end="")
     print(", ".join(f"{kind} {WHILE_LEARNING * size / GB:.2f} GB" for kind, size in encoders.items()))
+    with linear_attention():
+        print(f"\n{choices(weights, encoders)}")
     print("\n| half precision, `vit_b32` | activations | all in |\n|---|---|---|", flush=True)
     with countable_attention():
         for case in CASES:

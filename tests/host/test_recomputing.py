@@ -14,6 +14,8 @@ from lab.measuring.training_memory import LiveBytes
 from single_image_studio.concept.lora import LoraSet
 from single_image_studio.host.recomputing import Recomputing
 
+from ..helpers.opened_model import on_model
+
 
 class Block(nn.Module):
     """A norm, an activation, a frozen convolution, a gate, and a layer that a LoRA is put on."""
@@ -110,8 +112,6 @@ def test_training_on_the_host_has_the_same_bits(demo_model: Any, concept_picture
     """Losses and gradients of Stage II's star branch, against the same with everything kept."""
     from single_image_studio.host import unet as door
     from single_image_studio.host.weights import attention_projections
-
-    from .test_gradients import on_model
 
     def step(opened: Any) -> list[Tensor]:
         targets = attention_projections(opened.unet.patcher, opened.clip)
