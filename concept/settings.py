@@ -10,6 +10,7 @@ from ..support import checks
 from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
 from ..support.errors import InputError
 from .encoders import ENCODER_KINDS
+from .pace import RATE_SCHEDULES, TIMESTEPS
 
 CLASS_TEXT_ENCODERS = ("tuned", "frozen")
 LORA_BASES = ("trained", "orthogonal")
@@ -25,9 +26,9 @@ _S = TypeVar("_S", bound="StageSettings")  # typing.Self is newer than Python 3.
 class StageSettings:
     """What both stages' settings share.
 
-    learning_rate: AdamW's, constant. background_weight: gamma. preview_every: steps between previews, 0 for none.
+    learning_rate: AdamW's, at first. background_weight: gamma. preview_every: steps between previews, 0 for none.
     training_prompts: lines such as "* on a beach", of which each step takes one; * is where "* class" goes. Nothing,
-    the paper's: the phrase alone.
+    the paper's: the phrase alone. timesteps, rate_schedule: see `concept.pace`.
     Raises: InputError when a value does not fit.
     """
 
@@ -40,6 +41,8 @@ class StageSettings:
     gradient_checkpointing: str = "auto"
     preview_every: int = 0
     training_prompts: str = ""
+    timesteps: str = "uniform"
+    rate_schedule: str = "constant"
 
     def __post_init__(self) -> None:
         checks.whole("steps", self.steps, 1)
@@ -50,6 +53,8 @@ class StageSettings:
         self._put("background_weight", checks.number("background_weight", self.background_weight))
         checks.choice("precision", self.precision, PRECISIONS)
         checks.choice("gradient_checkpointing", self.gradient_checkpointing, CHECKPOINTING)
+        checks.choice("timesteps", self.timesteps, TIMESTEPS)
+        checks.choice("rate_schedule", self.rate_schedule, RATE_SCHEDULES)
         checks.text("training_prompts", self.training_prompts)
         for line in self.prompts:
             _require_one_place(line)

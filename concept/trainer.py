@@ -16,9 +16,11 @@ from ..support.errors import InputError
 from ..support.finite import OTHER_WEIGHTS
 from ..support.warnings import warn
 from .model import ConceptModel
+from .pace import draw_timesteps, rate_at
 from .settings import StageSettings
 
 OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
+ADAM = 2  # moments a parameter; gradients of the image encoder come when the UNet's graph has gone
 LossHistory = dict[str, list[float]]
 
 
@@ -71,13 +73,20 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.scaler = torch.amp.GradScaler(model.device.type, enabled=model.compute_dtype == torch.float16)
         model.checkpointing = settings.gradient_checkpointing == "on"
-        self.size = model.micro_batch(settings.batch_size)
-        if self.size == 1 < settings.batch_size and settings.gradient_checkpointing == "auto":
-            model.checkpointing = True
-            self.size = model.micro_batch(settings.batch_size)
+        self.size = self._micro_batch()
         self.history: LossHistory = {}
         self._overflows = 0
         self._has_learned = False
+
+    def _micro_batch(self) -> int:
+        """How many samples to take at once; none at all fit only with gradient checkpointing, where it is allowed."""
+        model, settings = self.model, self.settings
+        reserved = ADAM * sum(p.numel() * p.element_size() for p in self.stage.parameters)
+        size = model.micro_batch(settings.batch_size, reserved)
+        if size == 0 and settings.gradient_checkpointing == "auto":
+            model.checkpointing = True
+            size = model.micro_batch(settings.batch_size, reserved)
+        return max(1, size)
 
     def steps(self) -> Steps[LossHistory]:
         """All updates. Returns every loss term's history, one number a step.
@@ -103,12 +112,13 @@ class Trainer:
         return losses
 
     def draw(self) -> Batch:
-        """One timestep a sample, uniform over 0…999, and one prompt; the latents are drawn anew from the VAE's
+        """One timestep a sample, as the settings have it, and one prompt; the latents are drawn anew from the VAE's
         posterior."""
         model, count = self.model, self.settings.batch_size
         x0 = model.draw_latents(count, self.generator)
         noise = torch.randn(x0.shape, generator=self.generator).to(x0.device)
-        timesteps = torch.randint(0, len(model.alpha_bar), (count,), generator=self.generator).to(x0.device)
+        levels = len(model.alpha_bar)
+        timesteps = draw_timesteps(self.settings.timesteps, count, levels, self.generator).to(x0.device)
         return Batch(x0, add_noise(x0, noise, model.alpha_bar[timesteps]), timesteps, self._draw_prompt())
 
     def _draw_prompt(self) -> str:
@@ -166,10 +176,16 @@ class Trainer:
         if self._overflows > (OVERFLOWS_ALLOWED if self.scaler.is_enabled() else 0):
             raise self._diverged("gradients", float(norm))
         self._has_learned |= self._overflows == 0
+        self._set_rate(len(self.history.get("loss", [])))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for name, value in losses.items():
             self.history.setdefault(name, []).append(value)
+
+    def _set_rate(self, step: int) -> None:
+        settings = self.settings
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(settings.rate_schedule, settings.learning_rate, step, settings.steps)
 
     def _diverged(self, name: str, value: float) -> InputError:
         step = len(self.history.get("loss", [])) + 1

@@ -13,13 +13,14 @@ from ..diffusion.ddim import DDIMSchedule
 from ..support.finite import OTHER_WEIGHTS, require_finite
 from . import text
 from .checks import text_width
-from .memory import OUT_OF_MEMORY, free_memory_after
+from .memory import OUT_OF_MEMORY, even_split, free_memory_after, graph_bytes
 from .session import UnetSession
 from .unet import Unet
 from .vae import Posterior
 
 T = TypeVar("T")
 _PROMPT = "prompt"  # the one conditioning of a training; its embeddings change with every call
+PROMPT_GRAPHS = 150 * 2**20  # bytes of the image encoder's and the text encoder's graphs
 
 
 class ConceptModel:
@@ -77,19 +78,17 @@ class ConceptModel:
         sample = self._posterior.sample(count, generator)
         return self.unet.base.process_latent_in(sample).float().to(self.device)  # type: ignore[no-any-return]
 
-    def micro_batch(self, batch: int) -> int:
-        """How many samples are likely to fit at once, halving from `batch`; running out of memory later halves
-        again."""
+    def micro_batch(self, batch: int, reserved: int) -> int:
+        """How many samples of a batch are likely to fit at once, so that it falls into as few, even parts as it can;
+        0 when not even one is. Running out of memory later halves it.
+
+        reserved: bytes that the optimiser will want, and has not taken yet.
+        """
         if self.device.type == "cpu":
             return batch
-        # An inference estimate covers one layer's activations at a time; backward keeps them all. The factor is a guess
-        # on the safe side of what a full-size model showed (docs/full_size.md); the halving corrects it.
-        factor = 4 if self.checkpointing else 12
-        one = self.unet.base.memory_required([1, *self._posterior.mean.shape[1:]]) * factor
-        free = comfy.model_management.get_free_memory(self.device)
-        while batch > 1 and one * batch > free:
-            batch = (batch + 1) // 2
-        return batch
+        one = graph_bytes(self._posterior.mean.shape, self.compute_dtype, self.checkpointing)
+        free = comfy.model_management.get_free_memory(self.device) - reserved - PROMPT_GRAPHS
+        return even_split(batch, min(batch, int(free // one)))
 
     def free_memory(self, error: BaseException) -> None:
         """Lets go of what a step held that ran out of memory."""

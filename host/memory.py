@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 
 import comfy.model_management
 import torch
@@ -15,6 +17,35 @@ def free_memory_after(error: BaseException) -> None:
     """Lets go of what a failed step held, so that a smaller one can be tried."""
     log.info("out of memory: %s", error)
     comfy.model_management.soft_empty_cache()
+
+
+def graph_bytes(latent: Sequence[int], dtype: torch.dtype, checkpointing: bool = False) -> int:
+    """What SD 1.x's UNet keeps for the gradients of one picture, on the safe side.
+
+    latent: its shape, (…, h, w). dtype: what is computed in. checkpointing: blocks are recomputed.
+    The numbers are a full-size UNet's with a LoRA, as `lab.measuring.training_memory` counts them, and a little more.
+    """
+    area = math.prod(latent[-2:])
+    whole, matrices = (26_000, 24) if checkpointing else (70_000, 60)
+    numbers = whole * area + (0 if _attention_is_linear() else matrices * area**2)
+    return numbers * dtype.itemsize
+
+
+def even_split(batch: int, fitting: int) -> int:
+    """The size of a micro-batch: as few as `fitting` allows, and all of about the same size; 0 when none fits."""
+    return 0 if fitting < 1 else math.ceil(batch / math.ceil(batch / fitting))
+
+
+def _attention_is_linear() -> bool:
+    """Whether the host's attention keeps no matrix of all pairs of pixels."""
+    manager = comfy.model_management
+    flags = (
+        "xformers_enabled",
+        "flash_attention_enabled",
+        "sage_attention_enabled",
+        "pytorch_attention_flash_attention",
+    )
+    return any(getattr(manager, flag, bool)() for flag in flags)
 
 
 class PeakMemory:

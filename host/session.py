@@ -32,14 +32,13 @@ from .gradients import (
     thaw,
     training_mode,
 )
+from .memory import graph_bytes
 from .scale import sigmas_of
 from .unet import Entries, HostPrompt, Unet
 from .unet_apart import merged, without_finding
 from .wrappers import leave_out_what_wraps_the_sampler
 
 T = TypeVar("T")
-# Backward keeps what inference would drop; a guess, which only decides how much else the host unloads first.
-ACTIVATIONS = 6
 _CFG_PATCHES = ("sampler_cfg_function", "sampler_post_cfg_function", "sampler_pre_cfg_function")
 
 
@@ -124,7 +123,8 @@ class UnetSession:
         """The host's own loading may leave part of a large model in CPU memory, where autograd cannot follow."""
         patcher = guider.model_patcher
         models, _ = comfy.sampler_helpers.get_additional_models(guider.original_conds, patcher.model_dtype())
-        room = patcher.model.memory_required([1, *self.shape[1:]]) * ACTIVATIONS
+        model = patcher.model
+        room = graph_bytes(self.shape, model.manual_cast_dtype or model.get_dtype())
         wanted = [patcher, *models] if clip is None else [patcher, clip.patcher, *models]
         comfy.model_management.load_models_gpu(wanted, memory_required=room, force_full_load=True)
 

@@ -21,6 +21,7 @@ from .memory import OUT_OF_MEMORY, free_memory_after
 from .noise_masks import mask_at
 from .progress import throw_if_cancelled
 from .randomness import same_chance
+from .recomputing import Recomputing
 from .scale import alpha_bar_of, sigmas_of, x_of
 
 Entry = dict[str, Any]
@@ -156,6 +157,12 @@ class Unet:
         return True
 
     def _calculate(self, entries: list[list[Entry] | None], x: Tensor, sigma: Tensor) -> list[Tensor]:
+        # checkpointing keeps its own account of what an operation keeps
+        remade = torch.is_grad_enabled() and not self.checkpointing
+        with Recomputing() if remade else contextlib.nullcontext():
+            return self._calculated(entries, x, sigma)
+
+    def _calculated(self, entries: list[list[Entry] | None], x: Tensor, sigma: Tensor) -> list[Tensor]:
         other = self._model_options.get("sampler_calc_cond_batch_function")
         if other is not None:
             options = self._model_options

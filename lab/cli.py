@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -61,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
     serve = add("serve", "leave a ComfyUI with the pack and the demo model running for a browser")
     serve.add_argument("--port", type=int, help=f"default: {DEFAULT_PORT}, or any free one if that is taken")
     add(
+        "bench",
+        "count what a training step computes beside other programs' steps; writes docs/reports/BENCH.md, in minutes",
+    )
+    add(
         "where",
         "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word; puts"
         " these files, and a link to this checkout, into .host",
@@ -78,8 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         host = choose_host(options.comfyui, options.python)
         if options.command == "test":
             return checks.run_all(host, rest)
-        if options.command == "where":
-            return where(host)
+        if options.command in ("where", "bench"):
+            return where(host) if options.command == "where" else bench(host)
         need_demo_model()
         return DEMOS[options.name](host) if options.command == "demo" else serve(host, options.port)
     except (DevError, HostError) as error:
@@ -114,6 +120,13 @@ def where(host: Host) -> int:
     }
     print(json.dumps(facts, indent=2))
     return 0
+
+
+def bench(host: Host) -> int:
+    """Runs `lab.measuring.bench` by that host's Python, on one thread, so that its times can be compared."""
+    environment = os.environ | {"COMFYUI_PATH": str(host.comfyui), "OMP_NUM_THREADS": "1"}
+    command = [str(host.python), "-m", "lab.measuring.bench"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def serve(host: Host, port: int | None) -> int:

@@ -8,6 +8,7 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
+from ..concept.pace import RATE_SCHEDULES, TIMESTEPS
 from ..concept.settings import CLASS_TEXT_ENCODERS, LORA_BASES, Stage1Settings, Stage2Settings
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
@@ -67,6 +68,35 @@ def _training_prompts() -> io.Input:
             ),
         )
     )
+
+
+def _pace() -> list[io.Input]:
+    return [
+        advanced(
+            io.Combo.Input(
+                "timesteps",
+                optional=True,
+                options=list(TIMESTEPS),
+                default="uniform",
+                tooltip=(
+                    "Which noise levels a step sees. stratified spreads them evenly within each batch, so that steps"
+                    " differ less. Paper: uniform."
+                ),
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "rate_schedule",
+                optional=True,
+                options=list(RATE_SCHEDULES),
+                default="constant",
+                tooltip=(
+                    "How `learning_rate` goes on. cosine falls to 0 by the last step; it suits fewer steps at twice the"
+                    " rate. Paper: constant."
+                ),
+            )
+        ),
+    ]
 
 
 class TrainStage1(Node):
@@ -182,6 +212,7 @@ class TrainStage1(Node):
                     )
                 ),
                 _training_prompts(),
+                *_pace(),
             ],
             outputs=[
                 ConceptSocket.Output(
@@ -320,6 +351,7 @@ class TrainStage2(Node):
                         ),
                     )
                 ),
+                *_pace(),
             ],
             outputs=[
                 ConceptSocket.Output(

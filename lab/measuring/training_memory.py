@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..hosting import in_process
-from .work import attention_layers, countable_attention, evaluation, unet_without_values
+from .work import LATENT_SIDE, attention_layers, countable_attention, evaluation, unet_without_values
 
 GB = 2**30  # as cards are named
 TEXT_ENCODER = 123_060_480 * 2  # bytes, in half precision
 ENCODERS = ("vit_b32", "cnn", "none")
-ADAM = 4  # weights, gradients and two moments
+WHILE_LEARNING = 3  # weights and Adam's two moments; the encoder's gradients come when the UNet's graph has gone
+WHILE_UPDATING = 5  # and gradients, and what AdamW puts beside the moments
+CARDS = (4, 6, 8, 12, 16, 24)
+TAKEN = 600 * 2**20  # bytes of the desktop and CUDA itself
+LORA = 1_092_096 * 4 * 4  # bytes: its gradients are there all the while
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,11 @@ CASES = (Case(2, 4), Case(1, 4), Case(2, 1), Case(2, 4, checkpointing=True), Cas
 
 
 class LiveBytes(TorchDispatchMode):
-    """The most bytes of storages made under it that were alive at once."""
+    """Bytes of storages made under it that are alive: now, and the most at once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak = self._now = 0
+        self.peak = self.now = 0
         self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -59,23 +64,24 @@ class LiveBytes(TorchDispatchMode):
         for tensor in tree_leaves(out):
             if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in inputs:
                 self._count(tensor.untyped_storage())
-        self.peak = max(self.peak, self._now)
+        self.peak = max(self.peak, self.now)
         return out
 
     def _count(self, storage: Any) -> None:
         key, size = storage._cdata, storage.nbytes()
         if key not in self._known:
             self._known[key] = weakref.ref(storage, lambda _: self._forget(key)), size
-            self._now += size
+            self.now += size
 
     def _forget(self, key: int) -> None:
-        self._now -= self._known.pop(key)[1]
+        self.now -= self._known.pop(key)[1]
 
 
 def activations(unet: nn.Module, case: Case) -> int:
     """Bytes beside all weights: the class word's prediction is kept, then the concept's runs forward and backward."""
     from single_image_studio.concept.lora import LoraSet
     from single_image_studio.host.gradients import checkpointed_blocks
+    from single_image_studio.host.recomputing import Recomputing
 
     lora = LoraSet(attention_layers(unet), 4, torch.Generator()).to("meta")
     with contextlib.ExitStack() as stack:
@@ -86,21 +92,101 @@ def activations(unet: nn.Module, case: Case) -> int:
         counter = stack.enter_context(LiveBytes())
         with torch.no_grad(), lora.off():
             x0_class = evaluation(unet, case.batch, case.pixels // 8)
-        (evaluation(unet, case.batch, case.pixels // 8) - x0_class).square().mean().backward()
+        with contextlib.nullcontext() if case.checkpointing else Recomputing():
+            eps = evaluation(unet, case.batch, case.pixels // 8)
+        (eps - x0_class).square().mean().backward()
     return counter.peak
 
 
+def prompt_graphs(case: Case) -> int:
+    """Bytes of the graphs that end in the prompts and stay until the UNet has run: the image encoder's (a ViT-B/32),
+    and the text encoder's for "* class" and, in Stage II, "class"."""
+    import comfy.sd1_clip
+
+    from single_image_studio.concept.encoders import build_encoder
+    from single_image_studio.concept.lora import LoraSet
+    from single_image_studio.host.gradients import out_of_place_text_encoder
+
+    text = comfy.sd1_clip.SDClipModel(device="meta", dtype=torch.float16).transformer.requires_grad_(False)
+    encoder = build_encoder("vit_b32", 768, 0, torch.zeros(768)).to("meta")
+    layers = {name.replace(".", "_"): layer for name, layer in text.named_modules() if name.endswith("_proj")}
+    lora = LoraSet(layers, 4, torch.Generator()).to("meta")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(out_of_place_text_encoder(text))
+        if case.stage == 2:
+            stack.enter_context(lora.attached())
+        counter = stack.enter_context(LiveBytes())
+        word = encoder(torch.empty(1, 3, case.pixels, case.pixels, device="meta"))
+        graphs = [_encoded(text, word) for _ in range(case.stage)]
+        kept = counter.now
+    del graphs
+    return kept
+
+
+def _encoded(text: nn.Module, word: torch.Tensor) -> torch.Tensor:
+    embeds = word.half()[None].expand(1, 77, -1)
+    encoded: torch.Tensor = text(
+        None, embeds=embeds, num_tokens=[77], intermediate_output=None, final_layer_norm_intermediate=True,
+        dtype=torch.float16,
+    )[0]  # fmt: skip
+    return encoded.float()
+
+
 def encoder_bytes(kind: str) -> int:
-    """An image encoder's weights, gradients and Adam's moments, all float32."""
+    """An image encoder's weights, float32."""
     from single_image_studio.concept.encoders import build_encoder
 
     encoder = build_encoder(kind, 768, 0, torch.zeros(768))
-    return ADAM * sum(parameter.numel() * 4 for parameter in encoder.parameters())
+    return sum(parameter.numel() * 4 for parameter in encoder.parameters())
 
 
-def row(case: Case, weights: int, size: int) -> str:
-    """In Markdown. weights: of everything, Adam's included; size: what comes to them; both in bytes."""
-    return f"| {case.name} | {size / GB:.2f} GB | {(weights + size) / GB:.2f} GB |"
+def all_in(weights: int, encoder: int, size: int) -> int:
+    """The worst moment: the UNet's backward, or the optimiser's update. All in bytes.
+
+    weights: of UNet, text encoder and LoRA with its optimiser. encoder: the image encoder's. size: what the step keeps.
+    """
+    return weights + max(WHILE_LEARNING * encoder + size, WHILE_UPDATING * encoder)
+
+
+def choice(batch: int, card: int, weights: int, encoder: int) -> str:
+    """What a training takes at once on a card of so many GB: "8 of 16". weights, encoder: bytes, as in `all_in`."""
+    from single_image_studio.host import concept_model, memory
+
+    free = card * GB - TAKEN - weights - WHILE_LEARNING * encoder - concept_model.PROMPT_GRAPHS
+    for recomputed in (False, True):
+        one = memory.graph_bytes((LATENT_SIDE, LATENT_SIDE), torch.float16, recomputed)
+        if size := memory.even_split(batch, min(batch, free // one)):
+            return f"{size} of {batch}" + (", recomputed" if recomputed else "")
+    return f"too little for 1 of {batch}"
+
+
+def choices(weights: int, encoders: Mapping[str, int]) -> str:
+    """In Markdown: a column a card."""
+    lines = ["| 512 px, half precision | " + " | ".join(f"{card} GB" for card in CARDS) + " |", "|---" * 7 + "|"]
+    for stage, batch in ((1, 16), (2, 4)):
+        for kind, encoder in encoders.items():
+            held = weights + (stage - 1) * LORA
+            cells = [choice(batch, card, held, encoder) for card in CARDS]
+            lines.append(f"| Stage {'I' * stage}, `{kind}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def row(case: Case, size: int, whole: int) -> str:
+    """In Markdown. size: what the step keeps; whole: everything; both in bytes."""
+    return f"| {case.name} | {size / GB:.2f} GB | {whole / GB:.2f} GB |"
+
+
+@contextlib.contextmanager
+def linear_attention() -> Iterator[None]:
+    """As on a card whose attention keeps no matrix, which the host's CPU is not."""
+    import comfy.model_management as manager
+
+    before = manager.pytorch_attention_flash_attention
+    manager.pytorch_attention_flash_attention = lambda: True
+    try:
+        yield
+    finally:
+        manager.pytorch_attention_flash_attention = before
 
 
 def main() -> None:
@@ -109,12 +195,15 @@ def main() -> None:
     unet = unet_without_values()
     weights = TEXT_ENCODER + sum(parameter.numel() * parameter.element_size() for parameter in unet.parameters())
     encoders = {kind: encoder_bytes(kind) for kind in ENCODERS}
-    print(f"UNet and text encoder: {weights / GB:.2f} GB.", end=" ")
-    print("Image encoder with Adam: " + ", ".join(f"{kind} {size / GB:.2f} GB" for kind, size in encoders.items()))
+    print(f"UNet and text encoder: {weights / GB:.2f} GB. Image encoder with Adam's moments: ", end="")
+    print(", ".join(f"{kind} {WHILE_LEARNING * size / GB:.2f} GB" for kind, size in encoders.items()))
+    with linear_attention():
+        print(f"\n{choices(weights, encoders)}")
     print("\n| half precision, `vit_b32` | activations | all in |\n|---|---|---|", flush=True)
     with countable_attention():
         for case in CASES:
-            print(row(case, weights + encoders["vit_b32"], activations(unet, case)), flush=True)
+            size = activations(unet, case) + prompt_graphs(case)
+            print(row(case, size, all_in(weights + (case.stage - 1) * LORA, encoders["vit_b32"], size)), flush=True)
 
 
 if __name__ == "__main__":

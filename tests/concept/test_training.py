@@ -82,6 +82,27 @@ def test_micro_batches_change_nothing() -> None:
     assert whole.losses["loss"] == pytest.approx(split.losses["loss"], rel=1e-4)
 
 
+def test_the_optimisers_memory_is_told_before_it_exists() -> None:
+    model = LinearModel()
+    stage1(model, steps=1)
+    assert model.reserved == 2 * WIDTH * 4  # two moments of a word, float32
+
+
+@pytest.mark.parametrize(("wanted", "size", "checkpointing"), [("auto", 2, True), ("off", 1, False), ("on", 2, True)])
+def test_checkpointing_is_for_when_not_one_sample_fits(wanted: str, size: int, checkpointing: bool) -> None:
+    model = LinearModel()
+    model.room = 0
+    stage1(model, steps=1, gradient_checkpointing=wanted)
+    assert max(model.calls) == size and model.checkpointing is checkpointing
+
+
+def test_one_that_fits_is_not_recomputed() -> None:
+    model = LinearModel()
+    model.room = 1
+    stage1(model, steps=1)
+    assert max(model.calls) == 1 and not model.checkpointing
+
+
 def test_checkpointing_comes_on_when_one_sample_is_too_much() -> None:
     short = LinearModel()
     short.fail_over = 0

@@ -37,6 +37,7 @@ class LinearModel:
         self.read: list[tuple[bool, str]] = []  # whether the concept was in it, and the prompt
         self.words = {"* at sea": torch.randn(1, WIDTH, generator=generator)}
         self.fail_over: int | None = None
+        self.room: int | None = None  # samples that fit
         self.out_of_memory = (MemoryError,)
 
     @property
@@ -58,8 +59,9 @@ class LinearModel:
     def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
         return self.picture.repeat(count, 1, 1, 1) + 0.01 * torch.randn(count, 4, 4, 4, generator=generator)
 
-    def micro_batch(self, batch: int) -> int:
-        return batch
+    def micro_batch(self, batch: int, reserved: int) -> int:
+        self.reserved = reserved
+        return batch if self.room is None else min(batch, self.room + (2 if self.checkpointing else 0))
 
     def free_memory(self, error: BaseException) -> None:
         assert isinstance(error, MemoryError)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
@@ -13,21 +12,7 @@ from torch import Tensor
 from single_image_studio.support.errors import InputError
 
 from ..helpers.lora import some_lora
-
-T = TypeVar("T")
-
-
-def on_model(
-    models: tuple[Any, Any, Any], image: Tensor, work: Callable[[Any], T], class_word: str = "heart", **options: Any
-) -> T:
-    """`work` with the opened (MODEL, CLIP, VAE), inside inference mode as the executor has it."""
-    from single_image_studio.host.concept_model import with_concept_model
-    from single_image_studio.host.vae import posterior
-
-    model, clip, vae = models
-    with torch.inference_mode():
-        precision = options.get("precision", "auto")
-        return with_concept_model(model, clip, posterior(vae, image), class_word, precision, work)
+from ..helpers.opened_model import on_model
 
 
 def backward_once(model: Any, clip: Any, vae: Any, image: Tensor, **options: Any) -> Tensor:

@@ -44,7 +44,12 @@ def test_what_backward_needs_counts() -> None:
     assert kept.peak > 2 * alone.peak == 2 * 4 * 8 * 4
 
 
-def test_a_row_adds_the_weights() -> None:
+def test_the_worst_moment_is_the_step_s_or_the_update_s() -> None:
+    assert training_memory.all_in(100, 10, 50) == 100 + 3 * 10 + 50
+    assert training_memory.all_in(100, 10, 5) == 100 + 5 * 10
+
+
+def test_a_row_tells_both_sizes() -> None:
     case = training_memory.Case(2, 1, checkpointing=True)
-    row = training_memory.row(case, 3 * 2**30, 2**29)
+    row = training_memory.row(case, 2**29, 7 * 2**29)
     assert row == "| Stage II, 1 picture of 512 px at once, gradient checkpointing | 0.50 GB | 3.50 GB |"
