@@ -12,7 +12,7 @@ from ..diffusion.ddim import DDIMSchedule
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell
 from ..inversion.methods import METHODS, InversionSettings, method_notes
-from ..inversion.null_text import NullTextSettings
+from ..inversion.null_text import SOLVERS, NullTextSettings
 from ..inversion.text_optimization import TextOptimizationSettings
 from ..pipelines.edit_grid import GridAxes, SampledGrid, edit_grid
 from ..pipelines.edit_picture import EditConditioning, edit_picture, timestep_aware_conditioning
@@ -311,6 +311,16 @@ class NullTextInvert(Node):
         source: Any,
         uncond: Any,
         method: str,
+                io.Combo.Input(
+                    "solver",
+                    optional=True,
+                    options=list(SOLVERS),
+                    default="adam",
+                    tooltip=(
+                        "null_text only: how the embeddings are optimised. adam: the paper's. line_search: as close in"
+                        " less than half the computing."
+                    ),
+                ),
         steps: int,
         cfg: float,
         inner_steps: int,
@@ -320,7 +330,8 @@ class NullTextInvert(Node):
         vae: Any = None,
         steps_offset: int = 1,
     ) -> io.NodeOutput:
-        updates = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
+        updates: dict[str, Any] = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
+        updates["solver"] = solver
         settings = InversionSettings(
             method=method,
             schedule=DDIMSchedule(steps, steps_offset),
@@ -356,6 +367,7 @@ class TimestepAwareKSampler(Node):
                 " prompt changes it. Steps and cfg come with the inversion."
             ),
             inputs=[
+        solver: str = "adam",
                 io.Model.Input("model", tooltip="The MODEL the picture was inverted with."),
                 InversionSocket.Input("inversion", tooltip="From Null-Text Invert or Load Inversion."),
                 *_prompts(),
