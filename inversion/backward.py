@@ -71,7 +71,7 @@ class Backward:
         with torch.enable_grad():
             losses = losses_of(leaf)
             self.acts = losses.requires_grad
-            if self.acts and not (losses < enough).all():
+            if self.acts and not (enough and (losses < enough).all()):
                 (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
         if leaf.grad is None:  # the prompt does not act here: its timestep range or area leaves it out
             leaf.grad = torch.zeros_like(leaf)
