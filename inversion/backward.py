@@ -30,13 +30,14 @@ class Backward:
         self.acts = True  # whether the leaf had any part in the latest losses
         self._has_worked = False
 
-    def __call__(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
+    def __call__(self, losses_of: LossesOf, leaf: Tensor, enough: float = 0.0) -> Tensor:
         """Every picture's loss, (B,); the gradient of their sum is then at `leaf`, so that each picture has its own.
 
+        enough: where every loss is below it, nothing is differentiated, and the gradient is 0.
         Raises: InputError when a loss or the gradient is not finite.
         """
         while True:
-            losses = self._fitting(losses_of, leaf)
+            losses = self._fitting(losses_of, leaf, enough)
             if not torch.isfinite(losses).all():
                 raise self._not_finite("loss")
             assert leaf.grad is not None
@@ -57,20 +58,20 @@ class Backward:
             f" {OTHER_WEIGHTS}."
         )
 
-    def _fitting(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
+    def _fitting(self, losses_of: LossesOf, leaf: Tensor, enough: float) -> Tensor:
         try:
-            return self._attempt(losses_of, leaf)
+            return self._attempt(losses_of, leaf, enough)
         except self.model.out_of_memory as error:
             if not self.model.make_room(error):
                 raise
-        return self._attempt(losses_of, leaf)
+        return self._attempt(losses_of, leaf, enough)
 
-    def _attempt(self, losses_of: LossesOf, leaf: Tensor) -> Tensor:
+    def _attempt(self, losses_of: LossesOf, leaf: Tensor, enough: float) -> Tensor:
         leaf.grad = None
         with torch.enable_grad():
             losses = losses_of(leaf)
             self.acts = losses.requires_grad
-            if self.acts:
+            if self.acts and not (enough and (losses < enough).all()):
                 (losses.sum() * self.scale).backward()  # type: ignore[no-untyped-call]
         if leaf.grad is None:  # the prompt does not act here: its timestep range or area leaves it out
             leaf.grad = torch.zeros_like(leaf)

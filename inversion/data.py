@@ -12,6 +12,7 @@ from ..diffusion.ddim import DDIMSchedule
 from ..support.errors import InputError
 from ..support.finite import NOT_FINITE, are_finite
 from ..support.kinds import SD1, kind_of_latents
+from .kept_prompts import KeptPrompt
 from .methods import METHODS
 from .noise_mask import Outside
 
@@ -29,6 +30,7 @@ class Inversion:
     outside: what is kept outside the picture's noise mask; None for a picture without one.
     picture: what was inverted, (B, 4, h, w) float32; None in files of earlier versions. Edits are compared with it.
     guidance_scale: to sample with; 1 after plain DDIM inversion.
+    prompts: target prompts optimised for the picture; files of earlier versions have none.
     base_model: the checkpoint's fingerprint. report: numbers of how well it went.
     uncond: the host's CONDITIONING that the embeddings belong in (ControlNet, masks …); on the wire only, files lack
         it.
@@ -47,6 +49,7 @@ class Inversion:
     uncond: Any = None
     outside: Outside | None = None
     picture: Tensor | None = None
+    prompts: tuple[KeptPrompt, ...] = ()
 
     def __post_init__(self) -> None:
         steps, shape = self.schedule.steps, tuple(self.noise_latents.shape)
@@ -70,3 +73,14 @@ class Inversion:
             raise InputError(f"the inversion holds {NOT_FINITE}: {AGAIN}, with `precision` fp32.")
         if self.outside is not None:
             self.outside.check(steps, shape)
+        for prompt in self.prompts:
+            self._check_prompt(prompt)
+
+    def _check_prompt(self, prompt: KeptPrompt) -> None:
+        """Raises: InputError unless an optimised prompt is of this inversion's pictures, and finite."""
+        embeds, target = prompt.embeds, prompt.target
+        fits = embeds.dim() == target.dim() == 3 and embeds.shape[1:] == target.shape[1:]
+        if not fits or len(embeds) != len(self.noise_latents) or len(target) not in (1, len(embeds)):
+            raise InputError("the inversion's optimised prompt is not one of its pictures: optimise and save it again.")
+        if not are_finite(embeds, target):
+            raise InputError(f"the inversion's optimised prompt holds {NOT_FINITE}: optimise and save it again.")

@@ -2,9 +2,11 @@
 
 Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for
 direct inversion; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask, `noise_mask`
-(B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); all float32. Metadata, all strings:
-`format`, `format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`,
-`report` (JSON), `created` (ISO 8601, UTC). A newer version may add names.
+(B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); for each optimised prompt, from 1,
+`prompt_1.target` (1 or B, n, width) and `prompt_1.embeds` (B, n, width); all float32. Metadata, all strings: `format`,
+`format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON),
+`created` (ISO 8601, UTC); where there are optimised prompts, `prompts` (JSON: settings and losses of each). A newer
+version may add names.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import FileTaken, write_new
 from .data import Inversion
+from .kept_prompts import KeptPrompt
 from .noise_mask import Outside
 
 FORMAT = "single_image_studio.inversion"
@@ -74,12 +77,13 @@ def load_inversion(path: Path) -> Inversion:
             offsets=tensors.get("offsets"),
             outside=_outside(tensors),
             picture=tensors.get("picture"),
+            prompts=_prompts(metadata.get("prompts", "[]"), tensors),
             base_model=metadata.get("base_model", ""),
             report=read_numbers(metadata.get("report", "{}")),
         )
     except InputError as error:
         raise InputError(f"{path.name} cannot be used: {error}") from error
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
 
 
@@ -87,6 +91,14 @@ def _outside(tensors: Mapping[str, torch.Tensor]) -> Outside | None:
     if "noise_mask" not in tensors:
         return None
     return Outside(tensors["noise_mask"], tensors["trajectory"], tensors["levels"])
+
+
+def _prompts(written: str, tensors: Mapping[str, torch.Tensor]) -> tuple[KeptPrompt, ...]:
+    """The optimised prompts, which `written` tells the settings of."""
+    return tuple(
+        KeptPrompt(tensors[f"prompt_{i}.target"], tensors[f"prompt_{i}.embeds"], dict(one["settings"]), one["losses"])
+        for i, one in enumerate(read_numbers(written), start=1)
+    )
 
 
 def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
@@ -99,10 +111,13 @@ def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
     if inversion.outside is not None:
         outside = inversion.outside
         tensors |= {"noise_mask": outside.mask, "trajectory": outside.trajectory, "levels": outside.levels}
+    for i, prompt in enumerate(inversion.prompts, start=1):
+        tensors |= {f"prompt_{i}.target": prompt.target, f"prompt_{i}.embeds": prompt.embeds}
     return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
 
 
 def _metadata(inversion: Inversion) -> dict[str, str]:
+    prompts = [{"settings": prompt.settings, "losses": prompt.losses} for prompt in inversion.prompts]
     return {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -114,6 +129,7 @@ def _metadata(inversion: Inversion) -> dict[str, str]:
         "base_model": inversion.base_model,
         "report": write_numbers(inversion.report),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **({"prompts": write_numbers(prompts)} if prompts else {}),
     }
 
 
@@ -123,10 +139,11 @@ def _same(inversion: Inversion, path: Path) -> bool:
     except InputError:
         return False
     mine, theirs = _tensors(inversion), _tensors(other)
-    same_numbers = (inversion.method, inversion.schedule, inversion.guidance_scale, inversion.base_model) == (
-        other.method,
-        other.schedule,
-        other.guidance_scale,
-        other.base_model,
-    )
+    same_numbers = _numbers(inversion) == _numbers(other)
     return same_numbers and mine.keys() == theirs.keys() and all(torch.equal(mine[k].cpu(), theirs[k]) for k in mine)
+
+
+def _numbers(inversion: Inversion) -> tuple[object, ...]:
+    """What else than tensors tells two inversions apart."""
+    settings = [dict(prompt.settings) for prompt in inversion.prompts]
+    return (inversion.method, inversion.schedule, inversion.guidance_scale, inversion.base_model, settings)

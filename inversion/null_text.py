@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..diffusion.ddim import DDIMSchedule, Step
-from ..diffusion.guidance import guide
+from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.report import StepReport, Steps
-from ..support.checks import number, whole
+from ..support.checks import choice, number, whole
 from .backward import Backward, per_picture
+from .landing import Landing, Solved
+from .line_search import line_search
 from .model import EpsModel, Prompt
 from .reconstruction import Reconstruction
 from .sampling import Guidance
 
 TOLERANCE_PER_STEP = 2e-5  # the reference asks less of later steps
 SLOWEST = 0.01
+ROUND = 4
+"""How many of Adam's updates one round of the line search stands for; it costs one and a half."""
+REACH = 10
+"""In Adam's updates: how far the line search's trial goes at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,22 +33,30 @@ class NullTextSettings:
 
     inner_steps: the most updates a step. learning_rate: Adam's, at the first step.
     tolerance: stop a step's updates when its loss is below it; grows with the step.
+    solver: adam is the paper's; line_search makes few long updates, a round for every `ROUND` of `inner_steps`.
     Raises: InputError when a value does not fit.
     """
 
     inner_steps: int = 10
     learning_rate: float = 1e-2
     tolerance: float = 1e-5
+    solver: str = "adam"
 
     def __post_init__(self) -> None:
         whole("inner_steps", self.inner_steps, 1)
         number("learning_rate", self.learning_rate, above_zero=True)
         number("tolerance", self.tolerance)
+        choice("solver", self.solver, tuple(SOLVERS))
 
     @property
     def cost(self) -> int:
-        """What a step counts beside one of sampling: an update is a forward and a backward."""
-        return 3 * self.inner_steps
+        """What a step counts beside one of sampling: an update is a forward and a backward, a round also a trial."""
+        return 3 * self.inner_steps if self.solver == "adam" else 4 * self.rounds
+
+    @property
+    def rounds(self) -> int:
+        """The most of the line search."""
+        return math.ceil(self.inner_steps / ROUND)
 
     def rate(self, index: int) -> float:
         """The reference's 1 - i/100, written for 50 steps; beyond 100 it would turn negative, so there it stays
@@ -73,11 +88,11 @@ def null_text(
     backward, latents = Backward(model), trajectory[0]
     embeds = uncond.context.detach().clone().expand(len(latents), -1, -1)
     optimized, errors, updates = [], [], []
+    solve = SOLVERS[_solver(settings, cond, uncond)]
     for step, pivot in zip(schedule.down(model.alpha_bar), trajectory[1:], strict=True):
         (eps_cond,) = model.predict_eps(latents, step.timesteps(latents), [cond])
-        landing = _Landing(model, step, latents, eps_cond, uncond, guidance.scale, pivot)
-        embeds, count = _optimise(landing, embeds, settings, backward)
-        latents = landing.at(embeds)
+        landing = Landing(model, step, latents, eps_cond, uncond, guidance.scale, pivot)
+        embeds, latents, count = solve(landing, embeds, settings, backward)
         optimized.append(embeds)
         errors.append(per_picture(latents - pivot))
         updates.append(count)
@@ -88,33 +103,8 @@ def null_text(
     )
 
 
-@dataclass(frozen=True)
-class _Landing:
-    """One guided step whose conditional prediction is known: where unconditional embeddings make it land."""
-
-    model: EpsModel
-    step: Step
-    latents: Tensor
-    eps_cond: Tensor
-    uncond: Prompt
-    guidance_scale: float
-    pivot: Tensor
-
-    def at(self, embeds: Tensor) -> Tensor:
-        """(B, 4, h, w). embeds: (B, n, width)."""
-        timesteps = self.step.timesteps(self.latents)
-        (eps_uncond,) = self.model.predict_eps(self.latents, timesteps, [self.uncond.with_context(embeds)])
-        return self.step.move(self.latents, guide(self.eps_cond, eps_uncond, self.guidance_scale))
-
-    def losses(self, embeds: Tensor) -> Tensor:
-        """Each picture's mean squared distance from its pivot: (B,)."""
-        return per_picture(self.at(embeds) - self.pivot)
-
-
-def _optimise(
-    landing: _Landing, start: Tensor, settings: NullTextSettings, backward: Backward
-) -> tuple[Tensor, Tensor]:
-    """One step's embeddings and numbers of updates: update first, then stop if the loss was low enough.
+def _adam(landing: Landing, start: Tensor, settings: NullTextSettings, backward: Backward) -> Solved:
+    """The paper's: update first, then stop if the loss was low enough.
 
     Adam treats every number by itself, so that pictures optimised together get what each would get alone; one that has
     stopped keeps its embedding.
@@ -132,4 +122,23 @@ def _optimise(
         going = going & ~(losses < settings.enough(landing.step.index))
         if not (going.any() and backward.acts):
             break
-    return leaf.detach(), updates
+    embeds = leaf.detach()
+    return Solved(embeds, landing.at(embeds), updates)
+
+
+def _solver(settings: NullTextSettings, cond: Prompt, uncond: Prompt) -> str:
+    """Where both prompts say the same, as with an empty source, every step is good enough from the start. There Adam's
+    one update for each is cheap and comes closer than none (42.7 against 39.6 dB on 6 pictures)."""
+    same = cond.context.shape == uncond.context.shape and torch.equal(cond.context, uncond.context)
+    return "adam" if same else settings.solver
+
+
+def _line_search(landing: Landing, start: Tensor, settings: NullTextSettings, backward: Backward) -> Solved:
+    """See `line_search`. A trial goes at most as far as the paper's updates could."""
+    index = landing.step.index
+    reach = REACH * settings.rate(index)
+    return line_search(landing, start, settings.rounds, reach, settings.enough(index), backward)
+
+
+Solver = Callable[[Landing, Tensor, NullTextSettings, Backward], Solved]
+SOLVERS: dict[str, Solver] = {"adam": _adam, "line_search": _line_search}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,12 +18,42 @@ from .model import EpsModel, Prompt
 
 # The reference scales its loss by 65,536 and never back, which leaves Adam's updates alone but for its eps.
 ADAM_EPS = 1e-8 / 65536
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+
+Schedule = Callable[[int, int], float]
+"""(step, steps): the share of the learning rate that a step has."""
+SCHEDULES: dict[str, Schedule] = {
+    "constant": lambda step, steps: 1.0,
+    "cosine": lambda step, steps: (1 + math.cos(math.pi * step / steps)) / 2,
+}
+
+Draw = Callable[[int, int, torch.Generator], Iterator[Tensor]]
+"""(count, noise levels, generator): the timesteps of each step, (count,) int64, without end."""
+
+
+def _uniform(count: int, levels: int, generator: torch.Generator) -> Iterator[Tensor]:
+    while True:
+        yield torch.randint(0, levels, (count,), generator=generator)
+
+
+def _golden_ratio(count: int, levels: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Each timestep lies the golden ratio beyond the one before, round and round, so that any number of them in a row
+    is spread over all levels. The first is drawn."""
+    place = torch.rand(1, dtype=torch.float64, generator=generator)
+    while True:
+        places = place + GOLDEN_RATIO * torch.arange(count, dtype=torch.float64)
+        yield (places.frac() * levels).long()
+        place = place + GOLDEN_RATIO * count
+
+
+TIMESTEPS: dict[str, Draw] = {"uniform": _uniform, "golden_ratio": _golden_ratio}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptimizationSettings:
     """batch_size: noise levels a step. precision: what the model computes in; read by who runs it.
 
+    schedule: how the learning rate falls. timesteps: how noise levels are drawn. The papers': constant and uniform.
     Raises: InputError when a value does not fit.
     """
 
@@ -31,6 +62,8 @@ class TextOptimizationSettings:
     batch_size: int = 1
     seed: int = 0
     precision: str = "auto"
+    schedule: str = "constant"
+    timesteps: str = "uniform"
 
     def __post_init__(self) -> None:
         whole("steps", self.steps, 0)
@@ -38,6 +71,12 @@ class TextOptimizationSettings:
         whole("batch_size", self.batch_size, 1)
         whole("seed", self.seed, 0, LARGEST_SEED)
         choice("precision", self.precision, PRECISIONS)
+        choice("schedule", self.schedule, tuple(SCHEDULES))
+        choice("timesteps", self.timesteps, tuple(TIMESTEPS))
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return self.learning_rate * SCHEDULES[self.schedule](step, self.steps)
 
 
 class OptimizedText(NamedTuple):
@@ -63,6 +102,7 @@ def optimize_text(
     optimizer = torch.optim.Adam([leaf], lr=settings.learning_rate, eps=ADAM_EPS)
     history: list[Tensor] = []
     for done, batch in enumerate(_batches(model, latents, target, settings), start=1):
+        optimizer.param_groups[0]["lr"] = settings.rate(done - 1)
         history.append(backward(batch.losses, leaf))
         optimizer.step()
         yield StepReport("learning", done, settings.steps, losses={"misfit": history[-1].mean().item()})
@@ -98,8 +138,9 @@ def _batches(
     pictures, batch = len(latents), settings.batch_size
     generator = torch.Generator().manual_seed(settings.seed)
     clean = latents.repeat_interleave(batch, 0)
+    draw = TIMESTEPS[settings.timesteps](batch, len(model.alpha_bar), generator)
     for _ in range(settings.steps):
-        timesteps = torch.randint(0, len(model.alpha_bar), (batch,), generator=generator).repeat(pictures)
+        timesteps = next(draw).repeat(pictures)
         noise = torch.randn((batch, *clean.shape[1:]), generator=generator).repeat(pictures, 1, 1, 1).to(clean.device)
         timesteps = timesteps.to(clean.device)
         yield _NoisyBatch(model, target, add_noise(clean, noise, model.alpha_bar[timesteps]), timesteps, noise)

@@ -12,8 +12,8 @@ from ..diffusion.ddim import DDIMSchedule
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell
 from ..inversion.methods import METHODS, InversionSettings, method_notes
-from ..inversion.null_text import NullTextSettings
-from ..inversion.text_optimization import TextOptimizationSettings
+from ..inversion.null_text import SOLVERS, NullTextSettings
+from ..inversion.text_optimization import SCHEDULES, TIMESTEPS, TextOptimizationSettings
 from ..pipelines.edit_grid import GridAxes, SampledGrid, edit_grid
 from ..pipelines.edit_picture import EditConditioning, edit_picture, timestep_aware_conditioning
 from ..pipelines.inversion_wires import plain_wires
@@ -145,6 +145,34 @@ class ImagicTextOptimize(Node):
                     tooltip="The same seed gives the same result.",
                 ),
                 _precision(),
+                io.Combo.Input(
+                    "schedule",
+                    optional=True,
+                    options=list(SCHEDULES),
+                    default="constant",
+                    tooltip=(
+                        "How the learning rate goes on. constant: the paper's. cosine: falls to zero, for fewer steps"
+                        " with a higher learning_rate (50 steps with 0.005)."
+                    ),
+                ),
+                io.Combo.Input(
+                    "timesteps",
+                    optional=True,
+                    options=list(TIMESTEPS),
+                    default="uniform",
+                    tooltip=(
+                        "How noise levels are drawn. uniform: the paper's. golden_ratio: spread evenly, however few"
+                        " steps there are."
+                    ),
+                ),
+                InversionSocket.Input(
+                    "inversion",
+                    optional=True,
+                    tooltip=(
+                        "From Load Inversion: if this prompt was saved with it, optimised with the same settings, it is"
+                        " used at once."
+                    ),
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -168,12 +196,21 @@ class ImagicTextOptimize(Node):
         batch_size: int,
         seed: int,
         precision: str,
+        schedule: str = "constant",
+        timesteps: str = "uniform",
+        inversion: Inversion | None = None,
     ) -> io.NodeOutput:
         settings = TextOptimizationSettings(
-            steps=steps, learning_rate=learning_rate, batch_size=batch_size, seed=seed, precision=precision
+            steps=steps,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            seed=seed,
+            precision=precision,
+            schedule=schedule,
+            timesteps=timesteps,
         )
         with Reporter("text", address(cls)) as reporter:
-            optimized, losses = optimize_prompt(model, target, latent, settings, reporter)
+            optimized, losses = optimize_prompt(model, target, latent, settings, reporter, inversion)
         return io.NodeOutput(optimized, losses, ui=reporter.ui())
 
 
@@ -274,6 +311,16 @@ class NullTextInvert(Node):
                         ),
                     )
                 ),
+                io.Combo.Input(
+                    "solver",
+                    optional=True,
+                    options=list(SOLVERS),
+                    default="adam",
+                    tooltip=(
+                        "null_text only: how the embeddings are optimised. adam: the paper's. line_search: as close in"
+                        " less than half the computing."
+                    ),
+                ),
             ],
             outputs=[
                 InversionSocket.Output(
@@ -319,8 +366,10 @@ class NullTextInvert(Node):
         precision: str,
         vae: Any = None,
         steps_offset: int = 1,
+        solver: str = "adam",
     ) -> io.NodeOutput:
-        updates = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
+        updates: dict[str, Any] = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
+        updates["solver"] = solver
         settings = InversionSettings(
             method=method,
             schedule=DDIMSchedule(steps, steps_offset),

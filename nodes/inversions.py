@@ -33,6 +33,14 @@ class SaveInversion(Node):
                 io.String.Input(
                     "name", default="my_inversion", tooltip="The file's name. Use letters, digits, - and _."
                 ),
+                io.Conditioning.Input(
+                    "optimized",
+                    optional=True,
+                    tooltip=(
+                        "A prompt from Imagic Text Optimize, to keep in the file: with Load Inversion it need not be"
+                        " optimised again."
+                    ),
+                ),
             ],
             outputs=[
                 InversionSocket.Output(
@@ -47,8 +55,8 @@ class SaveInversion(Node):
         )
 
     @classmethod
-    def execute(cls, inversion: Inversion, name: str) -> io.NodeOutput:
-        path = keep_inversion(inversion, name)
+    def execute(cls, inversion: Inversion, name: str, optimized: Any = None) -> io.NodeOutput:
+        inversion, path = keep_inversion(inversion, name, optimized)
         return io.NodeOutput(
             inversion, path.stem, ui={"text": [f"Saved as {path.stem}."], "saved_inversion": [path.stem]}
         )

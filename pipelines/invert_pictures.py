@@ -173,6 +173,7 @@ def _figures(runs: Sequence[_Run], settings: InversionSettings) -> dict[str, Any
     backs = [run.inverted.reconstruction for run in runs]
     return {
         "method": settings.method,
+        **({"solver": settings.null_text.solver} if settings.optimises else {}),
         "steps": settings.schedule.steps,
         "cfg": settings.sampling_scale,
         "pictures": len(runs),
@@ -195,8 +196,9 @@ def report_text(report: Mapping[str, Any]) -> str:
     """The report, for a person: a sentence, then the numbers as a Markdown list, as some pages take any text for
     Markdown and would run its lines together."""
     by_construction = " (by construction)" if METHODS[report["method"]].exact else ""
+    solver = f", solver {report['solver']}" if report.get("solver", "adam") != "adam" else ""
     lines = [
-        f"method: {report['method']}, {report['steps']} steps, cfg {report['cfg']:g}",
+        f"method: {report['method']}{solver}, {report['steps']} steps, cfg {report['cfg']:g}",
         f"reconstruction PSNR, latents: {_decibels(report['latent_psnr'])}{by_construction}",
     ]
     if "pixel_psnr" in report:

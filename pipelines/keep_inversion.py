@@ -6,24 +6,28 @@ import logging
 from pathlib import Path
 
 from ..host import folders
-from ..host.phrases import PHRASES, WORDS
+from ..host.conditioning import Conditioning
 from ..inversion.data import Inversion
 from ..inversion.file import load_inversion, save_inversion
 from ..support.errors import InputError
 from ..support.warnings import warn
+from .kept_prompts import PLAIN, keeping
 
 log = logging.getLogger("single_image_studio")
 
 
-def keep_inversion(inversion: Inversion, name: str) -> Path:
-    """Saves an inversion in the host's folder of inversions. Returns where.
+def keep_inversion(inversion: Inversion, name: str, optimized: Conditioning | None = None) -> tuple[Inversion, Path]:
+    """Saves an inversion in the host's folder of inversions. Returns what was saved, and where.
 
+    optimized: a target prompt optimised for the picture, to be kept too.
     Raises: InputError when a file cannot keep it, or it cannot be saved under this name.
     """
     _check_uncond(inversion)
+    if optimized is not None:
+        inversion = keeping(inversion, optimized)
     path = save_inversion(inversion, name, folders.INVERSIONS.folders())
     log.info("Saved the inversion as %s.", path)
-    return path
+    return inversion, path
 
 
 def kept_inversion(name: str) -> Inversion:
@@ -43,6 +47,6 @@ def _check_uncond(inversion: Inversion) -> None:
             "`inversion` was made with an `uncond` of several parts (areas or combined prompts), which a file"
             " cannot keep: invert with a plain one to save it."
         )
-    extras = sorted(set(inversion.uncond[0][1]) - {"pooled_output", PHRASES, WORDS})
+    extras = sorted(set(inversion.uncond[0][1]) - PLAIN)
     if extras:
         warn("uncond_not_kept", extras=", ".join(extras))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -13,21 +14,47 @@ from ..host.conditioning import Conditioning, check_conditioning, picture_of, wi
 from ..host.latents import latents_from
 from ..host.session import UnetSession
 from ..host.unet import Unet
+from ..inversion.data import Inversion
 from ..inversion.text_optimization import OptimizedText, TextOptimizationSettings, optimize_text
+from .kept_prompts import kept_prompt, with_origin
 from .reporter import Reporter
+
+log = logging.getLogger("single_image_studio")
 
 
 def optimize_prompt(
-    model: Any, target: Conditioning, latent: Any, settings: TextOptimizationSettings, reporter: Reporter
+    model: Any,
+    target: Conditioning,
+    latent: Any,
+    settings: TextOptimizationSettings,
+    reporter: Reporter,
+    inversion: Inversion | None = None,
 ) -> tuple[list[list[Any]], dict[str, list[float]]]:
     """Imagic's text optimisation for every picture of a batch on its own.
 
+    inversion: of the same pictures; a prompt that it keeps of this target and these settings is returned as it is.
     Returns the target with the embeddings found, and the mean loss of every step as {"loss": …}.
     Raises: InputError when an input does not fit, or the loss is not finite.
     """
     checks.require_sd1(model)
     latents = latents_from(latent)
     check_conditioning(model, "target", target)
+    kept = None if inversion is None else kept_prompt(inversion, model, target, latents, settings)
+    if kept is not None:
+        log.info("Imagic Text Optimize: `inversion` keeps this prompt, so nothing is optimised.")
+        reporter.begin(0, model)
+        embeds, losses = kept.embeds, list(kept.losses)
+    else:
+        embeds, losses = _optimize_all(model, target, latents, settings, reporter)
+    with torch.inference_mode(False):
+        optimized = with_context(target, embeds)
+    return with_origin(optimized, model, target, latents, settings, losses), {"loss": losses}
+
+
+def _optimize_all(
+    model: Any, target: Conditioning, latents: Tensor, settings: TextOptimizationSettings, reporter: Reporter
+) -> tuple[Tensor, list[float]]:
+    """Every picture's embeddings, (B, n, width), and the mean loss of every step."""
     pictures = len(latents)
     reporter.begin(settings.steps * pictures, model, pictures=pictures)
     texts = [
@@ -37,7 +64,7 @@ def optimize_prompt(
     losses = [history for text in texts for history in text.losses]
     mean = [sum(values) / pictures for values in zip(*losses, strict=True)]
     with torch.inference_mode(False):
-        return with_context(target, torch.cat([text.embeds.cpu() for text in texts])), {"loss": mean}
+        return torch.cat([text.embeds.cpu() for text in texts]), mean
 
 
 def _optimize_one(

@@ -42,6 +42,10 @@ SENTENCES: Mapping[str, str] = {
         "`inversion` was made with another checkpoint than `model`: the picture will not be reconstructed correctly;"
         " invert it again with this one."
     ),
+    "inversion_of_another_picture": (
+        "`inversion` is of another picture than `latent`: no prompt that it keeps is used; connect both from the same"
+        " picture."
+    ),
     "wrapper_left_out": (
         "`model` carries {wrappers}, which needs a sampler's falling noise: inverting, optimising, training and the"
         " timestep-aware sampler leave it out."

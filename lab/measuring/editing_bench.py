@@ -78,7 +78,8 @@ class Bench:
             out, count = session.run(lambda unet: (algorithm(unet, unet.prompts), unet.evaluations))
         return out, count // len(self.tasks), (time.perf_counter() - began) / len(self.tasks)
 
-    def settings(self, method: str) -> Any:
+    def settings(self, method: str, **null_text: Any) -> Any:
+        """null_text: of its settings, where they differ from the bench's."""
         from single_image_studio.inversion.methods import InversionSettings
         from single_image_studio.inversion.null_text import NullTextSettings
 
@@ -86,29 +87,29 @@ class Bench:
             method=method,
             schedule=self.schedule,
             guidance_scale=self.cfg,
-            null_text=NullTextSettings(inner_steps=self.inner_steps),
+            null_text=NullTextSettings(**{"inner_steps": self.inner_steps, **null_text}),
         )
 
-    def invert(self, method: str, source: str) -> tuple[Any, int, float]:
-        """source: which prompt to invert with, `source` or `empty`."""
+    def invert(self, method: str, source: str, **null_text: Any) -> tuple[Any, int, float]:
+        """source: which prompt to invert with, `source` or `empty`. null_text: as in `settings`."""
         from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.methods import invert
 
-        settings = self.settings(method)
+        settings = self.settings(method, **null_text)
 
         def algorithm(model: Any, prompts: dict[str, Any]) -> Any:
             return result_of(invert(model, self.latents, prompts["source"], prompts["uncond"], settings))
 
         return self.run({"source": self.prompts(source)}, algorithm, gradients=settings.optimises)
 
-    def optimize(self) -> tuple[Tensor, int, float]:
-        """Imagic's embeddings of all targets."""
+    def optimize(self, which: str = "target", **changes: Any) -> tuple[Tensor, int, float]:
+        """Imagic's embeddings of all targets. which: instead, of `source`. changes: of the optimisation's settings."""
         from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 
-        settings = TextOptimizationSettings(steps=self.text_steps)
+        settings = TextOptimizationSettings(**{"steps": self.text_steps, **changes})
         text, evaluations, seconds = self.run(
-            {"target": self.prompts("target")},
+            {"target": self.prompts(which)},
             lambda model, prompts: result_of(optimize_text(model, self.latents, prompts["target"], settings)),
             gradients=True,
         )
@@ -120,9 +121,12 @@ class Bench:
         return [self.decode(latents) for latents in self.edit_latents(inverted, method, optimized, cells)[0]]
 
     def edit_latents(
-        self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any]
+        self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any], target: Tensor | None = None
     ) -> tuple[list[Tensor], int, float]:
-        """Every cell's latents, (tasks, 4, 16, 16) each; UNet evaluations a picture, and seconds a picture."""
+        """Every cell's latents, (tasks, 4, 16, 16) each; UNet evaluations a picture, and seconds a picture.
+
+        target: embeddings in place of the target prompt's, (tasks, n, width).
+        """
         from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.grid import EditPrompts, sample_grid
         from single_image_studio.inversion.sampling import Guidance
@@ -132,7 +136,8 @@ class Bench:
         def algorithm(model: Any, prompts: dict[str, Any]) -> list[Tensor]:
             start = prompts["source"] if optimized is None else prompts["target"].with_context(optimized)
             guidance = Guidance([prompts["uncond"].with_context(e) for e in back.uncond_embeds], scale, back.offsets)
-            edit = EditPrompts(prompts["source"], prompts["target"], start)
+            end = prompts["target"] if target is None else prompts["target"].with_context(target)
+            edit = EditPrompts(prompts["source"], end, start)
             return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, self.schedule))
 
         return self.run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)

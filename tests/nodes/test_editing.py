@@ -135,6 +135,28 @@ def test_a_saved_inversion_edits_without_inverting(server: Client) -> None:
     assert np.array_equal(pixels(server, server.run(loading)), first)
 
 
+def test_a_target_saved_with_its_inversion_is_not_optimised_again(server: Client) -> None:
+    saving = {
+        **sources(),
+        "inv": inversion(method="direct"),
+        "text": imagic(schedule="cosine", timesteps="golden_ratio"),
+        "save": node("SIS_SaveInversion", inversion=["inv", 0], name="kept_prompt", optimized=["text", 0]),
+        "edit": edit(optimized=["text", 0]),
+        **shown(["edit", 0]),
+    }
+    first = pixels(server, server.run(saving))
+    loading = {
+        **sources(),
+        "inv": node("SIS_LoadInversion", inversion_name="kept_prompt"),
+        "text": imagic(schedule="cosine", timesteps="golden_ratio", inversion=["inv", 0]),
+        "edit": edit(optimized=["text", 0]),
+        **shown(["edit", 0]),
+    }
+    server.free()
+    assert np.array_equal(pixels(server, server.run(loading)), first)
+    assert "`inversion` keeps this prompt, so nothing is optimised" in server.log()
+
+
 def test_a_new_target_inverts_nothing_again(server: Client) -> None:
     """The host's cache: source and latent are the same, so the inversion is not run again."""
     server.run({**sources("a red heart"), "inv": inversion(), "edit": edit(), **shown(["edit", 0])})

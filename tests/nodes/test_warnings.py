@@ -61,7 +61,9 @@ def editing() -> Graph:
             model=["rescaled", 0], uncond=["ranged", 0], method="null_text", cfg=1.0, steps=2
         ),
         "keep": node("SIS_SaveInversion", inversion=["inv", 0], name="warned"),
-        "edit": editing_graphs.edit(model=["other", 0], inversion=["keep", 0]),
+        "text": editing_graphs.imagic(model=["ckpt", 0], latent=["upside", 0], inversion=["inv", 0], steps=1),
+        "upside": node("LatentFlip", samples=["latent", 0], flip_method="x-axis: vertically"),
+        "edit": editing_graphs.edit(model=["other", 0], inversion=["keep", 0], optimized=["text", 0]),
         **editing_graphs.shown(["edit", 0]),
     }
 
@@ -121,6 +123,7 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
         {
             "inv": ["nothing_to_optimise", "guidance_patch"],
             "keep": ["uncond_not_kept"],
+            "text": ["inversion_of_another_picture"],
             "edit": ["inversion_of_another_checkpoint"],
         },
     ),

@@ -51,6 +51,12 @@ def test_a_poor_one_says_what_helps_and_that_does_help(demo_model: Any) -> None:
     assert decibels(null_text(12, 0.0)) > decibels(poor)
 
 
+def test_the_line_search_is_named_with_the_method(demo_model: Any) -> None:
+    settings = NullTextSettings(solver="line_search", inner_steps=1)
+    lines = report(demo_model, method="null_text", schedule=DDIMSchedule(3), null_text=settings).splitlines()
+    assert "- method: null_text, solver line_search, 3 steps, cfg 5" in lines
+
+
 @pytest.mark.parametrize(
     ("psnr", "words"),
     [

@@ -18,6 +18,8 @@ export const ja = {
     "`concept` は `model` とは別のチェックポイントで作られました。あまり似ないことがあります。",
   inversion_of_another_checkpoint:
     "`inversion` は `model` とは別のチェックポイントで作られました。画像は正しく再構成されません。このモデルでインバージョンし直してください。",
+  inversion_of_another_picture:
+    "`inversion` と `latent` は別の画像です。保存されたプロンプトは使いません。同じ画像からつないでください。",
   wrapper_left_out:
     "`model` に {wrappers} が付いています。サンプラーのように減るノイズを前提とするため、インバージョン・最適化・学習と タイムステップ対応Kサンプラー では使いません。",
   guidance_patch:

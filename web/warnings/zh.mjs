@@ -16,6 +16,8 @@ export const zh = {
   stage1_of_another_checkpoint: "`concept` 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",
   inversion_of_another_checkpoint:
     "`inversion` 是用与 `model` 不同的 Checkpoint制作的：图片无法正确重建，请用它重新反演。",
+  inversion_of_another_picture:
+    "`inversion` 与 `latent` 不是同一张图片：它保存的提示词不会使用。请让两者来自同一张图片。",
   wrapper_left_out:
     "`model` 带有 {wrappers}，它要求采样器那样逐步降低噪波：反演、优化、训练和 时间步感知K采样器 会忽略它。",
   guidance_patch: "`model` 带有引导补丁（如 RescaleCFG），反演及其采样器不使用它；用自带 KSampler 采样时它有效。",
