@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..support import checks
 from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from .encoders import ENCODER_KINDS
 
 CLASS_TEXT_ENCODERS = ("tuned", "frozen")
@@ -145,6 +145,6 @@ def clean_class_word(class_word: object) -> str:
     """
     words = class_word.split() if isinstance(class_word, str) else []
     if not words:
-        came = "empty" if isinstance(class_word, str) else repr(class_word)
+        came = "empty" if isinstance(class_word, str) else brief(class_word)
         raise InputError(f"`class_word` is {came}: name the subject's kind in a word or two, such as face or dog.")
     return " ".join(words)

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from ..diffusion.ddim import DDIMSchedule
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
@@ -60,7 +60,7 @@ def load_inversion(path: Path) -> Inversion:
     version = metadata.get("format_version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise InputError(
-            f"{path.name} has format {version!r} and this version reads up to {FORMAT_VERSION}: update the pack."
+            f"{path.name} has format {brief(version)} and this version reads up to {FORMAT_VERSION}: update the pack."
         )
     tensors = read_tensors(path)
     try:

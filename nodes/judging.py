@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.v0_0_2 import io
 
 from ..evaluation import editing_prompts
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from .schema import CATEGORY, Node, advanced, schema
 
 
@@ -100,7 +100,9 @@ class EditingPrompts(Node):
                 " Concept's phrase."
             )
         if prompt_set not in editing_prompts.PROMPT_SETS:  # hosts before 0.33 let any text through
-            raise InputError(f"`prompt_set` is {prompt_set!r}: choose one of {', '.join(editing_prompts.PROMPT_SETS)}.")
+            raise InputError(
+                f"`prompt_set` is {brief(prompt_set)}: choose one of {', '.join(editing_prompts.PROMPT_SETS)}."
+            )
         chosen = editing_prompts.own(own_prompts) or editing_prompts.prompt_set(prompt_set, second_choice)
         return io.NodeOutput(
             [prompt.text(phrase) for prompt in chosen],

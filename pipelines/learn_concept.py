@@ -25,9 +25,9 @@ from ..host import checks, text
 from ..host.concept_model import ConceptModel, with_concept_model
 from ..host.gradients import own_copy
 from ..host.memory import PeakMemory
+from ..host.progress import courtesy
 from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint, warn_of_another_checkpoint
-from ..pictures.eight_bits import to_pil
 from ..pictures.mask_picture import mask_picture
 from ..support import warnings
 from ..support.errors import InputError
@@ -65,7 +65,7 @@ def learn_concept(
     for note in prepared.notes:
         warnings.tell(note)
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
-    reporter.show_subject(to_pil(mask_picture(prepared.picture, prepared.mask)[0]))
+    reporter.show_subject(mask_picture(prepared.picture, prepared.mask)[0])
 
     def stage1(model: ConceptModel) -> Steps[Trained]:
         start = text.class_embedding(checkpoint.clip, settings.class_word)
@@ -140,7 +140,8 @@ class _Training:
         def train(model: ConceptModel) -> Trained:
             memory = PeakMemory(model.device)
             trained = reporter.follow(stage(model))
-            self._log(trained, time.monotonic() - started, memory.gigabytes())
+            with courtesy("The summary"):
+                self._log(trained, time.monotonic() - started, memory.gigabytes())
             return trained
 
         wires = self.checkpoint

@@ -178,7 +178,10 @@ def tell(warned: Warned) -> None:
         collector.warned.append(warned)
         log.warning("%s: %s", collector.source, warned.text)
     for listener in _listeners:
-        listener(warned)
+        try:
+            listener(warned)
+        except Exception as error:  # the page may be gone: telling it is a courtesy
+            log.info("A warning could not be shown on the page.", exc_info=error)
 
 
 @contextlib.contextmanager
