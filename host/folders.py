@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import folder_paths
 
+from ..support import checks
 from ..support.errors import InputError, brief
 
 
@@ -62,7 +63,7 @@ class Shelf:
         return self._listed(name) or name
 
     def _listed(self, name: str) -> str | None:
-        names = self.names()
+        names = self.names() if isinstance(name, str) else []
         if name in names:
             return name
         alike = [listed for listed in names if _plain(listed) == _plain(name)]
@@ -73,6 +74,7 @@ class Shelf:
 
         Raises: InputError when no registered folder has it.
         """
+        checks.text(self.widget, name)
         found = self._full_path(name) or self._full_path(self.meant(name))
         if found is None:
             folders = ", ".join(str(folder) for folder in self.folders())

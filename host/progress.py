@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import comfy.model_management
@@ -21,19 +20,26 @@ CANCELLED: type[BaseException] = comfy.model_management.InterruptProcessingExcep
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
 
 
-@contextlib.contextmanager
-def courtesy(what: str) -> Iterator[None]:
+class courtesy:  # a context, named as it reads
     """Showing is a courtesy: a picture, preview, event or line of the log that fails inside costs no result.
 
     what: is being shown, for the log.
     Raises (inside): the host's InterruptProcessingException when the user has pressed cancel.
     """
-    try:
-        yield
-    except CANCELLED:
-        raise
-    except Exception as error:  # a full disk, a page that is gone, another pack's previewer
-        log.info("%s cannot be shown: the result is not touched by it.", what, exc_info=error)
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, CANCELLED):
+            return False
+        # a full disk, a page that is gone, another pack's previewer
+        log.info("%s cannot be shown: the result is not touched by it.", self.what, exc_info=error)
+        return True
 
 
 def throw_if_cancelled() -> None:

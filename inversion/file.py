@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,6 +30,7 @@ from .noise_mask import Outside
 FORMAT = "single_image_studio.inversion"
 FORMAT_VERSION = 1
 TRIES = 1000
+VERSION = r"[0-9]{1,9}"
 
 
 def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path]) -> Path:
@@ -58,7 +60,7 @@ def load_inversion(path: Path) -> Inversion:
     if metadata.get("format") != FORMAT:
         raise InputError(f"{path.name} is a safetensors file, but no inversion: {CHOOSE}.")
     version = metadata.get("format_version", "")
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+    if not re.fullmatch(VERSION, version) or int(version) > FORMAT_VERSION:
         raise InputError(
             f"{path.name} has format {brief(version)} and this version reads up to {FORMAT_VERSION}: update the pack."
         )
@@ -79,8 +81,10 @@ def load_inversion(path: Path) -> Inversion:
         )
     except InputError as error:
         raise InputError(f"{path.name} cannot be used: {error}") from error
-    except (KeyError, ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path.name} is damaged ({brief(str(error))}): copy or download it again, or {CHOOSE}."
+        ) from error
 
 
 def _outside(tensors: Mapping[str, torch.Tensor]) -> Outside | None:

@@ -17,6 +17,7 @@ from .model import EpsModel, Prompt
 
 # The reference scales its loss by 65,536 and never back, which leaves Adam's updates alone but for its eps.
 ADAM_EPS = 1e-8 / 65536
+LARGEST_BATCH = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class TextOptimizationSettings:
     def __post_init__(self) -> None:
         whole("steps", self.steps, 0)
         number("learning_rate", self.learning_rate, above_zero=True)
-        whole("batch_size", self.batch_size, 1)
+        whole("batch_size", self.batch_size, 1, LARGEST_BATCH)
         whole("seed", self.seed, 0, LARGEST_SEED)
         choice("precision", self.precision, PRECISIONS)
 

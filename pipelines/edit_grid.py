@@ -55,11 +55,12 @@ class GridAxes:
     def from_texts(cls, *, alphas: str, source_ratios: str) -> GridAxes:
         """Raises: InputError when a text holds no numbers, a ratio is none, or they are too many."""
         axes = cls(numbers(alphas, "alphas"), numbers(source_ratios, "source_ratios"))
-        count = len(axes.cells())
+        count = len(axes.alphas) * len(axes.source_ratios)
         if count > LARGEST_GRID:
             raise InputError(
                 f"`alphas` and `source_ratios` make {count} pictures and a grid holds {LARGEST_GRID}: give fewer."
             )
+        axes.cells()  # which checks the values
         return axes
 
     def cells(self) -> list[Cell]:

@@ -9,6 +9,7 @@ from ..host import folders
 from ..host.phrases import PHRASES, WORDS
 from ..inversion.data import Inversion
 from ..inversion.file import load_inversion, save_inversion
+from ..support import checks
 from ..support.errors import InputError
 from ..support.warnings import warn
 
@@ -20,6 +21,7 @@ def keep_inversion(inversion: Inversion, name: str) -> Path:
 
     Raises: InputError when a file cannot keep it, or it cannot be saved under this name.
     """
+    checks.kind("inversion", inversion, Inversion, "Null-Text Invert")
     _check_uncond(inversion)
     path = save_inversion(inversion, name, folders.INVERSIONS.folders())
     log.info("Saved the inversion as %s.", path)

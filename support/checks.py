@@ -71,6 +71,12 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def kind(name: str, value: object, wanted: type, maker: str) -> None:
+    """Passes what a wire of the pack's own carries. maker: the node that makes one."""
+    if not isinstance(value, wanted):
+        raise InputError(f"`{name}` is {brief(value)}, and no {wanted.__name__.lower()}: connect one from {maker}.")
+
+
 def flag(name: str, value: object) -> None:
     """Passes true and false."""
     if not isinstance(value, bool):
