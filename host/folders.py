@@ -11,6 +11,7 @@ import folder_paths
 
 from ..support import checks
 from ..support.errors import InputError, brief
+from ..support.writing import sweep
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def register() -> None:
     """Registers the pack's model folders."""
     for shelf in (CONCEPTS, INVERSIONS):
         shelf.register()
+        sweep(shelf.folders()[0])
 
 
 def save_folders() -> tuple[list[pathlib.Path], list[pathlib.Path], list[pathlib.Path]]:

@@ -73,7 +73,7 @@ class ModelChoices(Generic[Model]):
         Raises: InputError as `path` and `FamilyTable.load`.
         """
         path, (_, package) = self.path(choice), self._split(choice)
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), networks.cancellable_loading():
             model = self.table.load(path, package)
             model.use_half(networks.half_precision())
         log.info("%s: loaded %s.", self._node, choice)

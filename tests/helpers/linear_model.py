@@ -62,7 +62,7 @@ class LinearModel:
         return batch
 
     def free_memory(self, error: BaseException) -> None:
-        assert isinstance(error, MemoryError)
+        assert isinstance(error, self.out_of_memory)
 
 
 def first_draw(model: LinearModel) -> tuple[Tensor, Tensor, Tensor]:
