@@ -64,6 +64,8 @@ class Inversion:
         if not are_finite(self.noise_latents, self.uncond_embeds, self.offsets, self.picture):
             raise InputError(f"the inversion holds {NOT_FINITE}: {AGAIN}, with `precision` fp32.")
         if self.outside is not None:
+            if not isinstance(self.outside, Outside):
+                raise InputError(f"the inversion's noise mask is {brief(self.outside)}: {AGAIN}.")
             self.outside.check(self.schedule.steps, tuple(self.noise_latents.shape))
 
     def _check_values(self) -> None:
