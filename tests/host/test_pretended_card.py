@@ -97,8 +97,11 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
         yield value
     elif dataclasses.is_dataclass(value):
         yield from tensors_of([getattr(value, field.name) for field in dataclasses.fields(value)])
-    elif isinstance(value, (dict, list, tuple)):
-        for part in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, dict):
+        # SD 1.x reads no pooled output, and the host makes it with a projection that this checkpoint leaves unset
+        yield from tensors_of([part for key, part in value.items() if key != "pooled_output"])
+    elif isinstance(value, (list, tuple)):
+        for part in value:
             yield from tensors_of(part)
 
 
