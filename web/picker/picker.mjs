@@ -107,7 +107,9 @@ export class Picker {
     const drawn = shown.slice(0, MOST_DRAWN);
     this.list.replaceChildren(...drawn.map((concept) => this.#option(concept)));
     if (!shown.length) this.list.append(element("p", {}, this.#whyEmpty()));
-    else if (drawn.length < shown.length) this.list.append(element("p", {}, say("searchForMore", { count: drawn.length })));
+    else if (drawn.length < shown.length) {
+      this.list.append(element("p", {}, say("searchForMore", { count: drawn.length })));
+    }
     this.#moveFocusBack(focused);
     this.count.value = countText(shown.length);
     this.#mark();
