@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 
+from .checks import ALPHA, DOWN
 from .data import Concept
 
-DOWN = ".lora_down.weight"
-ALPHA = ".alpha"
 ARCHITECTURE = "stable-diffusion-v1"
 IMPLEMENTATIONS = {"lora": "diffusers", "textual-inversion": "https://github.com/Stability-AI/generative-models"}
 """Whose names for the layers a file follows, as sd-scripts says it for each kind of file."""

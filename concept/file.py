@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,21 +19,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from ..support.kinds import kind_of_width
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, Header, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import write_new
+from .checks import DOWN, MOST_WORDS, WIDEST, check_texts
 from .data import Concept
 from .export import same_export
-from .export_metadata import DOWN
 from .pixels import THUMBNAIL_SIZE, make_thumbnail, pack_pixels, unpack_pixels
 
 FORMAT = "single_image_studio.concept"
 FORMAT_VERSION = 1
 LORA_PREFIX = "lora."
 RIVAL_EXTENSIONS = (EXTENSION, ".pt", ".bin", ".ckpt", ".pth")
+VERSION = r"0*[1-9][0-9]{0,8}"
+WORD = r"[0-9A-Za-z:.+-]{0,64}"
 
 
 def save_concept(concept: Concept, path: Path, include_picture: bool = True) -> Path:
@@ -86,9 +89,14 @@ def read_info(path: Path) -> dict[str, Any]:
     header = _read_concept_header(path)
     words, width = header.tensors["embedding"]["shape"]
     ranks = [entry["shape"][0] for name, entry in header.tensors.items() if name.endswith(DOWN) and entry["shape"]]
-    return _texts(header.metadata, path.stem) | {
-        "created": header.metadata.get("created", ""),
-        "fingerprint": header.metadata.get("fingerprint", ""),
+    texts = _texts(header.metadata, path.stem)
+    try:
+        check_texts(**{name: value for name, value in texts.items() if name != "name"})
+    except InputError as error:
+        raise InputError(f"{path.name} cannot be used: {error}") from error
+    return texts | {
+        "created": _word(header, "created", path),
+        "fingerprint": _word(header, "fingerprint", path),
         "format_version": int(header.metadata["format_version"]),
         "words": words,
         "width": width,
@@ -203,7 +211,7 @@ def _texts(metadata: dict[str, str], name: str) -> dict[str, Any]:
         settings, losses = json.loads(metadata.get("settings", "{}")), read_numbers(metadata.get("losses", "{}"))
         class_word, stage = metadata["class_word"], int(metadata["stage"])
     except (KeyError, ValueError, RecursionError) as error:
-        raise InputError(f"the metadata of {name}{EXTENSION} is damaged ({error}): {CHOOSE}.") from error
+        raise InputError(f"the metadata of {name}{EXTENSION} is damaged ({brief(str(error))}): {CHOOSE}.") from error
     if not isinstance(settings, dict) or not isinstance(losses, dict):
         raise InputError(f"the metadata of {name}{EXTENSION} is damaged (settings or losses are no table): {CHOOSE}.")
     base_model = metadata.get("base_model", "")
@@ -223,15 +231,15 @@ def _read_concept_header(path: Path) -> Header:
     if header.metadata.get("format") != FORMAT:
         raise InputError(f"{path.name} is {_other_kind(header)}: {CHOOSE}.")
     version = header.metadata.get("format_version", "")
-    if not version.isdecimal() or int(version) < 1:
-        raise InputError(f"the format version of {path.name} is {version!r}; expected a number: {CHOOSE}.")
+    if not re.fullmatch(VERSION, version):
+        raise InputError(f"the format version of {path.name} is {brief(version)}; expected a number: {CHOOSE}.")
     if int(version) > FORMAT_VERSION:
         raise InputError(
             f"{path.name} was made by a newer version of Single Image Studio (format {int(version)}; this one reads"
             f" {FORMAT_VERSION}): update the pack."
         )
     shape = header.tensors.get("embedding", {}).get("shape", [])
-    if len(shape) != 2:
+    if len(shape) != 2 or not (0 < shape[0] <= MOST_WORDS and 0 < shape[1] <= WIDEST):
         raise InputError(f"the embedding in {path.name} is no list of words: {CHOOSE}.")
     return header
 
@@ -246,6 +254,17 @@ def _other_kind(header: Header) -> str:
     if any(name.startswith(("model.diffusion_model.", "cond_stage_model.")) for name in names):
         return "a checkpoint, which Load Checkpoint takes, and no concept"
     return "a safetensors file, but no concept"
+
+
+def _word(header: Header, field: str, path: Path) -> str:
+    """A date or a hash of the metadata; "" where there is none.
+
+    Raises: InputError for what is neither.
+    """
+    word = header.metadata.get(field, "")
+    if not re.fullmatch(WORD, word):
+        raise InputError(f"{path.name} cannot be used: its `{field}` is {brief(word)}: {CHOOSE}.")
+    return word
 
 
 def _has(header: Header, name: str) -> bool:

@@ -119,6 +119,11 @@ class LoraSet(nn.Module):
                     f"`concept` has a LoRA without {name}: set `train_text_encoder` as it was when the concept was"
                     " trained."
                 )
+            if down.shape[1:] != lora.down.shape[1:] or up.dim() != 2 or up.shape[0] != lora.up.shape[0]:
+                raise InputError(
+                    f"`concept` has a LoRA for another kind of model on {name}: connect the checkpoint that it was"
+                    " trained on."
+                )
             if up.shape != lora.up.shape or down.shape != lora.down.shape:
                 raise InputError(
                     f"`concept` has a LoRA of rank {down.shape[0]} and `rank` is {self.rank}: set `rank` to"

@@ -68,7 +68,7 @@ def _resized_mask(cover: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _checked(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    if image.dim() != 4 or image.shape[-1] not in (3, 4):
+    if not isinstance(image, Tensor) or image.is_complex() or image.dim() != 4 or image.shape[-1] not in (3, 4):
         raise InputError("`image` is not one RGB picture: connect a Load Image, or another node that gives an IMAGE.")
     if image.shape[0] != 1:
         raise InputError(
@@ -80,7 +80,9 @@ def _checked(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             f"`image` is {image.shape[2]}x{image.shape[1]} pixels: use one of at least {MULTIPLE} pixels a side, better"
             " 512."
         )
-    cover = mask if mask.dim() == 3 else mask.reshape(1, *mask.shape[-2:])
+    if not isinstance(mask, Tensor) or mask.is_complex() or mask.dim() not in (2, 3) or 0 in mask.shape:
+        raise InputError("`mask` is no mask of one picture: connect a Load Image's mask, or Mask from Prompt.")
+    cover = mask if mask.dim() == 3 else mask[None]
     if cover.shape[0] != 1:
         raise InputError(f"`mask` is a batch of {cover.shape[0]} and there is one picture: connect one mask.")
     picture = image[..., :3].float()

@@ -12,10 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..pictures.eight_bits import from_levels, to_levels
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 
 THUMBNAIL_SIZE = 96
 SILHOUETTE = 255  # white
+MOST_PIXELS = 5000 * 5000  # Stage I reads pictures of up to 2048×2048
+MODES = {"picture": "RGB", "mask": "L"}
 # What PIL has been seen to raise for bytes that are no picture; TypeError comes from a tensor of a dtype without bytes.
 DAMAGED = (
     OSError,
@@ -93,9 +95,18 @@ def _encode_png(levels: np.ndarray) -> bytes:
 
 
 def _decode_png(name: str, data: Tensor) -> np.ndarray:
-    """Only PNG is read, whatever the bytes claim to be; PIL's own limit refuses pictures made to fill the memory."""
+    """Only PNG is read, whatever the bytes claim to be, and its size before its pixels: a few bytes may stand for
+    gigabytes."""
+    if data.dtype != torch.uint8:
+        raise InputError(f"its {name} is damaged (it holds {data.dtype} and no bytes).")
     try:
         with Image.open(io.BytesIO(data.numpy().tobytes()), formats=["PNG"]) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise InputError(f"its {name} is {image.width}x{image.height} pixels, more than any training reads.")
+            if image.mode != MODES[name]:
+                raise InputError(f"its {name} is a PNG of the kind {image.mode}; expected {MODES[name]}.")
             return np.array(image)
+    except InputError:
+        raise
     except DAMAGED as error:
-        raise InputError(f"its {name} is damaged ({error}).") from error
+        raise InputError(f"its {name} is damaged ({brief(str(error))}).") from error

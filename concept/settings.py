@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..support import checks
 from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from .encoders import ENCODER_KINDS
 from .pace import RATE_SCHEDULES, TIMESTEPS
 
@@ -16,6 +16,8 @@ CLASS_TEXT_ENCODERS = ("tuned", "frozen")
 LORA_BASES = ("trained", "orthogonal")
 PHRASE_ALONE = "*"  # the paper's only prompt: the phrase and nothing else
 SMALLEST_RESOLUTION = 64
+LARGEST_RESOLUTION = 4096
+LARGEST_BATCH, LARGEST_RANK = 4096, 1024
 RESOLUTION_STEP = 8  # one latent pixel
 
 
@@ -46,7 +48,7 @@ class StageSettings:
 
     def __post_init__(self) -> None:
         checks.whole("steps", self.steps, 1)
-        checks.whole("batch_size", self.batch_size, 1)
+        checks.whole("batch_size", self.batch_size, 1, LARGEST_BATCH)
         checks.whole("preview_every", self.preview_every, 0)
         checks.whole("seed", self.seed, 0, LARGEST_SEED)
         self._put("learning_rate", checks.number("learning_rate", self.learning_rate, above_zero=True))
@@ -100,7 +102,7 @@ class Stage1Settings(StageSettings):
         self._put("class_word", clean_class_word(self.class_word))
         super().__post_init__()
         checks.choice("encoder", self.encoder, ENCODER_KINDS)
-        checks.whole("resolution", self.resolution, SMALLEST_RESOLUTION)
+        checks.whole("resolution", self.resolution, SMALLEST_RESOLUTION, LARGEST_RESOLUTION)
         if self.resolution % RESOLUTION_STEP:
             raise InputError(
                 f"`resolution` is {self.resolution}; it must be a multiple of {RESOLUTION_STEP}: change `resolution`."
@@ -129,7 +131,7 @@ class Stage2Settings(StageSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._put("semantic_weight", checks.number("semantic_weight", self.semantic_weight))
-        checks.whole("rank", self.rank, 1)
+        checks.whole("rank", self.rank, 1, LARGEST_RANK)
         checks.choice("class_text_encoder", self.class_text_encoder, CLASS_TEXT_ENCODERS)
         checks.choice("lora_basis", self.lora_basis, LORA_BASES)
         checks.flag("train_text_encoder", self.train_text_encoder)
@@ -150,6 +152,6 @@ def clean_class_word(class_word: object) -> str:
     """
     words = class_word.split() if isinstance(class_word, str) else []
     if not words:
-        came = "empty" if isinstance(class_word, str) else repr(class_word)
+        came = "empty" if isinstance(class_word, str) else brief(class_word)
         raise InputError(f"`class_word` is {came}: name the subject's kind in a word or two, such as face or dog.")
     return " ".join(words)

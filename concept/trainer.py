@@ -14,6 +14,7 @@ from ..diffusion.process import add_noise
 from ..diffusion.report import StepReport, Steps
 from ..support.errors import InputError
 from ..support.finite import OTHER_WEIGHTS
+from ..support.out_of_memory import require_out_of_memory
 from ..support.warnings import warn
 from .model import ConceptModel
 from .pace import draw_timesteps, rate_at
@@ -106,6 +107,7 @@ class Trainer:
                 losses = self._accumulate(batch)
                 break
             except self.model.out_of_memory as error:
+                require_out_of_memory(error)
                 short = error
             self._shrink(short)
         self._update(losses)
@@ -177,7 +179,7 @@ class Trainer:
             raise self._diverged("gradients", float(norm))
         self._has_learned |= self._overflows == 0
         self._set_rate(len(self.history.get("loss", [])))
-        self.scaler.step(self.optimizer)
+        self._step_optimizer()
         self.scaler.update()
         for name, value in losses.items():
             self.history.setdefault(name, []).append(value)
@@ -186,6 +188,28 @@ class Trainer:
         settings = self.settings
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(settings.rate_schedule, settings.learning_rate, step, settings.steps)
+
+    def _step_optimizer(self) -> None:
+        """One update; where memory runs out, once more with what a failed step held let go.
+
+        The first is the one that makes the optimiser's state, before anything is changed: then this changes nothing.
+        A later one goes on weight by weight, which needs the least memory; what it had done by then counts twice in
+        the running means of that step, and is warned of.
+        """
+        is_first = not self.optimizer.state
+        try:
+            self.scaler.step(self.optimizer)
+        except self.model.out_of_memory as error:
+            require_out_of_memory(error)
+            error.__traceback__ = None
+            self.model.free_memory(error)
+            if is_first:
+                self.optimizer.state.clear()
+            else:
+                warn("optimiser_memory", step=len(self.history.get("loss", [])) + 1)
+            for group in self.optimizer.param_groups:
+                group["foreach"] = group["foreach"] if is_first else False
+            self.scaler.step(self.optimizer)
 
     def _diverged(self, name: str, value: float) -> InputError:
         step = len(self.history.get("loss", [])) + 1

@@ -105,20 +105,35 @@ def check_conditioning(model: Any | None, name: str, conditioning: Any) -> None:
 
     Raises: InputError when a conditioning is empty, damaged, not finite, or of another kind than the model reads.
     """
-    if not conditioning:
+    if conditioning is None or (isinstance(conditioning, (list, tuple)) and not conditioning):
         raise InputError(
             f"`{name}` is empty: connect a CLIP Text Encode (Prompt) to it; for no text at all leave its text empty."
         )
     wanted = None if model is None else model.model.model_config.unet_config.get("context_dim")
-    for embedding, _ in conditioning:
-        if not isinstance(embedding, Tensor) or embedding.dim() != 3:
+    for entry in conditioning if isinstance(conditioning, (list, tuple)) else [conditioning]:
+        if not _is_encoded(entry):
             raise InputError(f"`{name}` holds no text embedding: connect a CLIP Text Encode (Prompt) to it.")
+        embedding = entry[0]
         if wanted not in (None, embedding.shape[2]):
             raise InputError(
                 f"`{name}` seems to be made for {kind_of_width(embedding.shape[2])}, and `model` cannot read it:"
                 f" {_REMEDIES.get(name, _ENCODE).of_another_kind}."
             )
         require_finite(name, _REMEDIES.get(name, _ENCODE).not_finite, embedding)
+    batches = {len(entry[0]) for entry in conditioning} - {1}
+    if len(batches) > 1:
+        raise InputError(
+            f"`{name}` has parts for {' and '.join(map(str, sorted(batches)))} pictures: encode it for one batch."
+        )
+
+
+def _is_encoded(entry: Any) -> bool:
+    """Whether an entry of a conditioning is what the host's nodes make: an embedding (B, n, width), and options."""
+    if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[1], dict):
+        return False
+    embedding = entry[0]
+    is_embedding = isinstance(embedding, Tensor) and embedding.dim() == 3 and embedding.is_floating_point()
+    return is_embedding and 0 not in embedding.shape
 
 
 class _Remedy(NamedTuple):

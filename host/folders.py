@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import folder_paths
 
-from ..support.errors import InputError
+from ..support import checks
+from ..support.errors import InputError, brief
+from ..support.writing import sweep
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,27 @@ class Shelf:
             os.makedirs(self.folders()[0], exist_ok=True)
         return [name.removesuffix(".safetensors") for name in folder_paths.get_filename_list(self.kind)]
 
+    def files(self) -> dict[str, tuple[str, str]]:
+        """`names`, each with its file's path and `stamp`; those that are gone by now are left out.
+
+        One look at the disk for each file: a folder may have ten thousand.
+        """
+        found = {}
+        for name in self.names():
+            for folder in folder_paths.get_folder_paths(self.kind):
+                path = f"{folder}{os.sep}{name}.safetensors"
+                with contextlib.suppress(OSError, ValueError):
+                    found[name] = path, stamp_of(path)
+                    break
+        return found
+
     def meant(self, name: str) -> str:
         """The listed name that is meant: the same one, or the only one that differs by the file's ending or by the
         other system's path separator; else the name as it is."""
         return self._listed(name) or name
 
     def _listed(self, name: str) -> str | None:
-        names = self.names()
+        names = self.names() if isinstance(name, str) else []
         if name in names:
             return name
         alike = [listed for listed in names if _plain(listed) == _plain(name)]
@@ -59,11 +75,12 @@ class Shelf:
 
         Raises: InputError when no registered folder has it.
         """
+        checks.text(self.widget, name)
         found = self._full_path(name) or self._full_path(self.meant(name))
         if found is None:
             folders = ", ".join(str(folder) for folder in self.folders())
             raise InputError(
-                f"`{self.widget}`: there is no {self.thing} {name!r} in {folders}; save one with {self.saver}, or"
+                f"`{self.widget}`: there is no {self.thing} {brief(name)} in {folders}; save one with {self.saver}, or"
                 " choose another."
             )
         return pathlib.Path(found)
@@ -76,8 +93,13 @@ class Shelf:
         listed = self._listed(name) if name else None
         if listed is None:
             return ""
-        status = self.file(listed).stat()
-        return f"{status.st_mtime_ns}-{status.st_size}"
+        return stamp_of(self.file(listed))
+
+
+def stamp_of(path: str | pathlib.Path) -> str:
+    """Changes with a file's content."""
+    status = os.stat(path)
+    return f"{status.st_mtime_ns}-{status.st_size}"
 
 
 def _plain(name: str) -> str:
@@ -92,6 +114,7 @@ def register() -> None:
     """Registers the pack's model folders."""
     for shelf in (CONCEPTS, INVERSIONS):
         shelf.register()
+        sweep(shelf.folders()[0])
 
 
 def save_folders() -> tuple[list[pathlib.Path], list[pathlib.Path], list[pathlib.Path]]:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from comfy.ldm.modules.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
+from ..support.errors import InputError
 from .token_marks import KEY
 
 _TOKEN_LAYERS = ("attn2.to_k", "attn2.to_v")
@@ -67,6 +68,11 @@ def _update(base: nn.Module, key: Any, patch: Any, strength: float) -> Update | 
     layer = base.get_submodule(key.removesuffix(".weight"))
     if any(part is not None for part in unusual) or not isinstance(layer, (nn.Linear, nn.Conv2d)):
         return None
+    if len(up) != layer.weight.shape[0] or down[0].numel() != layer.weight[0].numel():
+        raise InputError(
+            f"`concept` has a LoRA for another kind of model on {layer_of(key)}: connect the checkpoint that it was"
+            " trained on."
+        )
     scale = strength if alpha is None else strength * float(alpha) / down.shape[0]
     with torch.inference_mode(False), torch.no_grad():
         down = down.detach().clone().float().reshape(len(down), *layer.weight.shape[1:])

@@ -22,7 +22,7 @@ def latents_from(latent: dict[str, Any]) -> Tensor:
     Raises: InputError when it is not a Stable Diffusion 1.x latent, empty or not finite.
     """
     samples = latent.get("samples") if isinstance(latent, dict) else None
-    if not isinstance(samples, Tensor) or getattr(samples, "is_nested", False):
+    if not isinstance(samples, Tensor) or getattr(samples, "is_nested", False) or samples.is_complex():
         raise InputError("`latent` holds no picture's latents: connect a VAE Encode to it.")
     if samples.dim() != 4 or samples.shape[1] != 4:
         raise InputError(

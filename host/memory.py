@@ -10,12 +10,17 @@ import comfy.model_management
 import torch
 
 log = logging.getLogger("single_image_studio")
-OUT_OF_MEMORY: tuple[type[BaseException], ...] = (comfy.model_management.OOM_EXCEPTION, MemoryError)
+# RuntimeError: what CPUs and MPS raise, among much else; who catches it asks `require_out_of_memory`. The host's own
+# class is one too. (Where torch has none, the host takes Exception for it, which would be cancelling as well.)
+OUT_OF_MEMORY: tuple[type[BaseException], ...] = (MemoryError, RuntimeError)
 
 
 def free_memory_after(error: BaseException) -> None:
     """Lets go of what a failed step held, so that a smaller one can be tried."""
     log.info("out of memory: %s", error)
+    is_oom = getattr(comfy.model_management, "is_oom", None)
+    if is_oom is not None:  # newer hosts also clear an error that the GPU would report once more
+        is_oom(error)
     comfy.model_management.soft_empty_cache()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,12 @@ import comfy.model_management
 import comfy.model_patcher
 import torch
 from torch import nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
-from .progress import throw_if_cancelled
+from .progress import CANCELLED, throw_if_cancelled
 
 
 class _Holder(nn.Module):
@@ -55,6 +60,35 @@ def release_memory() -> None:
     """Gives back the memory of everything that nobody refers to any more."""
     gc.collect()
     comfy.model_management.soft_empty_cache()
+
+
+@contextlib.contextmanager
+def cancellable_loading() -> Iterator[None]:
+    """Lets the user's cancel take effect while a network is built and its weights are read: at each of its modules.
+
+    Raises (inside): the host's InterruptProcessingException.
+    """
+    mine, cancelled = threading.get_ident(), list[BaseException]()
+
+    def look(*_: Any) -> None:
+        if threading.get_ident() != mine:
+            return
+        try:
+            throw_if_cancelled()
+        except CANCELLED as error:
+            cancelled.append(error)
+            raise
+
+    throw_if_cancelled()
+    hooks = [register_module_module_registration_hook(look), register_module_parameter_registration_hook(look)]
+    try:
+        yield
+    except Exception as error:  # a loader that takes whatever is raised for a damaged file
+        raise (cancelled or [error])[0] from None
+    finally:
+        for hook in hooks:
+            hook.remove()
+    throw_if_cancelled()
 
 
 @contextlib.contextmanager

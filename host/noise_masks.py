@@ -28,6 +28,8 @@ def noise_mask_of(latent: Mapping[str, Any], shape: Sequence[int]) -> Tensor | N
     mask = latent.get("noise_mask")
     if mask is None:
         return None
+    if not isinstance(mask, Tensor) or mask.is_complex() or mask.dim() < 2 or not mask.numel():
+        raise InputError("the noise mask of `latent` is no mask of pictures: make the mask again.")
     with torch.inference_mode(False), torch.no_grad():
         mask = comfy.sampler_helpers.prepare_mask(mask.clone().float(), shape, "cpu")[:, :1]
     if not are_finite(mask):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from types import TracebackType
 from typing import Any
 
 import comfy.model_management
@@ -17,6 +18,28 @@ log = logging.getLogger("single_image_studio")
 CANCELLED: type[BaseException] = comfy.model_management.InterruptProcessingException
 """What a long piece of work raises when the user has pressed cancel."""
 _TEXT_EVERY = 0.25  # seconds; the page need not redraw faster
+
+
+class courtesy:  # a context, named as it reads
+    """Showing is a courtesy: a picture, preview, event or line of the log that fails inside costs no result.
+
+    what: is being shown, for the log.
+    Raises (inside): the host's InterruptProcessingException when the user has pressed cancel.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, CANCELLED):
+            return False
+        # a full disk, a page that is gone, another pack's previewer
+        log.info("%s cannot be shown: the result is not touched by it.", self.what, exc_info=error)
+        return True
 
 
 def throw_if_cancelled() -> None:
@@ -43,11 +66,12 @@ class Progress:
         """
         throw_if_cancelled()
         preview = None if latents is None else self._preview(latents)
-        self.bar.update_absolute(done, self.total, preview)
-        now = time.monotonic()
-        if now - self._last_text > _TEXT_EVERY or done == self.total:
-            self._last_text = now
-            self._send(text)
+        with courtesy("The progress"):
+            self.bar.update_absolute(done, self.total, preview)
+            now = time.monotonic()
+            if now - self._last_text > _TEXT_EVERY or done == self.total:
+                self._last_text = now
+                self._send(text)
         return None if preview is None else preview[1]
 
     def _send(self, text: str) -> None:
@@ -60,16 +84,11 @@ class Progress:
     def _preview(self, latents: Tensor) -> Any:
         """By the user's own preview method, else the model's plain colour table: never the VAE, which would push the
         model out of memory."""
-        import latent_preview
-
-        try:
-            with torch.no_grad():
-                if self._previewer is None:
-                    self._previewer = self._make_previewer(latents.device)
-                return self._previewer.decode_latent_to_preview_image("JPEG", latents[:1].detach())
-        except (AttributeError, RuntimeError, TypeError) as error:  # a preview is a courtesy: training goes on
-            log.debug("no preview: %s (%s)", error, latent_preview.__name__)
-            return None
+        with courtesy("A preview"), torch.no_grad():
+            if self._previewer is None:
+                self._previewer = self._make_previewer(latents.device)
+            return self._previewer.decode_latent_to_preview_image("JPEG", latents[:1].detach())
+        return None
 
     def _make_previewer(self, device: torch.device) -> Any:
         import latent_preview

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..diffusion.regions import FirstSteps, find_regions, grid_of, shared
 from ..support.warnings import warn
+from .progress import courtesy
 from .token_marks import Chunk, Rows
 
 PIXELS = 8
@@ -138,7 +139,8 @@ class Regions:
         self.version += 1
         for index, concept in enumerate(self._concepts):
             if concept.region is None and concept.found is not None:
-                concept.found(found[:, index].cpu())
+                with courtesy("A region"):
+                    concept.found(found[:, index].cpu())
 
 
 def _fitted(concept: Placed, pictures: int, size: tuple[int, int]) -> Tensor | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..support.errors import InputError
 from ..support.finite import OTHER_WEIGHTS
+from ..support.out_of_memory import require_out_of_memory
 from .model import EpsModel
 
 LARGEST_SCALE = 65536.0
@@ -62,6 +63,7 @@ class Backward:
         try:
             return self._attempt(losses_of, leaf, enough)
         except self.model.out_of_memory as error:
+            require_out_of_memory(error)
             if not self.model.make_room(error):
                 raise
         return self._attempt(losses_of, leaf, enough)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
-from ..support.errors import InputError
+from ..support.checks import LARGEST, is_number
+from ..support.errors import InputError, brief
 from ..support.finite import NOT_FINITE, are_finite
 from ..support.kinds import SD1, kind_of_latents
 from .kept_prompts import KeptPrompt
@@ -17,6 +19,7 @@ from .methods import METHODS
 from .noise_mask import Outside
 
 AGAIN = "invert the picture again"
+LEAST_ALPHA_BAR = 1e-6  # Stable Diffusion's noisiest level has 0.0047
 
 
 @dataclass(frozen=True)
@@ -52,29 +55,59 @@ class Inversion:
     prompts: tuple[KeptPrompt, ...] = ()
 
     def __post_init__(self) -> None:
-        steps, shape = self.schedule.steps, tuple(self.noise_latents.shape)
-        if self.method not in METHODS:
+        if not isinstance(self.method, str) or self.method not in METHODS:
             raise InputError(
-                f"the inversion's method is {self.method!r}, which this version does not know: update the pack."
+                f"the inversion's method is {brief(self.method)}, which this version does not know: update the pack."
             )
+        if not isinstance(self.schedule, DDIMSchedule):
+            raise InputError(f"the inversion's schedule is {brief(self.schedule)}, and no schedule: {AGAIN}.")
+        self._check_values()
+        self._check_kinds()
+        self._check_shapes()
+        if not are_finite(self.noise_latents, self.uncond_embeds, self.offsets, self.picture):
+            raise InputError(f"the inversion holds {NOT_FINITE}: {AGAIN}, with `precision` fp32.")
+        if self.outside is not None:
+            if not isinstance(self.outside, Outside):
+                raise InputError(f"the inversion's noise mask is {brief(self.outside)}: {AGAIN}.")
+            self.outside.check(self.schedule.steps, tuple(self.noise_latents.shape))
+        for prompt in self.prompts:
+            self._check_prompt(prompt)
+
+    def _check_values(self) -> None:
+        scale, level = self.guidance_scale, self.noise_alpha_bar
+        if not is_number(scale) or not 0 <= scale <= LARGEST:
+            raise InputError(f"the inversion's guidance scale is {brief(scale)}; expected a number from 0: {AGAIN}.")
+        if not is_number(level) or not LEAST_ALPHA_BAR <= level <= 1:
+            raise InputError(
+                f"the inversion's noise level is {brief(level)}; expected an alpha_bar in (0, 1]: {AGAIN}."
+            )
+        if not isinstance(self.base_model, str) or not isinstance(self.report, Mapping):
+            raise InputError(f"the inversion's report is no table, or its base model no text: {AGAIN}.")
+
+    def _check_kinds(self) -> None:
+        tensors = {"noise": self.noise_latents, "embeddings": self.uncond_embeds, "offsets": self.offsets,
+                   "picture": self.picture}  # fmt: skip
+        for name, tensor in tensors.items():
+            if tensor is None and name in ("offsets", "picture"):
+                continue
+            if not isinstance(tensor, Tensor) or tensor.dtype != torch.float32 or not tensor.numel():
+                raise InputError(f"the inversion's {name} are not numbers in float32: {AGAIN}.")
+
+    def _check_shapes(self) -> None:
+        steps, shape = self.schedule.steps, tuple(self.noise_latents.shape)
         if len(shape) != 4 or shape[1] != 4:
             made_for = kind_of_latents(shape[1] if len(shape) > 1 else 0, len(shape) - 2)
             raise InputError(
                 f"the inversion seems to be made for {made_for}, and this works on {SD1}: invert the picture with"
                 " Null-Text Invert."
             )
-        if self.uncond_embeds.dim() != 4 or len(self.uncond_embeds) not in (1, steps):
+        embeds = self.uncond_embeds
+        if embeds.dim() != 4 or len(embeds) not in (1, steps) or embeds.shape[1] not in (1, shape[0]):
             raise InputError(f"the inversion's embeddings are not those of its {steps} steps: {AGAIN}.")
         if self.offsets is not None and tuple(self.offsets.shape) != (steps, *shape):
             raise InputError(f"the inversion's offsets are not those of its {steps} steps and its pictures: {AGAIN}.")
         if self.picture is not None and tuple(self.picture.shape) != shape:
             raise InputError(f"the inversion's picture is not the one of its noise: {AGAIN}.")
-        if not are_finite(self.noise_latents, self.uncond_embeds, self.offsets, self.picture):
-            raise InputError(f"the inversion holds {NOT_FINITE}: {AGAIN}, with `precision` fp32.")
-        if self.outside is not None:
-            self.outside.check(steps, shape)
-        for prompt in self.prompts:
-            self._check_prompt(prompt)
 
     def _check_prompt(self, prompt: KeptPrompt) -> None:
         """Raises: InputError unless an optimised prompt is of this inversion's pictures, and finite."""

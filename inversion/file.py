@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +21,7 @@ from pathlib import Path
 import torch
 
 from ..diffusion.ddim import DDIMSchedule
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
@@ -32,6 +33,7 @@ from .noise_mask import Outside
 FORMAT = "single_image_studio.inversion"
 FORMAT_VERSION = 1
 TRIES = 1000
+VERSION = r"[0-9]{1,9}"
 
 
 def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path]) -> Path:
@@ -61,9 +63,9 @@ def load_inversion(path: Path) -> Inversion:
     if metadata.get("format") != FORMAT:
         raise InputError(f"{path.name} is a safetensors file, but no inversion: {CHOOSE}.")
     version = metadata.get("format_version", "")
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+    if not re.fullmatch(VERSION, version) or int(version) > FORMAT_VERSION:
         raise InputError(
-            f"{path.name} has format {version!r} and this version reads up to {FORMAT_VERSION}: update the pack."
+            f"{path.name} has format {brief(version)} and this version reads up to {FORMAT_VERSION}: update the pack."
         )
     tensors = read_tensors(path)
     try:
@@ -83,8 +85,10 @@ def load_inversion(path: Path) -> Inversion:
         )
     except InputError as error:
         raise InputError(f"{path.name} cannot be used: {error}") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path.name} is damaged ({brief(str(error))}): copy or download it again, or {CHOOSE}."
+        ) from error
 
 
 def _outside(tensors: Mapping[str, torch.Tensor]) -> Outside | None:

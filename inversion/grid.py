@@ -11,23 +11,25 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.report import Steps, counted
-from ..support.checks import finite, share
+from ..support.checks import share, within
 from .model import EpsModel, Prompt
 from .sampling import Guidance, interpolate, sample
+
+LARGEST_ALPHA = 1000  # far beyond what any edit looks like, and far below what overflows
 
 
 @dataclass(frozen=True)
 class Cell:
     """One edit: how far towards the target, and for how much of sampling the source prompt holds.
 
-    Raises: InputError when alpha is not a finite number, or source_ratio not in [0, 1].
+    Raises: InputError when alpha is no number from -1000 to 1000, or source_ratio not in [0, 1].
     """
 
     alpha: float
     source_ratio: float
 
     def __post_init__(self) -> None:
-        finite("alpha", self.alpha)
+        within("alpha", self.alpha, LARGEST_ALPHA)
         share("source_ratio", self.source_ratio)
 
     def source_steps(self, steps: int) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..diffusion.process import eps_from_x0, x0_from_eps
 from ..support.errors import InputError
+from ..support.finite import NOT_FINITE, are_finite
 from .model import EpsModel
 
 MaskAt = Callable[[Tensor], Tensor]
@@ -62,9 +63,14 @@ class Outside:
 
     def check(self, steps: int, shape: tuple[int, ...]) -> None:
         """Raises: InputError unless it belongs to latents of this shape, (B, 4, h, w), and this number of steps."""
+        parts = (self.mask, self.trajectory, self.levels)
+        if not all(isinstance(part, Tensor) and part.dtype == torch.float32 and are_finite(part) for part in parts):
+            raise InputError(f"the inversion's noise mask holds {NOT_FINITE}, or no numbers in float32: invert again.")
         expected = {"mask": (shape[0], 1, *shape[2:]), "trajectory": (steps + 1, *shape), "levels": (steps + 1,)}
         if any(tuple(getattr(self, name).shape) != fitting for name, fitting in expected.items()):
             raise InputError("the inversion's noise mask belongs to another picture or number of steps: invert again.")
+        if not (float(self.levels.min()) > 0 and float(self.levels.max()) <= 1):
+            raise InputError("the inversion's noise levels are no alpha_bar in (0, 1]: invert again.")
 
 
 def mixed(inside: Tensor, outside: Tensor, mask: Tensor) -> Tensor:

@@ -48,6 +48,8 @@ def _golden_ratio(count: int, levels: int, generator: torch.Generator) -> Iterat
 
 TIMESTEPS: dict[str, Draw] = {"uniform": _uniform, "golden_ratio": _golden_ratio}
 
+LARGEST_BATCH = 4096
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptimizationSettings:
@@ -68,7 +70,7 @@ class TextOptimizationSettings:
     def __post_init__(self) -> None:
         whole("steps", self.steps, 0)
         number("learning_rate", self.learning_rate, above_zero=True)
-        whole("batch_size", self.batch_size, 1)
+        whole("batch_size", self.batch_size, 1, LARGEST_BATCH)
         whole("seed", self.seed, 0, LARGEST_SEED)
         choice("precision", self.precision, PRECISIONS)
         choice("schedule", self.schedule, tuple(SCHEDULES))

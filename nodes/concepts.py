@@ -9,6 +9,7 @@ from comfy_api.v0_0_2 import io
 from ..concept.data import Concept
 from ..concept.export import PRECISIONS, ExportSettings
 from ..host import folders
+from ..host.progress import courtesy
 from ..page import provenance, regions
 from ..pipelines.use_concept import Apart, Strengths, concept_hooks, save_concept, saved_concept, use_concept
 from ..support.names import check_name
@@ -105,8 +106,9 @@ _TOLD_TO_PICTURES = [io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pngi
 
 def _tell(cls: Any, concept: Concept, name: str, strengths: Strengths, keep_apart: bool) -> None:
     """Saved pictures name their concepts."""
-    facts = provenance.facts_of(concept, name, strengths.model, strengths.clip, keep_apart)
-    provenance.tell(getattr(cls, "hidden", None), facts)
+    with courtesy("The concept's name in saved pictures"):
+        facts = provenance.facts_of(concept, name, strengths.model, strengths.clip, keep_apart)
+        provenance.tell(getattr(cls, "hidden", None), facts)
 
 
 def _apart(cls: Any, name: str, keep_apart: bool, region: Any) -> Apart | None:

@@ -9,6 +9,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io, ui
 
 from ..diffusion.ddim import DDIMSchedule
+from ..host.progress import courtesy
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell
 from ..inversion.methods import METHODS, InversionSettings, method_notes
@@ -563,6 +564,12 @@ class EditGrid(Node):
 def _grid_on_the_node(cls: Any, grid: SampledGrid) -> dict[str, list[Any]]:
     """What web/edit_grid.js draws: each cell's values, and for each picture of the batch a sheet of all its cells in
     the host's temp folder. `best`: for each picture the number of the proposed cell; empty if there is none."""
+    with courtesy("The grid"):
+        return _cells_and_sheets(cls, grid)
+    return {}
+
+
+def _cells_and_sheets(cls: Any, grid: SampledGrid) -> dict[str, list[Any]]:
     return {
         "cells": [json.dumps({"alpha": cell.alpha, "source_ratio": cell.source_ratio}) for cell in grid.axes.cells()],
         "sheets": [ui.PreviewImage(sheet, cls=cls).as_dict()["images"][0] for sheet in grid.sheets()],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.v0_0_2 import io
 
 from ..evaluation import editing_prompts
+from ..support import checks
 from ..support.errors import InputError
 from .schema import CATEGORY, Node, advanced, schema
 
@@ -93,14 +94,14 @@ class EditingPrompts(Node):
 
     @classmethod
     def execute(cls, phrase: str, prompt_set: str, second_choice: bool = False, own_prompts: str = "") -> io.NodeOutput:
-        phrase = phrase.strip()
+        checks.text("own_prompts", own_prompts)
+        phrase = checks.text("phrase", phrase).strip()
         if not phrase:
             raise InputError(
                 "`phrase` is empty: write the concept's name and class word, as in <my_concept> face, or connect Load"
                 " Concept's phrase."
             )
-        if prompt_set not in editing_prompts.PROMPT_SETS:  # hosts before 0.33 let any text through
-            raise InputError(f"`prompt_set` is {prompt_set!r}: choose one of {', '.join(editing_prompts.PROMPT_SETS)}.")
+        checks.choice("prompt_set", prompt_set, editing_prompts.PROMPT_SETS)  # hosts before 0.33 let any text through
         chosen = editing_prompts.own(own_prompts) or editing_prompts.prompt_set(prompt_set, second_choice)
         return io.NodeOutput(
             [prompt.text(phrase) for prompt in chosen],

@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.v0_0_2 import io, ui
 
+from ..host.progress import courtesy
 from ..pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
 from ..pipelines.mask_models import DETECTORS, SEGMENTERS
 from ..pipelines.reporter import Reporter
@@ -160,4 +161,7 @@ class MaskFromPrompt(Node):
     def execute(cls, image: Any, **widgets: Any) -> io.NodeOutput:
         """widgets: as MaskSettings has them."""
         result = mask_from_prompt(image, MaskSettings(**widgets), Reporter(address=address(cls), text=True))
-        return io.NodeOutput(result.masks, result.overlays, result.report, ui=ui.PreviewImage(result.overlays, cls=cls))
+        shown = None
+        with courtesy("The overlay"):
+            shown = ui.PreviewImage(result.overlays, cls=cls).as_dict()
+        return io.NodeOutput(result.masks, result.overlays, result.report, ui=shown)

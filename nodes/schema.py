@@ -10,11 +10,14 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from comfy_api.v0_0_2 import io
 
 from ..host.server import running_node
 from ..page.live import NodeAddress
 from ..support import warnings
+from ..support.errors import InputError
+from ..support.out_of_memory import ran_out_of_memory
 from ..support.warnings import Warned
 
 CATEGORY = "Single Image Studio"
@@ -38,6 +41,7 @@ LIVE = [io.Hidden.unique_id, io.Hidden.extra_pnginfo]
 WARNINGS = "warnings"
 """The key of a node's `ui` for what was warned of while it ran: a list of id, values and English text."""
 
+_KNOWN_TO_THE_HOST: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError,)
 _FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
 
 
@@ -55,11 +59,23 @@ def _telling(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutp
     @functools.wraps(execute)
     def telling(cls: Any, *values: Any, **named: Any) -> io.NodeOutput:
         with warnings.collecting(cls.SCHEMA.display_name if cls.SCHEMA else cls.__name__) as warned:
-            output = execute(cls, *values, **named)
+            output = _within_memory(functools.partial(execute, cls, *values, **named))
         output.ui = _with_warnings(output.ui, warned)
         return output
 
     return telling
+
+
+def _within_memory(run: Callable[[], io.NodeOutput]) -> io.NodeOutput:
+    """Tells in a sentence that memory ran out, where the host would show a trace: it knows CUDA's error alone."""
+    try:
+        return run()
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, _KNOWN_TO_THE_HOST) or not ran_out_of_memory(error):
+            raise
+        raise InputError(
+            "memory ran out: use a smaller picture or batch, or close other programs, and queue again."
+        ) from error
 
 
 def _with_warnings(ui: Any, warned: list[Warned]) -> Any:

@@ -10,6 +10,7 @@ from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
 from ..concept.pace import RATE_SCHEDULES, TIMESTEPS
 from ..concept.settings import CLASS_TEXT_ENCODERS, LORA_BASES, Stage1Settings, Stage2Settings
+from ..host.progress import courtesy
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS
@@ -235,7 +236,8 @@ class TrainStage1(Node):
             concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
         shown = reporter.ui()
         if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
-            shown |= ui.PreviewImage(subject_picture(concept), cls=cls).as_dict()
+            with courtesy("The subject"):
+                shown |= ui.PreviewImage(subject_picture(concept), cls=cls).as_dict()
         return io.NodeOutput(concept, concept.losses["stage1"], ui=shown)
 
 

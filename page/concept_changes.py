@@ -15,8 +15,9 @@ from typing import Any
 
 from ..host import folders
 from ..host.server import running_server
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from ..support.names import EXTENSION, check_name
+from ..support.reading import reason
 
 RENAME = "/single_image_studio/concepts/rename"
 DELETE = "/single_image_studio/concepts/delete"
@@ -31,7 +32,7 @@ def rename_concept(name: str, new_name: str) -> str:
     path = _own_file(name)
     target = path.with_name(check_name(new_name) + EXTENSION)
     if target.exists() or target.is_symlink():
-        raise InputError(f"`name` is {target.stem!r}, and there is a concept of that name: use another.")
+        raise InputError(f"`name` is {brief(target.stem)}, and there is a concept of that name: use another.")
     path.rename(target)
     folder = name.replace("\\", "/").rpartition("/")[0]
     return f"{folder}/{target.stem}" if folder else target.stem
@@ -61,7 +62,9 @@ def _own_file(name: str) -> pathlib.Path:
         with contextlib.suppress(OSError):
             if path.parent.resolve().is_relative_to(own.resolve()):
                 return path
-    raise InputError(f"there is no concept {name!r} in {own}: only those that are there can be changed.")
+    raise InputError(
+        f"there is no concept {brief(name)} in the pack's own folder: only those that are there can be changed."
+    )
 
 
 def register() -> None:
@@ -77,8 +80,14 @@ def register() -> None:
             return web.Response(status=FORBIDDEN, text="Only ComfyUI's own page may change concepts.")
         try:
             return web.json_response({"name": await asyncio.to_thread(change, await request.json())})
-        except (InputError, OSError, KeyError, ValueError, TypeError) as error:
+        except InputError as error:
             return web.Response(status=REFUSED, text=str(error))
+        except OSError as error:
+            return web.Response(status=REFUSED, text=f"The file could not be changed ({reason(error)}).")
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            return web.Response(
+                status=REFUSED, text=f"The request says nothing that can be done ({type(error).__name__})."
+            )
 
     @server.routes.post(RENAME)
     async def rename(request: web.Request) -> web.Response:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import math
 import pathlib
+import threading
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -24,17 +27,25 @@ from ..support.errors import InputError
 log = logging.getLogger("single_image_studio")
 LIST = "/single_image_studio/concepts"
 THUMBNAIL = "/single_image_studio/concepts/thumbnail"
-REMEMBERED = 512
+REMEMBERED = 20_000  # concepts, of a kilobyte each
+THUMBNAILS = 512
+PATIENCE = 0.5  # seconds that an answer may take; the page asks again for what is pending
 SHOWN = ("class_word", "stage", "created", "fingerprint", "base_model", "words", "rank", "has_picture", "bytes")
 
+_known: dict[str, tuple[str, dict[str, Any]]] = {}  # by path: the file's stamp, and what it said
+_lock = threading.Lock()  # each request has a thread of its own
 
-def concept_entries() -> list[dict[str, Any]]:
+
+def concept_entries(seconds: float = math.inf) -> list[dict[str, Any]]:
     """What the picker shows of every saved concept, the newest first.
 
     Each has `name`, `phrase`, `version` (changes with the file) and SHOWN; one that cannot be read has `name`,
-    `version` and a sentence in `error` instead, and comes last.
+    `version` and a sentence in `error` instead, and comes last. Where many are new, this takes a second for some
+    hundreds of them: after `seconds`, those that are still unread come with `name`, `version` and `pending`.
     """
-    found = [_entry(name) for name in folders.CONCEPTS.names()]
+    files = folders.CONCEPTS.files()
+    until = time.monotonic() + seconds  # from now on, so that each answer brings some more
+    found = [_entry(name, path, version, until) for name, (path, version) in files.items()]
     found.sort(key=lambda entry: entry["name"])
     found.sort(key=lambda entry: entry.get("created", ""), reverse=True)
     return found
@@ -52,21 +63,30 @@ def thumbnail_png(name: str) -> bytes | None:
         return placeholder()
 
 
-def _entry(name: str) -> dict[str, Any]:
+def _entry(name: str, path: str, version: str, until: float) -> dict[str, Any]:
     try:
-        stamp = folders.CONCEPTS.stamp(name)
-        info = _info(folders.CONCEPTS.file(name), stamp)
-    except (InputError, OSError) as error:
-        return {"name": name, "version": "", "error": str(error)}
-    if "error" in info:
-        return {"name": name, "version": stamp, "error": info["error"]}
-    word = _last_part(name)
-    return {
-        "name": name,
-        "version": stamp,
-        "phrase": f"<{word}> {info['class_word']}",
-        **{key: info[key] for key in SHOWN},
-    }
+        info = _read(path, version, until)
+    except Exception as error:  # whatever one file does, the others are shown
+        log.info("The concept picker cannot read %s.", name, exc_info=error)
+        info = {"error": f"{name} cannot be read ({type(error).__name__}): choose another in the list."}
+    known = {"name": name, "version": version, **info}
+    return known if "class_word" not in info else known | {"phrase": f"<{_last_part(name)}> {info['class_word']}"}
+
+
+def _read(path: str, version: str, until: float) -> dict[str, Any]:
+    """What is remembered of a file, or what is in it; `pending` when there is no time left to look."""
+    with _lock:
+        kept = _known.get(path)
+    if kept is not None and kept[0] == version:
+        return kept[1]
+    if time.monotonic() > until:
+        return {"pending": True}
+    info = _info(pathlib.Path(path))
+    with _lock:
+        _known[path] = version, info
+        while len(_known) > REMEMBERED:
+            del _known[next(iter(_known))]
+    return info
 
 
 def _last_part(name: str) -> str:
@@ -74,16 +94,15 @@ def _last_part(name: str) -> str:
     return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _info(path: pathlib.Path, stamp: str) -> dict[str, Any]:
-    """stamp: changes with the file, so that what is remembered is never old."""
+def _info(path: pathlib.Path) -> dict[str, Any]:
     try:
-        return read_info(path)
+        info = read_info(path)
     except InputError as error:
         return {"error": str(error)}
+    return {key: info[key] for key in SHOWN}
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=THUMBNAILS)
 def _thumbnail(path: pathlib.Path, stamp: str) -> bytes:
     try:
         pixels = read_thumbnail(path)
@@ -123,7 +142,7 @@ def register() -> None:
 
     @server.routes.get(LIST)
     async def concepts(_: web.Request) -> web.Response:
-        return web.json_response(await asyncio.to_thread(concept_entries))
+        return web.json_response(await asyncio.to_thread(concept_entries, PATIENCE))
 
     @server.routes.get(THUMBNAIL)
     async def thumbnail(request: web.Request) -> web.Response:

@@ -16,7 +16,8 @@ from ..inversion.data import Inversion
 from ..inversion.grid import Cell, cells_of
 from ..pictures.contact_sheet import contact_sheet
 from ..pictures.grid import Framed, grid_picture
-from ..support.errors import InputError
+from ..support import checks
+from ..support.errors import InputError, brief
 from .best_cell import Proposal, propose_cells
 from .edit_picture import EditConditioning, sample_cells
 from .reporter import Reporter
@@ -30,15 +31,16 @@ def numbers(text: str, name: str) -> list[float]:
 
     Raises: InputError for what is no number, or when there is none.
     """
+    checks.text(name, text)
     parts = text.replace(",", " ").replace(";", " ").split()
     try:
         values = list(dict.fromkeys(float(part) for part in parts))
     except ValueError as error:
         raise InputError(
-            f"`{name}` is {text!r}; expected numbers with commas between them, as in 0.1, 0.2: change `{name}`."
+            f"`{name}` is {brief(text)}; expected numbers with commas between them, as in 0.1, 0.2: change `{name}`."
         ) from error
     if not values or not all(math.isfinite(value) for value in values):
-        raise InputError(f"`{name}` is {text!r}; expected at least one number, as in 0.1, 0.2: change `{name}`.")
+        raise InputError(f"`{name}` is {brief(text)}; expected at least one number, as in 0.1, 0.2: change `{name}`.")
     return values
 
 
@@ -53,11 +55,12 @@ class GridAxes:
     def from_texts(cls, *, alphas: str, source_ratios: str) -> GridAxes:
         """Raises: InputError when a text holds no numbers, a ratio is none, or they are too many."""
         axes = cls(numbers(alphas, "alphas"), numbers(source_ratios, "source_ratios"))
-        count = len(axes.cells())
+        count = len(axes.alphas) * len(axes.source_ratios)
         if count > LARGEST_GRID:
             raise InputError(
                 f"`alphas` and `source_ratios` make {count} pictures and a grid holds {LARGEST_GRID}: give fewer."
             )
+        axes.cells()  # which checks the values
         return axes
 
     def cells(self) -> list[Cell]:

@@ -22,6 +22,7 @@ from ..inversion.model import EpsModel
 from ..inversion.noise_mask import MaskedModel
 from ..inversion.ranges import split_range, stock_start
 from ..inversion.sampling import Guidance, interpolate
+from ..support.checks import kind
 from ..support.errors import InputError
 from .inversion_wires import plain_uncond
 from .reporter import Reporter
@@ -78,6 +79,7 @@ def sample_cells(
     Raises: InputError when the inputs do not fit together, or one gives numbers that are not finite.
     """
     checks.require_sd1(model)
+    kind("inversion", inversion, Inversion, "Null-Text Invert")
     warn_of_another_checkpoint(model, inversion.base_model, "inversion_of_another_checkpoint")
     check_conditioning(model, "inversion", plain_uncond(inversion))
     target, start = prompts.sides(model)

@@ -16,6 +16,7 @@ from ..host import checks
 from ..host.conditioning import Conditioning, check_conditioning, picture_of
 from ..host.latents import decode, latent_of, latents_from, try_decoder
 from ..host.noise_masks import noise_mask_of
+from ..host.progress import courtesy
 from ..host.scale import alpha_bar_of, sigmas_of
 from ..host.session import UnetSession
 from ..host.unet import Unet
@@ -85,7 +86,8 @@ def invert_pictures(
     ]
     report = {**_figures(runs, settings), "seconds": time.monotonic() - began}
     if vae is not None:
-        report["pixel_psnr"] = _pixel_psnr(vae, latents, runs)
+        with courtesy("The pixels' PSNR"):  # memory may be too short for decoding; the inversion is made
+            report["pixel_psnr"] = _pixel_psnr(vae, latents, runs)
     uncond = prompts.source if METHODS[settings.method].source_for_uncond else prompts.uncond
     inversion = _inversion(model, latents, [run.inverted for run in runs], settings, report, uncond)
     if mask is None:

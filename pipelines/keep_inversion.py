@@ -9,6 +9,7 @@ from ..host import folders
 from ..host.conditioning import Conditioning
 from ..inversion.data import Inversion
 from ..inversion.file import load_inversion, save_inversion
+from ..support import checks
 from ..support.errors import InputError
 from ..support.warnings import warn
 from .kept_prompts import PLAIN, keeping
@@ -22,6 +23,7 @@ def keep_inversion(inversion: Inversion, name: str, optimized: Conditioning | No
     optimized: a target prompt optimised for the picture, to be kept too.
     Raises: InputError when a file cannot keep it, or it cannot be saved under this name.
     """
+    checks.kind("inversion", inversion, Inversion, "Null-Text Invert")
     _check_uncond(inversion)
     if optimized is not None:
         inversion = keeping(inversion, optimized)

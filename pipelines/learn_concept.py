@@ -14,21 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from ..concept.data import Concept
-from ..concept.encoders import build_encoder, resume_encoder
+from ..concept.encoders import ENCODER_KINDS, build_encoder, resume_encoder
 from ..concept.file import check_width
 from ..concept.lora import LoraSet
 from ..concept.picture import Prepared, prepare
-from ..concept.settings import Stage1Settings, Stage2Settings
+from ..concept.settings import LARGEST_RESOLUTION, Stage1Settings, Stage2Settings
 from ..concept.training import Subject, Trained, train_stage1, train_stage2
 from ..diffusion.report import Steps
 from ..host import checks, text
 from ..host.concept_model import ConceptModel, with_concept_model
 from ..host.gradients import own_copy
 from ..host.memory import PeakMemory
+from ..host.progress import courtesy
 from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint, warn_of_another_checkpoint
-from ..pictures.eight_bits import to_pil
 from ..pictures.mask_picture import mask_picture
+from ..support import checks as values
 from ..support import warnings
 from ..support.errors import InputError
 from .reporter import Reporter
@@ -65,7 +66,7 @@ def learn_concept(
     for note in prepared.notes:
         warnings.tell(note)
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
-    reporter.show_subject(to_pil(mask_picture(prepared.picture, prepared.mask)[0]))
+    reporter.show_subject(mask_picture(prepared.picture, prepared.mask)[0])
 
     def stage1(model: ConceptModel) -> Steps[Trained]:
         start = text.class_embedding(checkpoint.clip, settings.class_word)
@@ -92,9 +93,11 @@ def tune_concept(checkpoint: Checkpoint, concept: Concept, settings: Stage2Setti
     Raises: InputError for wires, concepts and values that cannot work, and when training diverges.
     """
     checkpoint.check()
+    values.kind("concept", concept, Concept, "Stage I")
     check_width(concept, checks.text_width(checkpoint.clip))
     text.require_room(checkpoint.clip, concept.class_word, settings.prompts, len(concept.embedding))
     prepared = _ordinary(_picture_of(concept))
+    _encoder_of(concept)  # before anything is loaded
     warn_of_another_checkpoint(checkpoint.model, concept.base_model, "stage1_of_another_checkpoint")
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
 
@@ -140,7 +143,8 @@ class _Training:
         def train(model: ConceptModel) -> Trained:
             memory = PeakMemory(model.device)
             trained = reporter.follow(stage(model))
-            self._log(trained, time.monotonic() - started, memory.gigabytes())
+            with courtesy("The summary"):
+                self._log(trained, time.monotonic() - started, memory.gigabytes())
             return trained
 
         wires = self.checkpoint
@@ -170,7 +174,10 @@ def _picture_of(concept: Concept) -> Prepared:
             "`concept` was saved without its picture (`include_picture` was off), and Stage II learns from it: train"
             " Stage I again, or load one saved with it."
         )
-    return Prepared(concept.picture, concept.mask)
+    try:  # one of the pack's own passes as it is, to the bit
+        return prepare(concept.picture, concept.mask, LARGEST_RESOLUTION)
+    except InputError as error:
+        raise InputError(f"`concept` holds a picture or mask that Stage II cannot learn from: {error}") from error
 
 
 def _lora(model: ConceptModel, concept: Concept, settings: Stage2Settings) -> LoraSet:
@@ -194,8 +201,25 @@ def _seed_of_its_own(concept: Concept, seed: int) -> int:
 def _encoder_to_go_on_with(concept: Concept, pixels: Tensor, device: torch.device) -> nn.Module:
     """Stage I's encoder where the wire still carries it; after a file, which keeps none of it, one that starts at the
     saved embedding."""
-    first = concept.settings.get("stage1", {})
-    kind, seed, start = first.get("encoder", "none"), int(first.get("seed", 0)), own_copy(concept.embedding)
+    kind, seed = _encoder_of(concept)
+    start = own_copy(concept.embedding)
     encoder = build_encoder(kind, concept.embedding.shape[1], seed, start).to(device)
     vector = own_copy(concept.embedding).to(device)
-    return resume_encoder(encoder, concept.encoder_state, vector, pixels.to(device))
+    try:
+        return resume_encoder(encoder, concept.encoder_state, vector, pixels.to(device))
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise InputError("`concept` carries the state of another encoder: train Stage I again.") from error
+
+
+def _encoder_of(concept: Concept) -> tuple[str, int]:
+    """Which encoder Stage I trained, and its seed.
+
+    Raises: InputError when the concept's settings say something else.
+    """
+    first = concept.settings.get("stage1", {})
+    kind, seed = first.get("encoder", "none"), first.get("seed", 0)
+    try:
+        values.choice("encoder", kind, ENCODER_KINDS)
+        return kind, values.whole("seed", seed, 0, values.LARGEST_SEED)
+    except InputError as error:
+        raise InputError(f"`concept` has settings of Stage I that cannot be ({error}): train it again.") from error

@@ -56,6 +56,9 @@ class MaskSettings:
     keep_loaded: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("prompt", "detector", "segmenter"):
+            checks.text(name, getattr(self, name))
+        checks.flag("keep_loaded", self.keep_loaded)
         checks.number("box_threshold", self.box_threshold)
         checks.number("text_threshold", self.text_threshold)
         checks.choice("select", self.select, SELECTIONS)
@@ -115,7 +118,7 @@ def mask_from_prompt(pictures: Tensor, settings: MaskSettings, reporter: Reporte
         "error"; the host's InterruptProcessingException when the user has pressed cancel.
     """
     prompt = parse_prompt(settings.prompt)
-    if pictures.dim() != 4 or 0 in pictures.shape:
+    if not isinstance(pictures, Tensor) or pictures.dim() != 4 or 0 in pictures.shape or pictures.is_complex():
         raise InputError("`image` holds no picture: connect one of at least 1×1 pixels.")
     require_finite("image", "check the node before it", pictures)
     # now, and not after the detector has worked for nothing

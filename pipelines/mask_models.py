@@ -15,7 +15,7 @@ from ..masking import families
 from ..masking.catalogue import PUBLISHED, PublishedModel, find_published, how_to_get, marked, original_of, unmarked
 from ..masking.family import FamilyTable
 from ..masking.interfaces import Detector, MaskingModel, Segmenter
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 
 log = logging.getLogger("single_image_studio")
 Model = TypeVar("Model", bound=MaskingModel)
@@ -52,8 +52,8 @@ class ModelChoices(Generic[Model]):
         if missing := self.missing(choice):
             raise InputError(f"`{self.table.widget}`: {how_to_get(missing)}")
         raise InputError(
-            f"`{self.table.widget}`: there is no {name!r} in {folder} nor in the extra model paths: choose another in"
-            " the list."
+            f"`{self.table.widget}`: there is no {brief(name)} in {folder} nor in the extra model paths: choose another"
+            " in the list."
         )
 
     def missing(self, choice: str) -> tuple[PublishedModel, str] | None:
@@ -73,7 +73,7 @@ class ModelChoices(Generic[Model]):
         Raises: InputError as `path` and `FamilyTable.load`.
         """
         path, (_, package) = self.path(choice), self._split(choice)
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), networks.cancellable_loading():
             model = self.table.load(path, package)
             model.use_half(networks.half_precision())
         log.info("%s: loaded %s.", self._node, choice)

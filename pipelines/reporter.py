@@ -10,12 +10,12 @@ import contextlib
 from types import TracebackType
 from typing import Any, TypeVar
 
-from PIL import Image
 from torch import Tensor
 
 from ..diffusion.report import StepReport, Steps
-from ..host.progress import Progress
+from ..host.progress import Progress, courtesy
 from ..page.live import LiveRun, Moment, NodeAddress
+from ..pictures.eight_bits import to_pil
 
 T = TypeVar("T")
 
@@ -68,8 +68,9 @@ class Reporter:
         shown = report.latents if self._preview_every and report.step % self._preview_every == 0 else None
         preview = self.advance(report.cost, f"step {self.done + report.cost} of {self.total}", shown)
         if self._live is not None:
-            moment = Moment(report.phase, report.step, report.steps, picture, self.pictures)
-            self._live.step(self.done, moment, report.losses, preview)
+            with courtesy("The live view"):
+                moment = Moment(report.phase, report.step, report.steps, picture, self.pictures)
+                self._live.step(self.done, moment, report.losses, preview)
 
     def advance(self, cost: int, text: str, latents: Tensor | None = None) -> Any:
         """Moves the bar, for work that has no steps to report. Returns the preview as a PIL picture, or None.
@@ -79,22 +80,28 @@ class Reporter:
         self.done += cost
         return self._progress.update(self.done, text, latents)
 
-    def show_subject(self, picture: Image.Image) -> None:
-        """Shows in the live view, before the first step and from then on, what is learned."""
+    def show_subject(self, picture: Tensor) -> None:
+        """Shows in the live view, before the first step and from then on, what is learned: (H, W, 3) in [0, 1]."""
         if self._live is not None:
-            self._live.show_subject(picture)
+            with courtesy("The subject"):
+                self._live.show_subject(to_pil(picture))
 
     def ui(self) -> dict[str, list[dict[str, Any]]]:
         """The run's history for NodeOutput's `ui`, so that a reused result brings its curves along."""
-        return {} if self._live is None else self._live.ui()
+        if self._live is not None:
+            with courtesy("The live view"):
+                return self._live.ui()
+        return {}
 
     def __enter__(self) -> Reporter:
         if self._live is not None:
-            self._live.__enter__()
+            with courtesy("The live view"):
+                self._live.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.__exit__(kind, error, trace)
+            with courtesy("The live view"):
+                self._live.__exit__(kind, error, trace)

@@ -15,23 +15,34 @@ from ..concept.data import Concept
 from ..concept.export import ExportSettings
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
-from ..host import checks, folders
+from ..host import checks as checks_of_wires
+from ..host import folders
 from ..host.apply import TextPatches, with_lora
 from ..host.lora_hooks import hooks_of
 from ..host.text import with_concept
 from ..host.unet_apart import with_lora_apart
 from ..host.weights import require_finite_weights, warn_of_another_checkpoint
+from ..support import checks
+from ..support.errors import InputError
 from ..support.finite import require_finite
 
 log = logging.getLogger("single_image_studio")
+LARGEST_STRENGTH = 100
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """How strongly a concept's LoRA acts on the UNet and on the text encoder; 1 as it was trained."""
+    """How strongly a concept's LoRA acts on the UNet and on the text encoder; 1 as it was trained.
+
+    Raises: InputError for what is no number from -100 to 100.
+    """
 
     model: float = 1.0
     clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.within("strength_model", self.model, LARGEST_STRENGTH)
+        checks.within("strength_clip", self.clip, LARGEST_STRENGTH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +63,11 @@ class Apart:
 
         Raises: InputError when the region is not finite.
         """
-        require_finite("region", "make the mask again", self.region)
+        region = self.region
+        if region is not None:
+            if not isinstance(region, Tensor) or region.is_complex() or region.dim() not in (2, 3) or 0 in region.shape:
+                raise InputError("`region` is no mask of pictures: connect a MASK, such as Load Image's.")
+            require_finite("region", "make the mask again", region)
         return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found, nicknames=nicknames)
 
 
@@ -79,10 +94,11 @@ def use_concept(
     Raises: InputError when MODEL and CLIP have not Stable Diffusion 1.x's layers, or another width than the concept, or
     weights that are not finite.
     """
-    checks.require_sd1_layers(model)
-    checks.require_sd1_clip(clip, model)
+    checks.kind("concept", concept, Concept, "Load Concept")
+    checks_of_wires.require_sd1_layers(model)
+    checks_of_wires.require_sd1_clip(clip, model)
     require_finite_weights(model, clip)
-    check_width(concept, checks.text_width(clip))
+    check_width(concept, checks_of_wires.text_width(clip))
     warn_of_another_checkpoint(model, concept.base_model, "concept_of_another_checkpoint", name=name)
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
@@ -111,6 +127,7 @@ def save_concept(concept: Concept, name: str, *, export: ExportSettings | None, 
 
     Raises: InputError when the name cannot be used, the disk is full or a folder cannot be written.
     """
+    checks.kind("concept", concept, Concept, "Stage I or Stage II")
     saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export, include_picture)
     log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(saved.name))
     return dataclasses.replace(concept, name=saved.name)

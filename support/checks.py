@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, brief
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CHECKPOINTING = ("auto", "on", "off")
 LARGEST_SEED = 2**64 - 1
+LARGEST = 1_000_000
 
 
 def whole(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -21,46 +22,62 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= low and (high is None or value <= high):
         return value
     limits = f"at least {low}" if high is None else f"from {low} to {high}"
-    raise InputError(f"`{name}` is {value!r}; it must be a whole number, {limits}: change `{name}`.")
+    raise InputError(f"`{name}` is {brief(value)}; it must be a whole number, {limits}: change `{name}`.")
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number that a float can hold, and no truth value."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def number(name: str, value: Any, *, above_zero: bool = False) -> float:
-    """The value as a float, if it is finite and 0 or more; `above_zero`: more."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and (value > 0 or (value == 0 and not above_zero)):
-        return float(value)
-    limit = "above 0" if above_zero else "of at least 0"
-    raise InputError(f"`{name}` is {value!r}; it must be a number {limit}: change `{name}`.")
+    """The value as a float, if it is finite, 0 or more, and up to LARGEST; `above_zero`: more than 0."""
+    if not is_number(value) or value < 0 or (value == 0 and above_zero):
+        limit = "above 0" if above_zero else "of at least 0"
+        raise InputError(f"`{name}` is {brief(value)}; it must be a number {limit}: change `{name}`.")
+    if value > LARGEST:  # float32 would soon overflow, and something else be blamed
+        raise InputError(f"`{name}` is {brief(value)}; it must be a number up to {LARGEST:,}: change `{name}`.")
+    return float(value)
 
 
-def share(name: str, value: float) -> float:
+def share(name: str, value: Any) -> float:
     """The value, if it is a share: from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise InputError(f"`{name}` is {value}; it is a share of the steps, from 0 to 1: change `{name}`.")
-    return value
+    if not is_number(value) or not 0 <= value <= 1:
+        raise InputError(f"`{name}` is {brief(value)}; it is a share of the steps, from 0 to 1: change `{name}`.")
+    return value  # type: ignore[no-any-return]
 
 
-def finite(name: str, value: float) -> float:
-    """The value, if it is a number that is neither infinite nor NaN."""
-    if not math.isfinite(value):
-        raise InputError(f"`{name}` is {value}; it must be a number: change `{name}`.")
-    return value
+def within(name: str, value: Any, size: float) -> float:
+    """The value, if it is a number from -size to size."""
+    if not is_number(value) or not -size <= value <= size:
+        raise InputError(
+            f"`{name}` is {brief(value)}; it must be a number from {-size:g} to {size:g}: change `{name}`."
+        )
+    return value  # type: ignore[no-any-return]
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Passes one of `choices`."""
-    if value not in choices:
-        raise InputError(f"`{name}` is {value!r}; expected one of {', '.join(choices)}: choose one of these.")
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"`{name}` is {brief(value)}; expected one of {', '.join(choices)}: choose one of these.")
 
 
 def text(name: str, value: object) -> str:
     """The value, if it is a text."""
     if not isinstance(value, str):
-        raise InputError(f"`{name}` is {value!r}; it must be a text: change `{name}`.")
+        raise InputError(f"`{name}` is {brief(value)}; it must be a text: change `{name}`.")
     return value
+
+
+def kind(name: str, value: object, wanted: type, maker: str) -> None:
+    """Passes what a wire of the pack's own carries. maker: the node that makes one."""
+    if not isinstance(value, wanted):
+        raise InputError(f"`{name}` is {brief(value)}, and no {wanted.__name__.lower()}: connect one from {maker}.")
 
 
 def flag(name: str, value: object) -> None:
     """Passes true and false."""
     if not isinstance(value, bool):
-        raise InputError(f"`{name}` is {value!r}; it must be true or false: switch it on or off.")
+        raise InputError(f"`{name}` is {brief(value)}; it must be true or false: switch it on or off.")

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from .errors import InputError
+from .errors import InputError, brief
 
 EXTENSION = ".safetensors"
 LONGEST_NAME = 64
@@ -24,11 +24,11 @@ def check_name(name: str) -> str:
     short or read as syntax.
     """
     if not isinstance(name, str):
-        raise InputError(f"`name` is {name!r}; expected text: change `name`.")
+        raise InputError(f"`name` is {brief(name)}; expected text: change `name`.")
     bare = _drop_extension(unicodedata.normalize("NFC", name).strip())
     problem = _problem(bare)
     if problem:
-        raise InputError(f"`name` is {name!r}, which {problem}: use letters, digits, _ and -, as in my_concept.")
+        raise InputError(f"`name` is {brief(name)}, which {problem}: use letters, digits, _ and -, as in my_concept.")
     return bare
 
 

@@ -4,6 +4,7 @@ content."""
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from .errors import InputError
+from .errors import InputError, brief
 
-LONGEST_HEADER = 100_000_000  # the format's own limit
+# Bounds of what is read before anything else is known of a file. The largest concept has 530 tensors, and its header
+# is mostly its losses; a large checkpoint, which is told by its names, has some thousands.
+LONGEST_HEADER = 25_000_000
+MOST_TENSORS = 10_000
+BITS = {"F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
+        "F8_E4M3": 8, "F8_E5M2": 8, "I8": 8, "U8": 8, "BOOL": 8}  # fmt: skip
 CHOOSE = "choose a file that Save Concept or Save Inversion wrote"
 FOREIGN = (
     (
@@ -63,7 +69,7 @@ def read_header(path: Path) -> Header:
             file.seek(8)
             text = file.read(length)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}): choose another in the list.") from error
+        raise InputError(f"{path.name} cannot be read ({reason(error)}): choose another in the list.") from error
     return _parse_header(path, text, size)
 
 
@@ -76,8 +82,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         # Read as bytes, not mapped: Windows keeps a mapped file locked for as long as one of its tensors lives.
         with torch.inference_mode(False):
             return load(path.read_bytes())  # type: ignore[no-any-return]
-    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, AssertionError) as error:
-        raise InputError(f"{path.name} is damaged ({error}): copy or download it again, or {CHOOSE}.") from error
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read ({reason(error)}): choose another in the list.") from error
+    except (SafetensorError, ValueError, KeyError, RuntimeError, AssertionError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{path.name} is damaged ({brief(str(error))}): copy or download it again, or {CHOOSE}."
+        ) from error
+
+
+def reason(error: OSError) -> str:
+    """Why a file could not be read or written, without its path, which is nobody's business on the page."""
+    return error.strerror or type(error).__name__
 
 
 def _header_length(path: Path, start: bytes, size: int) -> int:
@@ -85,10 +100,12 @@ def _header_length(path: Path, start: bytes, size: int) -> int:
     if size == 0:
         raise InputError(f"{path.name} is empty: copy or download it again, or {CHOOSE}.")
     length = int.from_bytes(start[:8], "little")
-    if start[8:9] != b"{" or length > LONGEST_HEADER:
+    if start[8:9] != b"{":
         raise InputError(f"{path.name} is {_what_it_is(start)}: {CHOOSE}.")
     if 8 + length > size:
         raise _cut_short(path, 8 + length, size)
+    if length > LONGEST_HEADER:
+        raise InputError(f"{path.name} has a header of {length:,} bytes, which no program writes: {CHOOSE}.")
     return length
 
 
@@ -105,7 +122,11 @@ def _parse_header(path: Path, text: bytes, size: int) -> Header:
         if not isinstance(entries, dict):
             raise TypeError("no table")
         metadata = {str(name): str(value) for name, value in (entries.pop("__metadata__", None) or {}).items()}
+        if len(entries) > MOST_TENSORS:
+            raise InputError(f"{path.name} has {len(entries):,} tensors, which no concept nor inversion has: {CHOOSE}.")
         end = 8 + len(text) + max((_last_byte(entry) for entry in entries.values()), default=0)
+    except InputError:
+        raise
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise InputError(f"the header of {path.name} is damaged: copy or download it again, or {CHOOSE}.") from error
     if end > size:
@@ -120,8 +141,11 @@ def _last_byte(entry: dict[str, Any]) -> int:
     """
     begin, end = entry["data_offsets"]
     numbers = [begin, end, *entry["shape"]]
-    if not all(isinstance(number, int) and number >= 0 for number in numbers) or begin > end:
+    if not all(type(number) is int and number >= 0 for number in numbers) or begin > end:
         raise ValueError("impossible sizes")
+    bits = BITS.get(entry["dtype"])
+    if bits is not None and math.prod(entry["shape"]) * bits != (end - begin) * 8:
+        raise ValueError("a shape that its bytes do not have")
     return end  # type: ignore[no-any-return]
 
 

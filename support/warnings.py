@@ -31,6 +31,13 @@ SENTENCES: Mapping[str, str] = {
     # Training
     "micro_batches": "Out of memory: going on with micro-batches of {size} (slower; the same up to rounding).",
     "checkpointing": "Out of memory: going on with gradient checkpointing (slower; the same up to rounding).",
+    "optimiser_memory": (
+        "Out of memory in the update of step {step}: it was made weight by weight, with its running means a little off."
+    ),
+    "vae_in_tiles": (
+        "Out of memory in the VAE: the picture was encoded in tiles, so the same latents are learned at every step, and"
+        " not draws of the VAE's spread."
+    ),
     # MODEL and what was made with another one
     "concept_of_another_checkpoint": (
         "The concept {name} was made with another checkpoint than `model`: the likeness may be weaker."
@@ -182,7 +189,10 @@ def tell(warned: Warned) -> None:
         collector.warned.append(warned)
         log.warning("%s: %s", collector.source, warned.text)
     for listener in _listeners:
-        listener(warned)
+        try:
+            listener(warned)
+        except Exception as error:  # the page may be gone: telling it is a courtesy
+            log.info("A warning could not be shown on the page.", exc_info=error)
 
 
 @contextlib.contextmanager

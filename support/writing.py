@@ -6,8 +6,10 @@ import contextlib
 import errno
 import math
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from .errors import InputError
 
 DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 MEGABYTE = 2**20
+LEFT_BEHIND = re.compile(r"\..{1,40}\.[0-9a-f]{12}\.tmp", re.DOTALL)
+LEFT_AFTER = 15 * 60  # seconds
 
 
 class FileTaken(InputError):
@@ -47,6 +51,7 @@ def write_new_bytes(payload: bytes, path: Path) -> Path:
     temporary = path.parent / f".{path.stem[:40]}.{secrets.token_hex(6)}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         _write_through(temporary, payload)
         _publish(temporary, path, payload)
     except OSError as error:
@@ -56,6 +61,20 @@ def write_new_bytes(payload: bytes, path: Path) -> Path:
             temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
     return path
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a program that was killed while it wrote has left in a folder.
+
+    Only names that `write_new_bytes` gives, and only what is older than any writing takes: another program may be at
+    it.
+    """
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            with contextlib.suppress(OSError):
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if LEFT_BEHIND.fullmatch(entry.name) and entry.is_file(follow_symlinks=False) and age > LEFT_AFTER:
+                    os.unlink(entry.path)
 
 
 def _write_through(path: Path, payload: bytes) -> None:

@@ -64,7 +64,7 @@ class LinearModel:
         return batch if self.room is None else min(batch, self.room + (2 if self.checkpointing else 0))
 
     def free_memory(self, error: BaseException) -> None:
-        assert isinstance(error, MemoryError)
+        assert isinstance(error, self.out_of_memory)
 
 
 def first_draw(model: LinearModel) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pathlib
 import urllib.parse
@@ -16,6 +17,8 @@ from PIL import Image
 from lab.hosting.client import Client, HostError
 from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import save_concept
+
+from ..helpers.samples import rewrite
 
 PICKLE = b"\x80\x04cposix\nsystem\n(S'touch trap'\ntR."
 
@@ -82,6 +85,40 @@ def test_the_newest_come_first_and_damaged_files_last(
     entries = routes.concept_entries()
     assert [entry["name"] for entry in entries] == ["b", "c", "a", "0_pickle", "0_torn"]
     assert "pickle" in entries[3]["error"] and "cut short" in entries[4]["error"] and "class_word" not in entries[4]
+
+
+def test_one_bad_file_never_takes_the_list_down(
+    routes: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = save_concept(concept(), tmp_path / "good.safetensors")
+    for name, field, value in (
+        ("1", "format_version", "9" * 5000),
+        ("2", "stage", "3"),
+        ("3", "class_word", "w" * 10**6),
+    ):
+        rewrite(good, tmp_path / f"{name}.safetensors", **{field: value})
+    save_concept(concept(), tmp_path / "trap.safetensors")
+    real = routes.read_info
+
+    def trapped(path: pathlib.Path) -> Any:
+        if path.stem == "trap":
+            raise RuntimeError("of a kind that nobody thought of")
+        return real(path)
+
+    monkeypatch.setattr(routes, "read_info", trapped)
+    entries = routes.concept_entries()
+    assert [entry["name"] for entry in entries] == ["good", "1", "2", "3", "trap"]
+    assert all(entry["error"] and str(tmp_path) not in entry["error"] for entry in entries[1:])
+    assert len(json.dumps(entries)) < 5000
+
+
+def test_a_list_that_takes_long_comes_in_parts(routes: Any, tmp_path: pathlib.Path) -> None:
+    for number in range(3):
+        save_concept(concept(), tmp_path / f"sub{number}" / f"c{number}.safetensors")
+    first = routes.concept_entries(seconds=-1)
+    assert [set(entry) for entry in first] == [{"name", "version", "pending"}] * 3
+    assert not any("pending" in entry for entry in routes.concept_entries())
+    assert [entry["class_word"] for entry in routes.concept_entries(seconds=-1)] == ["heart"] * 3  # all are known now
 
 
 def test_a_thumbnail_is_the_subject_and_follows_its_file(routes: Any, tmp_path: pathlib.Path) -> None:

@@ -145,3 +145,19 @@ def test_temporary_files_are_never_listed_as_models(concept: Concept, tmp_path: 
     monkeypatch.setattr(os, "fsync", lambda _: seen.extend(os.listdir(tmp_path)))
     save_concept(concept, tmp_path / ("x" * 64 + ".safetensors"))
     assert seen[0].startswith(".") and seen[0].endswith(".tmp")
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    import os
+    import time
+
+    old, new = (tmp_path / f".concept.{digits}.tmp" for digits in ("0123456789ab", "ba9876543210"))
+    others = [
+        tmp_path / name for name in (".concept.tmp", "x.0123456789ab.tmp", ".concept.0123456789ab.tmp.safetensors")
+    ]
+    for path in (old, new, *others):
+        path.write_bytes(b"half")
+    for path in (old, *others):
+        os.utime(path, (0, time.time() - 3600))
+    writing.write_new_bytes(b"whole", tmp_path / "y.safetensors")
+    assert not old.exists() and new.exists() and all(path.exists() for path in others)

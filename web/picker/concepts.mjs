@@ -30,7 +30,10 @@ export function onConcepts(listener) {
 
 /** Asks the host for its concepts; those who ask meanwhile get the same answer. */
 export function refresh() {
-  request ??= ask().finally(() => { request = null; }).then(() => listeners.forEach((listener) => listener()));
+  request ??= ask().finally(() => { request = null; }).then(() => {
+    listeners.forEach((listener) => listener());
+    if (concepts.some((concept) => concept.pending)) refresh().catch(tell); // the host has read on meanwhile
+  });
   return request;
 }
 
@@ -83,6 +86,7 @@ export function thumbnail(concept) {
  */
 export function summary(concept) {
   if (concept.error) return concept.error;
+  if (concept.pending) return "…";
   const stage = say(concept.stage === 1 ? "stage1" : "stage2");
   return `${concept.class_word} · ${stage.replace(" ", "\u00a0")}`;
 }

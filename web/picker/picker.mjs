@@ -8,6 +8,8 @@ import { orderButton, ordered } from "./order.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
+const MOST_DRAWN = 400; // of thousands, the browser would be seconds at each letter of the search
+
 export class Picker {
   /**
    * @param {string | undefined} chosen the name that is chosen now
@@ -102,8 +104,12 @@ export class Picker {
   #draw() {
     const shown = this.#matching();
     const focused = this.#options.find((option) => option === document.activeElement)?.dataset.name;
-    this.list.replaceChildren(...shown.map((concept) => this.#option(concept)));
+    const drawn = shown.slice(0, MOST_DRAWN);
+    this.list.replaceChildren(...drawn.map((concept) => this.#option(concept)));
     if (!shown.length) this.list.append(element("p", {}, this.#whyEmpty()));
+    else if (drawn.length < shown.length) {
+      this.list.append(element("p", {}, say("searchForMore", { count: drawn.length })));
+    }
     this.#moveFocusBack(focused);
     this.count.value = countText(shown.length);
     this.#mark();
@@ -187,7 +193,7 @@ export class Picker {
 /** @param {Concept} concept */
 function titleOf(concept) {
   const date = creationDate(concept, { dateStyle: "medium", timeStyle: "short" });
-  return concept.error ?? `${concept.phrase}\n${date}`;
+  return concept.error ?? (concept.pending ? concept.name : `${concept.phrase}\n${date}`);
 }
 
 /** @param {number} shown how many concepts match the search */

@@ -9,6 +9,8 @@ export interface Concept {
   stage: 1 | 2;
   created: string;
   error?: string;
+  /** Its file has not been read yet: then there is its name alone. */
+  pending?: boolean;
 }
 
 /** A cell of Edit Grid. */

@@ -11,6 +11,9 @@ export const ja = {
   // Training
   micro_batches: "メモリ不足：{size} 個ずつのマイクロバッチで続けます（遅くなりますが、結果は丸め誤差を除き同じです）。",
   checkpointing: "メモリ不足：勾配チェックポイントで続けます（遅くなりますが、結果は丸め誤差を除き同じです）。",
+  optimiser_memory: "メモリ不足：ステップ {step} の更新を重みごとに行いました（移動平均がわずかにずれます）。",
+  vae_in_tiles:
+    "VAE のメモリ不足：画像をタイルに分けてエンコードしました。そのため、VAE の分布からの抽出ではなく、毎ステップ同じ潜在表現を学習します。",
   // MODEL and what was made with another one
   concept_of_another_checkpoint:
     "コンセプト {name} は `model` とは別のチェックポイントで作られました。あまり似ないことがあります。",

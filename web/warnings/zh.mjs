@@ -11,6 +11,9 @@ export const zh = {
   // Training
   micro_batches: "内存不足：改用大小为 {size} 的小批次继续（更慢，结果除舍入外相同）。",
   checkpointing: "内存不足：改用梯度检查点继续（更慢，结果除舍入外相同）。",
+  optimiser_memory: "内存不足：第 {step} 步的更新改为逐个权重进行，其滑动平均略有偏差。",
+  vae_in_tiles:
+    "VAE 内存不足：图片已分块编码，因此每一步学习的都是同一组潜变量，而不是 VAE 分布的抽样。",
   // MODEL and what was made with another one
   concept_of_another_checkpoint: "概念 {name} 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",
   stage1_of_another_checkpoint: "`concept` 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",

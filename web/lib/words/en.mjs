@@ -20,6 +20,7 @@ export const en = {
   cancel: "Cancel",
   noConcepts: "No concepts yet. Train one, and save it with Save Concept.",
   notFound: "No concept is called {name}.",
+  searchForMore: "These are the first {count}: search for the others.",
   countAll: "{count} concepts",
   countOne: "1 concept",
   countSome: "{shown} of {count} concepts",

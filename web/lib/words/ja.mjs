@@ -21,6 +21,7 @@ export const ja = {
   cancel: "キャンセル",
   noConcepts: "コンセプトはまだありません。学習して 「コンセプトを保存」で保存してください。",
   notFound: "{name} という名前のコンセプトはありません。",
+  searchForMore: "最初の {count} 個です。ほかは検索してください。",
   countAll: "コンセプト {count} 個",
   countOne: "コンセプト 1 個",
   countSome: "{count} 個中 {shown} 個",

@@ -21,6 +21,7 @@ export const zh = {
   cancel: "取消",
   noConcepts: "还没有概念。请先训练一个，并用“保存概念”保存。",
   notFound: "没有名为 {name} 的概念。",
+  searchForMore: "这里是前 {count} 个，其余请搜索。",
   countAll: "共 {count} 个概念",
   countOne: "共 1 个概念",
   countSome: "{count} 个概念中的 {shown} 个",
