@@ -6,10 +6,17 @@ from typing import Any
 
 from comfy_api.v0_0_2 import io, ui
 
+from ..masking.hints import HintWires
 from ..pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
 from ..pipelines.mask_models import DETECTORS, SEGMENTERS
 from ..pipelines.reporter import Reporter
 from .schema import CATEGORY, Node, address, schema
+
+BoundingBoxSocket = io.Custom("BOUNDING_BOX")
+"""Newer hosts' own type: {"x", "y", "width", "height"} in pixels, a list of these, or such a list for each picture."""
+
+SegsSocket = io.Custom("SEGS")
+"""The Impact Pack's: (height, width) and a list of things; see masking/segs.py."""
 
 
 class MaskFromPrompt(Node):
@@ -120,6 +127,47 @@ class MaskFromPrompt(Node):
                         " the GPU. Off: each is freed as soon as it is done."
                     ),
                 ),
+                io.MultiType.Input(
+                    "boxes",
+                    [BoundingBoxSocket, io.String],
+                    optional=True,
+                    tooltip=(
+                        "Boxes to cut out as well, from another node: bounding boxes, or detections of another Mask"
+                        " from Prompt. For boxes alone, leave prompt empty."
+                    ),
+                ),
+                io.String.Input(
+                    "points",
+                    optional=True,
+                    default="",
+                    tooltip=(
+                        "Points on the thing: the JSON of a point picker, or x and y as in [[120, 80]]. Points in a box"
+                        " belong to it; the others show one more thing together. For points alone, leave prompt empty."
+                    ),
+                ),
+                io.String.Input(
+                    "negative_points",
+                    optional=True,
+                    default="",
+                    tooltip="Points that are not on the thing, in the same form: [[300, 40]].",
+                ),
+                io.String.Input(
+                    "negative",
+                    optional=True,
+                    default="",
+                    tooltip=(
+                        "What to cut out of the mask, in words as in prompt. For a face without its hair: face in"
+                        " prompt, hair here."
+                    ),
+                ),
+                io.Mask.Input(
+                    "mask_hint",
+                    optional=True,
+                    tooltip=(
+                        "A rough mask of the thing, which the segmenter makes exact: painted by hand, or from another"
+                        " node. One for all pictures, or one for each."
+                    ),
+                ),
             ],
             outputs=[
                 io.Mask.Output(
@@ -139,6 +187,18 @@ class MaskFromPrompt(Node):
                     display_name="detections",
                     tooltip="Everything that was found, as JSON: box, score, label, and whether it was selected.",
                 ),
+                BoundingBoxSocket.Output(
+                    "mask_boxes", display_name="boxes", tooltip="The boxes of what the mask is of, for each picture."
+                ),
+                SegsSocket.Output(
+                    "segs",
+                    display_name="segs",
+                    is_output_list=True,
+                    tooltip=(
+                        "What the mask is of, each thing alone, for the Impact Pack's detailers: one SEGS for each"
+                        " picture. grow and feather do not act on it."
+                    ),
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -157,7 +217,18 @@ class MaskFromPrompt(Node):
         return f"{DETECTORS.stamp(detector)} {SEGMENTERS.stamp(segmenter)}"
 
     @classmethod
-    def execute(cls, image: Any, **widgets: Any) -> io.NodeOutput:
+    def execute(
+        cls,
+        image: Any,
+        boxes: Any = None,
+        points: str = "",
+        negative_points: str = "",
+        mask_hint: Any = None,
+        **widgets: Any,
+    ) -> io.NodeOutput:
         """widgets: as MaskSettings has them."""
-        result = mask_from_prompt(image, MaskSettings(**widgets), Reporter(address=address(cls), text=True))
-        return io.NodeOutput(result.masks, result.overlays, result.report, ui=ui.PreviewImage(result.overlays, cls=cls))
+        hints = HintWires(boxes, points, negative_points, mask_hint)
+        reporter = Reporter(address=address(cls), text=True)
+        result = mask_from_prompt(image, MaskSettings(**widgets), reporter, hints)
+        shown = ui.PreviewImage(result.overlays, cls=cls)
+        return io.NodeOutput(result.masks, result.overlays, result.report, result.boxes, result.segs, ui=shown)

@@ -135,10 +135,14 @@ DETECTORS: ModelChoices[Detector] = ModelChoices(families.DETECTORS)
 SEGMENTERS: ModelChoices[Segmenter] = ModelChoices(families.SEGMENTERS)
 
 
-def require_models(detector: str, segmenter: str) -> None:
-    """Raises: InputError when one of these choices is not there; where both are published and missing, of both."""
-    missing = [found for found in (DETECTORS.missing(detector), SEGMENTERS.missing(segmenter)) if found]
+def require_models(detector: str | None, segmenter: str) -> None:
+    """detector: None where there are no words to find.
+
+    Raises: InputError when one of these choices is not there; where both are published and missing, of both.
+    """
+    missing = [found for found in (detector and DETECTORS.missing(detector), SEGMENTERS.missing(segmenter)) if found]
     if len(missing) == 2:
         raise InputError(f"`detector` and `segmenter`: {how_to_get(*missing)}")
-    DETECTORS.path(detector)
+    if detector is not None:
+        DETECTORS.path(detector)
     SEGMENTERS.path(segmenter)

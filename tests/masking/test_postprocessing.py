@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from single_image_studio.masking import postprocessing
-from single_image_studio.masking.interfaces import Embedding
-from single_image_studio.masking.postprocessing import feather_mask, grow_mask, union_of_masks
+from single_image_studio.masking.interfaces import Embedding, Thing
+from single_image_studio.masking.postprocessing import cut_out, feather_mask, grow_mask, union
 from single_image_studio.support.errors import InputError
 
 
@@ -23,28 +23,31 @@ class Rectangles:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def masks(self, embedding, boxes):
-        self.asked.append(len(boxes))
-        out = torch.full((len(boxes), *embedding.size), -1.0)
-        for i, (x0, y0, x1, y1) in enumerate(boxes):
+    def masks(self, embedding, things):
+        self.asked.append(len(things))
+        out = torch.full((len(things), *embedding.size), -1.0)
+        for i, (x0, y0, x1, y1) in enumerate(thing.box for thing in things):
             out[i, int(y0) : int(y1), int(x0) : int(x1)] = 1.0
         return out
 
 
 def test_logits_that_are_not_finite_are_refused() -> None:
     class Broken(Rectangles):
-        def masks(self, embedding, boxes):
-            return super().masks(embedding, boxes) * float("nan")
+        def masks(self, embedding, things):
+            return super().masks(embedding, things) * float("nan")
 
     with pytest.raises(InputError, match="^`segmenter` gives numbers that are not finite"):
-        union_of_masks(Broken(), Embedding(torch.zeros(1), (10, 10), (10, 10)), [(0, 0, 2, 2)])
+        cut_out(Broken(), Embedding(torch.zeros(1), (10, 10), (10, 10)), [Thing((0, 0, 2, 2))])
 
 
 def test_boxes_are_joined_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postprocessing, "PIXELS_AT_ONCE", 250)
     segmenter, embedding = Rectangles(), Embedding(torch.zeros(1), (10, 10), (10, 10))
-    out = union_of_masks(segmenter, embedding, [(0, 0, 2, 2), (1, 1, 3, 3), (8, 8, 10, 10)])
-    assert segmenter.asked == [2, 1]
+    things = [Thing(box) for box in [(0, 0, 2, 2), (1, 1, 3, 3), (8, 8, 10, 10), (4, 4, 4, 4)]]
+    cuts = cut_out(segmenter, embedding, things)
+    assert [cut.box for cut in cuts] == [*(thing.box for thing in things[:3]), (0, 0, 0, 0)]
+    out = union(cuts, 10, 10)
+    assert segmenter.asked == [2, 2]
     assert out.sum() == 4 + 4 - 1 + 4 and out[9, 9] == 1 and set(out.unique().tolist()) == {0.0, 1.0}
 
 

@@ -198,9 +198,7 @@ def test_the_report_says_what_is_selected(pipeline, monkeypatch, select: str, ch
 def test_grow_and_feather_are_applied_to_the_mask(pipeline, monkeypatch) -> None:
     def masks(**changes):  # type: ignore[no-untyped-def]
         script(pipeline, monkeypatch, [HEART])
-        monkeypatch.setattr(
-            pipeline, "union_of_masks", lambda *_: torch.nn.functional.pad(torch.ones(4, 4), (30, 30, 22, 22))
-        )
+        monkeypatch.setattr(pipeline, "union", lambda *_: torch.nn.functional.pad(torch.ones(4, 4), (30, 30, 22, 22)))
         return pipeline.mask_from_prompt(pictures(), settings(**changes)).masks[0]
 
     assert masks().sum() == 16 and masks(grow=1).sum() == 32 and masks(grow=-1).sum() == 4
