@@ -51,5 +51,5 @@ def count_parts(inside: Tensor) -> int:
     while True:
         spread = F.max_pool2d(numbers[None, None], 3, 1, 1)[0, 0] * cells
         if torch.equal(spread, numbers):
-            return len(numbers[cells].unique())
+            return len(set(numbers[cells].tolist()))
         numbers = spread

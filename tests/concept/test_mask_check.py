@@ -28,8 +28,8 @@ SPECKS = [(20 * i, 10, 20 * i + 4, 14) for i in range(1, 7)]
         (rectangles((0, 0, 200, 100)), {}),  # it has a warning of its own
         (rectangles((0, 0, 200, 92)), {"mask_too_large": {"percent": "92"}}),
         (rectangles((0, 0, 200, 100)) * 0.4, {"mask_too_small": {"percent": "0"}}),
-        (rectangles((50, 20, 59, 29)), {"mask_too_small": {"percent": "0.4"}}),
-        (rectangles((50, 20, 60, 30)), {}),
+        (rectangles((50, 20, 60, 28)), {"mask_too_small": {"percent": "0.4"}}),
+        (rectangles((50, 20, 61, 30)), {}),
         (rectangles(*SPECKS[:5]), {"mask_too_small": {"percent": "0.4"}}),
         (rectangles((20, 50, 180, 90), *SPECKS), {"mask_in_parts": {"parts": 7}}),
     ],

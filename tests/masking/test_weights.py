@@ -98,3 +98,20 @@ def test_folders_in_parts(tmp_path) -> None:
     index.unlink()
     with pytest.raises(InputError, match=r"holds no model\.safetensors"):
         read_folder_weights(tmp_path)
+
+
+def test_reading_ends_between_two_tensors(tmp_path) -> None:
+    weights = {name: torch.ones(2) for name in "abcdef"}
+    save_file(weights, tmp_path / "w.safetensors")
+    torch.save(weights, tmp_path / "w.pth")
+
+    def third() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    for name in ("w.safetensors", "w.pth"):
+        calls: list[int] = []
+        with pytest.raises(KeyboardInterrupt):
+            read_weights(tmp_path / name, third)
+        assert len(calls) == 3

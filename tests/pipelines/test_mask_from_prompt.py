@@ -146,6 +146,25 @@ def test_a_cancel_frees_everything_and_the_next_run_works(pipeline, monkeypatch)
     assert pipeline.mask_from_prompt(pictures(), settings()).masks.shape == (1, 48, 64)
 
 
+def test_a_cancel_ends_the_loading_of_a_file(pipeline, monkeypatch) -> None:
+    import comfy.model_management as manager
+
+    read: list[str] = []
+    table = type(pipeline.DETECTORS.table)
+
+    def load(self, path, package, watch):  # type: ignore[no-untyped-def]
+        read.append(path.name)
+        manager.interrupt_current_processing()
+        watch()
+        pytest.fail("went on")
+
+    monkeypatch.setattr(table, "load", load)
+    with pytest.raises(manager.InterruptProcessingException):
+        pipeline.mask_from_prompt(pictures(), settings())
+    manager.interrupt_current_processing(False)
+    assert read == ["small_dino"] and pipeline._detector.model is None
+
+
 @pytest.mark.parametrize("on_missing, level", [("empty", 0.0), ("full", 1.0)])
 def test_pictures_in_which_nothing_is_found_keep_their_place(
     pipeline, monkeypatch, on_missing: str, level: float
