@@ -49,12 +49,17 @@ class Embedding:
     """A picture as a segmenter sees it: all that the masks of any things need, so that a new prompt encodes nothing.
 
     features: (1, C, h, w), float32, on the CPU. size: the picture's (H, W). resized: the part of the network's square
-        that the picture fills.
+        that the picture fills. finer: what else some networks keep of it, as `features`.
     """
 
     features: Tensor
     size: tuple[int, int]
     resized: tuple[int, int]
+    finer: tuple[Tensor, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in (self.features, *self.finer))
 
 
 class MaskingModel(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -36,15 +37,18 @@ class TransformersSam(nn.Module):
         size = self.model.config.vision_config.image_size
         return int(size if isinstance(size, int) else size[0])
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        """(1, 3, side, side) to (1, C, h, w)."""
+    def encode(self, pixels: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """(1, 3, side, side) to (1, C, h, w); with what else `decode` needs, all in a tuple."""
         return cast(Tensor, self.encoder(pixels)[0])
 
-    def decode(self, features: Tensor, prompts: SamPrompts) -> tuple[Tensor, Tensor]:
+    def decode(self, features: Tensor, prompts: SamPrompts, *finer: Tensor) -> tuple[Tensor, Tensor]:
         """Returns (N, M, h, w) logits, M 3 where the prompts are ambiguous and else 1, and how good SAM thinks each,
         (N, M)."""
+        return self._answer(prompts, image_embeddings=features)
+
+    def _answer(self, prompts: SamPrompts, **embeddings: Any) -> tuple[Tensor, Tensor]:
         out = self.model(
-            image_embeddings=features,
+            **embeddings,
             input_boxes=_with_batch(prompts.boxes),
             input_points=_with_batch(prompts.points),
             input_labels=_with_batch(prompts.labels),
@@ -77,22 +81,24 @@ class Sam:
         side = self.net.side
         height, width = self.preprocessing.size(*picture.shape[:2])
         if max(height, width) > side:  # a folder whose two configs disagree
-            height, width = Preprocessing(None, side).size(*picture.shape[:2])
+            height, width = replace(self.preprocessing, short=None, long=side).size(*picture.shape[:2])
         pixels = F.pad(self.preprocessing(picture, (height, width)), (0, side - width, 0, side - height))
         weight = next(self.net.encoder.parameters())
         with torch.no_grad():
-            features = self.net.encode(pixels.to(weight.device, weight.dtype))
-        return Embedding(features.float().cpu(), (picture.shape[0], picture.shape[1]), (height, width))
+            encoded = self.net.encode(pixels.to(weight.device, weight.dtype))
+        parts = encoded if isinstance(encoded, tuple) else (encoded,)
+        features, *finer = (part.float().cpu() for part in parts)
+        return Embedding(features, (picture.shape[0], picture.shape[1]), (height, width), tuple(finer))
 
     def masks(self, embedding: Embedding, things: list[Thing]) -> Tensor:
         """(N, H, W) logits on the CPU, at the picture's size. Ask for few at once when the picture is large."""
         masks = torch.zeros(len(things), *embedding.size)
         device = next(p for p in self.net.parameters() if p.dtype == torch.float32).device
         with torch.no_grad():
-            features = embedding.features.to(device)
+            features, *finer = (part.to(device) for part in (embedding.features, *embedding.finer))
             for numbers in alike(things):
                 prompts = in_square([things[i] for i in numbers], embedding, self.net.side).to(device)
-                answers, scores = self.net.decode(features, prompts)
+                answers, scores = self.net.decode(features, prompts, *finer)
                 masks[numbers] = self._enlarge(best_of(answers.float(), scores), embedding).cpu()
         return masks
 
