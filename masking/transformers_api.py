@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -21,10 +22,10 @@ from .family import Source
 
 OLDEST = (4, 50)
 SINCE = {  # the first version with a class, where that is newer than OLDEST
-    "SamHQModel": "4.52",
-    "MMGroundingDinoForObjectDetection": "4.55",
-    "Sam2Model": "4.56",
-    "EdgeTamModel": "4.57",
+    "SamHQModel": (4, 52),
+    "MMGroundingDinoForObjectDetection": (4, 55),
+    "Sam2Model": (4, 56),
+    "EdgeTamModel": (5, 0),  # 4.57 has it, and looks up a backbone in the hub whenever one is made
 }
 _COMPUTED = ("relative_position_index", "position_ids", "special_tokens")  # not learned, so they may be missing
 # Of a config.json: what names code, or how layers compute; the network is the library's own, computed its usual way.
@@ -41,14 +42,16 @@ def build(config_class: str, model_class: str, source: Source, **options: Any) -
     """
     transformers = _transformers()
     settings = _harmless(source.config, source.name)
-    if not hasattr(transformers, model_class):
+    since = SINCE.get(model_class, OLDEST)
+    if _version(transformers) < since or not hasattr(transformers, model_class):
         raise InputError(
-            f"{source.name} needs transformers {SINCE.get(model_class, 'of another version')} or newer, and"
-            f" {transformers.__version__} is installed: update it in ComfyUI's Python, or choose another model."
+            f"{source.name} needs transformers {_dotted(since)} or newer, and {transformers.__version__} is installed:"
+            " update it in ComfyUI's Python, or choose another model."
         )
     try:
-        config = getattr(transformers, config_class).from_dict(settings)
-        model, report = _from_weights(getattr(transformers, model_class), config, source, options)
+        with _offline():
+            config = getattr(transformers, config_class).from_dict(settings)
+            model, report = _from_weights(getattr(transformers, model_class), config, source, options)
     except ImportError as error:
         raise InputError(
             f"{source.name} needs a package that is not there ({_first_line(error)}): install it in ComfyUI's Python,"
@@ -97,13 +100,20 @@ def _transformers() -> Any:
         raise InputError(
             f"this needs the package transformers, which cannot be imported ({error}): install it in ComfyUI's Python."
         ) from error
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    if version < OLDEST:
+    if _version(transformers) < OLDEST:
         raise InputError(
             f"transformers {transformers.__version__} is too old for this node: update it to"
-            f" {'.'.join(map(str, OLDEST))} or newer in ComfyUI's Python."
+            f" {_dotted(OLDEST)} or newer in ComfyUI's Python."
         )
     return transformers
+
+
+def _version(transformers: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in transformers.__version__.split(".")[:2])
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _from_weights(
@@ -129,6 +139,21 @@ def _check_complete(report: Mapping[str, Any], name: str) -> None:
     unused = sorted(report["unexpected_keys"])
     if unused:
         log.debug("%s holds %d weights that are not used: %s …", name, len(unused), unused[0])
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """As with the hub's own switch: some versions look up what a config leaves out."""
+    switches = (("huggingface_hub.constants", "HF_HUB_OFFLINE"), ("transformers.utils.hub", "_is_offline_mode"))
+    loaded = [(sys.modules.get(module), name) for module, name in switches]
+    before = [(module, name, getattr(module, name)) for module, name in loaded if hasattr(module, name)]
+    for module, name, _ in before:
+        setattr(module, name, True)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _first_line(error: Exception) -> str:

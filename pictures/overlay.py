@@ -85,4 +85,8 @@ def _draw_label(image: Image.Image, box: LabelledBox, font: Font) -> None:
 def _draw_point(image: Image.Image, point: tuple[float, float, bool], radius: int) -> None:
     x, y, on = point
     place = (round(x) - radius, round(y) - radius, round(x) + radius, round(y) + radius)
-    ImageDraw.Draw(image).ellipse(place, fill=ON if on else OFF, outline=INK, width=max(1, radius // 3))
+    draw, line = ImageDraw.Draw(image), max(1, radius // 3)
+    if on:
+        draw.ellipse(place, fill=ON, outline=INK, width=line)
+    else:  # another shape too, for eyes that do not tell red from green
+        draw.rectangle(place, fill=OFF, outline=INK, width=line)

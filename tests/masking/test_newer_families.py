@@ -3,12 +3,14 @@ models."""
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import Any
 
 import pytest
 import torch
 
+from lab.measuring import masking_weights
 from single_image_studio.masking import transformers_api
 from single_image_studio.masking.detection_prompt import parse_prompt, tokenize
 from single_image_studio.masking.families import DETECTORS, SEGMENTERS
@@ -88,6 +90,8 @@ def sam2_video() -> Any:
 
 def edgetam() -> Any:
     pytest.importorskip("timm")
+    if transformers.__version__ < "5":
+        pytest.skip("it would look up a backbone in the hub")
     arguments = {"in_chans": 3, "features_only": True, "out_indices": (0, 1, 2, 3)}
     backbone = need("TimmWrapperConfig")(architecture="repvit_m0_9", model_args=arguments)
     vision = need("EdgeTamVisionConfig")(backbone_config=backbone, backbone_channel_list=[384, 192, 96, 48], **PYRAMID)
@@ -106,8 +110,15 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for name, weight in model.named_parameters():
         if weight.dim() > 1:
             torch.nn.init.normal_(weight, std=0.7 / weight[0].numel() ** 0.5 if "embed" not in name else 0.5)
-    path = tmp_path_factory.mktemp("models") / request.param
-    model.save_pretrained(path)
+    return saved(model, tmp_path_factory.mktemp("models") / request.param)
+
+
+def saved(model: Any, path: pathlib.Path) -> pathlib.Path:
+    """As save_pretrained, which looks up EdgeTAM's default backbone in 4.57."""
+    masking_weights.write_folder(
+        path, json.loads(json.dumps(model.config.to_dict(), default=str)), model.state_dict(), {}
+    )
+    (path / "preprocessor_config.json").unlink()
     return path
 
 
@@ -191,9 +202,7 @@ def mm_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     for name, weight in model.named_parameters():
         if weight.dim() > 1 and "level" not in name:
             torch.nn.init.normal_(weight, std=0.8 / weight[0].numel() ** 0.5)
-    path = tmp_path_factory.mktemp("models") / "mm"
-    model.save_pretrained(path)
-    return path
+    return saved(model, tmp_path_factory.mktemp("models") / "mm")
 
 
 def test_mm_grounding_dino_answers_as_the_library_s_own(mm_folder: pathlib.Path, picture: torch.Tensor) -> None:
@@ -214,14 +223,13 @@ def test_mm_grounding_dino_answers_as_the_library_s_own(mm_folder: pathlib.Path,
 
 
 @pytest.mark.parametrize("name, version", transformers_api.SINCE.items())
-def test_a_library_that_is_too_old_says_which_one_is_needed(monkeypatch, name: str, version: str) -> None:
+def test_a_library_that_is_too_old_says_which_one_is_needed(monkeypatch, name: str, version: tuple[int, int]) -> None:
     class Older:
         __version__ = "4.50.0"
 
     monkeypatch.setattr(transformers_api, "_transformers", lambda: Older)
-    with pytest.raises(
-        InputError, match=rf"^my_model needs transformers {version} or newer, and 4\.50\.0 is installed"
-    ):
+    needed = rf"^my_model needs transformers {version[0]}\.{version[1]} or newer, and 4\.50\.0 is installed"
+    with pytest.raises(InputError, match=needed):
         transformers_api.build("Config", name, Source("my_model", {}, {}))
 
 
@@ -241,3 +249,24 @@ def test_a_package_that_is_missing_is_named(monkeypatch) -> None:
         InputError, match=r"^edge needs a package that is not there \(TimmWrapperModel requires the timm"
     ):
         transformers_api.build("Config", "Model", Source("edge", {}, {}))
+
+
+def test_the_hub_is_switched_off_while_a_network_is_made(monkeypatch) -> None:
+    import huggingface_hub.constants as hub
+
+    class Looks:
+        __version__ = "5.0"
+
+        class Config:
+            @staticmethod
+            def from_dict(_):
+                assert hub.HF_HUB_OFFLINE is True
+                raise OSError("not in the cache")
+
+        Model = None
+
+    monkeypatch.setattr(transformers_api, "_transformers", lambda: Looks)
+    before = hub.HF_HUB_OFFLINE
+    with pytest.raises(InputError, match=r"^edge does not fit what its config says \(not in the cache\)"):
+        transformers_api.build("Config", "Model", Source("edge", {}, {}))
+    assert before == hub.HF_HUB_OFFLINE

@@ -18,7 +18,7 @@ from single_image_studio.masking.families import DETECTORS, SEGMENTERS
 from single_image_studio.masking.interfaces import Thing
 from single_image_studio.support.errors import InputError
 
-from .test_weights import Trap
+from ..helpers.masking import Trap
 
 pytestmark = pytest.mark.slow
 HUB = "somebody/some-weights"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import pathlib
 import pickle
 from typing import Any
 
@@ -19,6 +18,7 @@ from lab.hosting.client import Client
 from lab.measuring import masking_weights
 
 from ..helpers.graphs import Graph, node
+from ..helpers.masking import Trap
 from ..helpers.runs import failure
 from ..helpers.waiting import cancel_at
 
@@ -192,14 +192,6 @@ def test_odd_pictures(small: Client) -> None:
     prompt["rgba"] = node("JoinImageWithAlpha", image=["image", 0], alpha=["alpha", 0])
     entry = small.run(prompt)
     assert np.array_equal(pictures(small, entry, "mask")[0], pictures(small, small.run(graph()), "mask")[0])
-
-
-class Trap:
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return pathlib.Path.touch, (self.path,)
 
 
 def test_bad_files_are_told_and_run_nothing(small: Client) -> None:

@@ -1,4 +1,5 @@
-"""Small random networks that measure pictures. Shared by the tests of this folder."""
+"""Small random networks, of those that measure pictures and of those that make masks. Shared by the tests of this
+folder."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import pathlib
 
 import pytest
 
-from lab.measuring import metric_weights
+from lab.measuring import masking_weights, metric_weights
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,9 @@ def measuring_networks(host, measuring_files, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(folder_paths, "filename_list_cache", {})
     monkeypatch.setattr(networks, "release_memory", lambda: None)
     return measuring_files
+
+
+@pytest.fixture(scope="session")
+def mask_weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("models")
+    masking_weights.make_small(folder)
