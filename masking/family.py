@@ -47,18 +47,22 @@ class Family(Generic[Model]):
     """One kind of network, for instance GroundingDINO.
 
     name: with its article, for messages. model_type: in a Hugging Face folder's config.json.
-    build: makes the model, in float32 on the CPU.
     key_weight: the name of a weight that all its files in Hugging Face's format have; "" where they need their folder.
     published_config: the config of such weights without a folder; None where they are of no published size.
-    original: the authors' own checkpoints, where they differ.
+    build: makes the model, in float32 on the CPU. original: the authors' own checkpoints, where they differ.
     """
 
     name: str
     model_type: str
+    key_weight: str
+    published_config: Callable[[Weights], Config | None]
     build: Callable[[Source], Model]
-    key_weight: str = ""
-    published_config: Callable[[Weights], Config | None] = lambda _: None
     original: OriginalFormat[Model] | None = None
+
+
+def in_folders(name: str, model_type: str, build: Callable[[Source], Model]) -> Family[Model]:
+    """A family whose files need their folder's config.json."""
+    return Family(name, model_type, "", lambda _: None, build)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from . import original_dino, packages, transformers_api
 from .boxes import suppress, to_pixels
 from .detection_prompt import DetectionPrompt, PromptTokens, load_tokenizer, tokenize
-from .family import Config, Family, OriginalFormat, Source
+from .family import Config, Family, OriginalFormat, Source, in_folders
 from .interfaces import Box, Detection, Detector
 from .preprocessing import Preprocessing, folder_preprocessing
 from .weights import Weights
@@ -189,6 +189,6 @@ GROUNDING_DINO: Family[Detector] = Family(
 )
 
 # Zhao et al. 2024, arXiv:2401.02361: the same network, trained anew on more, with a bias at its words' scores
-MM_GROUNDING_DINO: Family[Detector] = Family(
-    name="an MM-Grounding-DINO", model_type="mm-grounding-dino", build=functools.partial(_build, kind="MMGroundingDino")
+MM_GROUNDING_DINO: Family[Detector] = in_folders(
+    "an MM-Grounding-DINO", "mm-grounding-dino", functools.partial(_build, kind="MMGroundingDino")
 )

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import transformers_api
-from .family import Family, Source
+from .family import Family, Source, in_folders
 from .interfaces import Embedding, Segmenter
 from .preprocessing import Preprocessing, folder_preprocessing
 from .sam import Sam, TransformersSam
@@ -54,8 +54,8 @@ def _build(source: Source, kind: str) -> Sam2:
 _sam2, _edgetam = (functools.partial(_build, kind=kind) for kind in ("Sam2", "EdgeTam"))
 # The published folders hold what films need too, and say so; a picture needs the rest.
 SAM2_FAMILIES: tuple[Family[Segmenter], ...] = (
-    Family("a SAM 2", "sam2", _sam2),
-    Family("a SAM 2", "sam2_video", _sam2),
-    Family("an EdgeTAM", "edgetam", _edgetam),
-    Family("an EdgeTAM", "edgetam_video", _edgetam),
+    in_folders("a SAM 2", "sam2", _sam2),
+    in_folders("a SAM 2", "sam2_video", _sam2),
+    in_folders("an EdgeTAM", "edgetam", _edgetam),
+    in_folders("an EdgeTAM", "edgetam_video", _edgetam),
 )

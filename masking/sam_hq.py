@@ -7,7 +7,7 @@ from typing import cast
 from torch import Tensor
 
 from . import transformers_api
-from .family import Family, Source
+from .family import Family, Source, in_folders
 from .interfaces import Segmenter
 from .preprocessing import Preprocessing, folder_preprocessing
 from .sam import Sam, TransformersSam
@@ -30,4 +30,4 @@ def _build(source: Source) -> Sam:
     return Sam(net, folder_preprocessing(source.folder, Preprocessing(None, net.side)))
 
 
-SAM_HQ: Family[Segmenter] = Family(name="a SAM-HQ", model_type="sam_hq", build=_build)
+SAM_HQ: Family[Segmenter] = in_folders("a SAM-HQ", "sam_hq", _build)

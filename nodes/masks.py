@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from comfy_api.v0_0_2 import io, ui
@@ -168,6 +169,15 @@ class MaskFromPrompt(Node):
                         " node. One for all pictures, or one for each."
                     ),
                 ),
+                io.String.Input(
+                    "picked",
+                    optional=True,
+                    default="",
+                    tooltip=(
+                        "Which finds the mask is of, by number, in place of select. A click on a find in the node's"
+                        " picture writes it; empty it to let select decide."
+                    ),
+                ),
             ],
             outputs=[
                 io.Mask.Output(
@@ -230,5 +240,7 @@ class MaskFromPrompt(Node):
         hints = HintWires(boxes, points, negative_points, mask_hint)
         reporter = Reporter(address=address(cls), text=True)
         result = mask_from_prompt(image, MaskSettings(**widgets), reporter, hints)
-        shown = ui.PreviewImage(result.overlays, cls=cls)
+        preview = ui.PreviewImage(result.overlays, cls=cls).as_dict()
+        finds = [json.dumps(find | {"picture": image}) for find, image in zip(result.finds, preview["images"])]
+        shown = {**preview, "finds": finds}
         return io.NodeOutput(result.masks, result.overlays, result.report, result.boxes, result.segs, ui=shown)

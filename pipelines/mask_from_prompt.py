@@ -19,6 +19,7 @@ from ..masking.detection_prompt import DetectionPrompt, has_words, parse_prompt
 from ..masking.embedding_cache import EmbeddingCache
 from ..masking.hints import Hints, HintWires, read_hints
 from ..masking.interfaces import BROKEN_MODEL, Detection, Detector, Embedding, Segmenter, Thing
+from ..masking.picks import Picks, parse_picks, pick
 from ..masking.postprocessing import CutOut, cut_out, feather_mask, grow_mask, union
 from ..masking.segs import Segs
 from ..support import checks
@@ -44,7 +45,7 @@ class MaskSettings:
     detector, segmenter: names in DETECTORS and SEGMENTERS. select: which detections of each phrase become the mask.
     on_missing: what a picture gets in which nothing is found. grow, feather: in pixels.
     keep_loaded: keeps both models for the next run; else each is freed as soon as it is done.
-    negative: words for what is cut out of the mask.
+    negative: words for what is cut out of the mask. picked: which finds a person took in place of select.
     Raises: InputError when a value does not fit.
     """
 
@@ -59,6 +60,7 @@ class MaskSettings:
     feather: int = 0
     keep_loaded: bool = False
     negative: str = ""
+    picked: str = ""
 
     def __post_init__(self) -> None:
         checks.number("box_threshold", self.box_threshold)
@@ -71,21 +73,24 @@ class MaskSettings:
 
 @dataclass(frozen=True)
 class MaskResult:
-    """masks: (B, H, W). overlays: (B, H, W, 3). report: JSON. boxes, segs: of each picture, what the mask is of."""
+    """masks: (B, H, W). overlays: (B, H, W, 3). report: JSON. boxes, segs: of each picture, what the mask is of.
+    finds: of each picture, what the words found, for the page."""
 
     masks: Tensor
     overlays: Tensor
     report: str
     boxes: list[list[dict[str, Any]]]
     segs: list[Segs]
+    finds: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class _Words:
-    """What to find, and what to cut out of it; None for nothing."""
+    """What to find, and what to cut out of it; None for nothing. picks: of each picture."""
 
     prompt: DetectionPrompt | None
     negative: DetectionPrompt | None
+    picks: list[Picks]
 
     def any(self) -> bool:
         return self.prompt is not None or self.negative is not None
@@ -101,7 +106,7 @@ def mask_from_prompt(
         is "error"; the host's InterruptProcessingException when the user has pressed cancel.
     """
     wires = hints or HintWires()
-    words = _words(settings, wires.any())
+    words = _words(settings, wires.any(), len(pictures))
     if pictures.dim() != 4 or 0 in pictures.shape:
         raise InputError("`image` holds no picture: connect one of at least 1×1 pixels.")
     require_finite("image", "check the node before it", pictures)
@@ -120,14 +125,15 @@ def mask_from_prompt(
         _report(words, settings, masked),
         [picture.bounding_boxes() for picture in masked],
         [picture.segs() for picture in masked],
+        [picture.finds() for picture in masked],
     )
 
 
-def _words(settings: MaskSettings, hinted: bool) -> _Words:
+def _words(settings: MaskSettings, hinted: bool, count: int) -> _Words:
     """hinted: whether there may be something to cut out without words. Raises: InputError when there is nothing."""
     prompt = parse_prompt(settings.prompt) if has_words(settings.prompt) or not hinted else None
     negative = parse_prompt(settings.negative, "negative") if has_words(settings.negative) else None
-    return _Words(prompt, negative)
+    return _Words(prompt, negative, parse_picks(settings.picked, max(1, count)))
 
 
 def _only_hinted(
@@ -172,7 +178,9 @@ def _look(
     if words.negative is not None and (found or hints.any()):
         negatives = _find(detector, picture, words.negative, settings)
         _warn_of_missing(negatives, words.negative, place[0], "negative_not_found")
-    return Shown(found, select(found, settings.select), negatives, hints)
+    picks = words.picks[place[0] - 1] if found else None
+    selected = select(found, settings.select) if picks is None else pick(found, picks, place[0])
+    return Shown(found, selected, negatives, hints)
 
 
 def _find(detector: Detector, picture: Tensor, prompt: DetectionPrompt, settings: MaskSettings) -> list[Detection]:

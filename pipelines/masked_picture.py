@@ -42,21 +42,26 @@ class MaskedPicture:
     def overlay(self) -> Tensor:
         found = [_labelled(d, d in self.shown.selected) for d in self.shown.detections]
         hinted = [LabelledBox(d.box, d.label, None, True) for d in self._hinted]
-        cut = [LabelledBox(d.box, f"−{d.label or d.phrase}", d.score, False, True) for d in self.shown.negatives]
+        cut = [LabelledBox(d.box, f"- {d.label or d.phrase}", d.score, False, True) for d in self.shown.negatives]
         return overlay(self.picture, self.mask, [*found, *hinted, *cut], self.shown.hints.points)
 
     def report(self) -> dict[str, Any]:
         height, width = self.mask.shape
-        found = [_detection_report(d, d in self.shown.selected) for d in self.shown.detections]
         report = {
             "width": width,
             "height": height,
             "missing": not self.shown.things,
             "mask_share": round(float(self.mask.mean()), 6),
-            "detections": [*found, *(_detection_report(d, True) for d in self._hinted)],
+            "detections": [*self.finds()["finds"], *(_detection_report(d, True) for d in self._hinted)],
         }
         negatives = [_detection_report(d, False) for d in self.shown.negatives]
         return report | {"negative": negatives} if negatives else report
+
+    def finds(self) -> dict[str, Any]:
+        """What the words found, for a person to choose from; the first is number 1."""
+        found = [_detection_report(d, d in self.shown.selected) for d in self.shown.detections]
+        height, width = self.mask.shape
+        return {"width": width, "height": height, "finds": found}
 
     def bounding_boxes(self) -> list[dict[str, Any]]:
         """What the mask is of, as the host's BOUNDING_BOX."""

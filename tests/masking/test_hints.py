@@ -120,7 +120,7 @@ def test_points_go_with_the_boxes_that_they_are_in() -> None:
     mask = torch.zeros(SIZE)
     mask[10:20, 5:30] = 1
     (thing,) = Hints(points=(inside,), mask=mask).things([])
-    assert thing.box == (5, 10, 30, 20) and thing.points == (inside,) and thing.mask is mask
+    assert [thing.box, thing.points] == [(5, 10, 30, 20), (inside,)] and thing.mask is mask
 
 
 def test_segs_by_hand() -> None:

@@ -13,7 +13,7 @@ from single_image_studio.masking.interfaces import Detection, Embedding
 from single_image_studio.support import warnings
 from single_image_studio.support.errors import InputError
 
-from .test_mask_from_prompt import HEART, pictures, pipeline, settings, weights  # noqa: F401
+from ..helpers.masking import HEART, pictures, settings
 
 HAIR = Detection((8.0, 8.0, 40.0, 12.0), 0.8, "hair", "hair")
 BOX = {"x": 50, "y": 4, "width": 6, "height": 10}
@@ -62,11 +62,11 @@ class Plain:
 
 
 @pytest.fixture
-def models(pipeline, monkeypatch):  # type: ignore[no-untyped-def]  # noqa: F811
+def models(mask_pipeline, monkeypatch):  # type: ignore[no-untyped-def]
     detector, segmenter = Knows(heart=HEART, hair=HAIR), Plain()
-    monkeypatch.setattr(pipeline.DETECTORS, "load", lambda _: detector)
-    monkeypatch.setattr(pipeline.SEGMENTERS, "load", lambda _: segmenter)
-    return pipeline, detector, segmenter
+    monkeypatch.setattr(mask_pipeline.DETECTORS, "load", lambda _: detector)
+    monkeypatch.setattr(mask_pipeline.SEGMENTERS, "load", lambda _: segmenter)
+    return mask_pipeline, detector, segmenter
 
 
 def run(models, count: int = 1, hints: dict | None = None, **changes):  # type: ignore[no-untyped-def]
@@ -174,3 +174,15 @@ def test_hints_share_one_encoding(models) -> None:
     for hints in ({"boxes": BOX}, {"points": CLICK}, {"mask": BOXED}):
         run(models, prompt="", hints=hints)
     assert segmenter.encoded == 1
+
+
+def test_picks_stand_in_for_select(models) -> None:
+    result, _ = run(models, 3, prompt="heart . hair", picked="2 / / 0")
+    hair = rectangle(8, 8, 40, 12)
+    assert torch.equal(result.masks, torch.stack([hair, FOUND, torch.zeros(48, 64)]))
+    chosen = [[find["selected"] for find in picture["finds"]] for picture in result.finds]
+    assert chosen == [[False, True], [True, True], [False, False]]
+    with pytest.raises(InputError, match="`picked` names find 3 of picture 1, where 2 were found"):
+        run(models, prompt="heart . hair", picked="3")
+    alone, _ = run(models, prompt="", picked="7", hints={"boxes": BOX})  # of words that are gone
+    assert torch.equal(alone.masks[0], BOXED)
