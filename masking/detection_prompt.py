@@ -18,9 +18,10 @@ _BETWEEN_PHRASES = 2  # characters: a full stop and a space
 
 @dataclass(frozen=True)
 class DetectionPrompt:
-    """What to find. phrases: lower case, in the user's order, each once."""
+    """What to find. phrases: lower case, in the user's order, each once. widget: the node's, for messages."""
 
     phrases: tuple[str, ...]
+    widget: str = "prompt"
 
     @property
     def text(self) -> str:
@@ -50,7 +51,7 @@ class PromptTokens:
     span: list[tuple[int, int]]
 
 
-def parse_prompt(text: str) -> DetectionPrompt:
+def parse_prompt(text: str, widget: str = "prompt") -> DetectionPrompt:
     """Splits "face . hair" into its phrases; full stops of any script, 、 ; | and line ends divide, commas do not.
 
     Raises: InputError when nothing is left.
@@ -59,10 +60,15 @@ def parse_prompt(text: str) -> DetectionPrompt:
     phrases = tuple(dict.fromkeys(part for part in parts if any(c.isalnum() for c in part)))
     if not phrases:
         raise InputError(
-            "`prompt` is empty: write what to find, for example face, or several things with full stops between them:"
-            " face . hair"
+            f"`{widget}` is empty: write what to find, for example face, or several things with full stops between"
+            " them: face . hair"
         )
-    return DetectionPrompt(phrases)
+    return DetectionPrompt(phrases, widget)
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything to find in it."""
+    return any(character.isalnum() for character in text)
 
 
 def load_tokenizer(folder: pathlib.Path | None = None) -> Any:
@@ -110,8 +116,8 @@ def tokenize(prompt: DetectionPrompt, tokenizer: Any) -> PromptTokens:
     encoding = tokenizer.encode(prompt.text)
     if len(encoding.ids) > MOST_TOKENS:
         raise InputError(
-            f"`prompt` is {len(encoding.ids)} tokens long, and a detector reads at most {MOST_TOKENS}: shorten it, or"
-            " use two nodes."
+            f"`{prompt.widget}` is {len(encoding.ids)} tokens long, and a detector reads at most {MOST_TOKENS}: shorten"
+            " it, or use two nodes."
         )
     spans = prompt.spans
     phrases = [_phrase_of(begin, end, spans) for begin, end in encoding.offsets]

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..support.finite import require_finite
 from .interfaces import BROKEN_MODEL, Embedding, Segmenter
 
-MOST_BYTES = 256_000_000  # SAM's are 4 MB each
+MOST_BYTES = 256_000_000  # SAM's are 4 MB each, SAM 2's 21 MB
 
 
 class EmbeddingCache:
@@ -31,9 +31,9 @@ class EmbeddingCache:
         embedding = self._kept.pop(key, None)
         if embedding is None:
             embedding = segmenter.encode(picture)
-            require_finite("segmenter", BROKEN_MODEL, embedding.features, verb="gives")
+            require_finite("segmenter", BROKEN_MODEL, embedding.features, *embedding.finer, verb="gives")
         self._kept[key] = embedding
-        while len(self._kept) > 1 and sum(e.features.nbytes for e in self._kept.values()) > self.most_bytes:
+        while len(self._kept) > 1 and sum(e.nbytes for e in self._kept.values()) > self.most_bytes:
             self._kept.popitem(last=False)
         return embedding
 

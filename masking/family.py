@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..support.errors import InputError
-from .weights import Weights, read_folder_weights, read_json, read_weights
+from .weights import Watch, Weights, read_folder_weights, read_json, read_weights
 
 Model = TypeVar("Model", covariant=True)  # a Detector or a Segmenter
 Config = Mapping[str, Any]  # the content of a config.json
@@ -47,7 +47,7 @@ class Family(Generic[Model]):
     """One kind of network, for instance GroundingDINO.
 
     name: with its article, for messages. model_type: in a Hugging Face folder's config.json.
-    key_weight: the name of a weight that all its files in Hugging Face's format have.
+    key_weight: the name of a weight that all its files in Hugging Face's format have; "" where they need their folder.
     published_config: the config of such weights without a folder; None where they are of no published size.
     build: makes the model, in float32 on the CPU. original: the authors' own checkpoints, where they differ.
     """
@@ -58,6 +58,11 @@ class Family(Generic[Model]):
     published_config: Callable[[Weights], Config | None]
     build: Callable[[Source], Model]
     original: OriginalFormat[Model] | None = None
+
+
+def in_folders(name: str, model_type: str, build: Callable[[Source], Model]) -> Family[Model]:
+    """A family whose files need their folder's config.json."""
+    return Family(name, model_type, "", lambda _: None, build)
 
 
 @dataclass(frozen=True)
@@ -72,26 +77,27 @@ class FamilyTable(Generic[Model]):
         """The original programs that can be asked for."""
         return [family.original.package for family in self.families if family.original is not None]
 
-    def load(self, path: pathlib.Path, package: str = "") -> Model:
+    def load(self, path: pathlib.Path, package: str = "", watch: Watch = lambda: None) -> Model:
         """Makes a model of a file or folder, by what is in it and not by what it is called.
 
         path: a Hugging Face folder, an original checkpoint, or a folder's model.safetensors alone.
         package: one of `packages`, to run an original checkpoint in that program.
+        watch: called often while files are read; what it raises ends the loading.
         Raises: InputError when it is something else, damaged, or holds code.
         """
-        return self._load_folder(path, package) if path.is_dir() else self._load_file(path, package)
+        return (self._load_folder if path.is_dir() else self._load_file)(path, package, watch)
 
-    def _load_folder(self, folder: pathlib.Path, package: str) -> Model:
+    def _load_folder(self, folder: pathlib.Path, package: str, watch: Watch) -> Model:
         _refuse_package(package, folder)
         config = read_json(folder / "config.json")
         model_type = config.get("model_type")
         for family in self.families:
             if family.model_type == model_type:
-                return family.build(Source(folder.name, config, read_folder_weights(folder), folder))
+                return family.build(Source(folder.name, config, read_folder_weights(folder, watch), folder))
         raise InputError(f"{folder} holds a {model_type or 'nameless'} model and not {self._names()}: choose another.")
 
-    def _load_file(self, path: pathlib.Path, package: str) -> Model:
-        weights = read_weights(path)
+    def _load_file(self, path: pathlib.Path, package: str, watch: Watch) -> Model:
+        weights = read_weights(path, watch)
         for family in self.families:
             original = family.original
             if original is not None and original.recognises(weights) and package in ("", original.package):
@@ -102,7 +108,7 @@ class FamilyTable(Generic[Model]):
     def _load_published(self, name: str, weights: Weights) -> Model:
         """Weights in Hugging Face's format that were taken out of their folder, by their size."""
         for family in self.families:
-            if family.key_weight in weights:
+            if family.key_weight and family.key_weight in weights:
                 config = family.published_config(weights)
                 if config is not None:
                     return family.build(Source(name, config, weights))
@@ -110,11 +116,11 @@ class FamilyTable(Generic[Model]):
                     f"`{self.widget}`: {name} is of no published size: put it into a folder of its own beside its"
                     " config.json."
                 )
-        keys = " nor ".join(family.key_weight for family in self.families)
+        keys = " nor ".join(family.key_weight for family in self.families if family.key_weight)
         raise InputError(f"`{self.widget}`: {name} is not {self._names()} checkpoint (no {keys}): choose another.")
 
     def _names(self) -> str:
-        return " nor ".join(family.name for family in self.families)
+        return " nor ".join(dict.fromkeys(family.name for family in self.families))
 
 
 def _refuse_package(package: str, path: pathlib.Path) -> None:

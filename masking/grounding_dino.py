@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from . import original_dino, packages, transformers_api
 from .boxes import suppress, to_pixels
 from .detection_prompt import DetectionPrompt, PromptTokens, load_tokenizer, tokenize
-from .family import Config, Family, OriginalFormat, Source
+from .family import Config, Family, OriginalFormat, Source, in_folders
 from .interfaces import Box, Detection, Detector
 from .preprocessing import Preprocessing, folder_preprocessing
 from .weights import Weights
@@ -122,12 +123,15 @@ def _without_doubles(detections: list[Detection], prompt: DetectionPrompt) -> li
     return [d for same_phrase in by_phrase for d in suppress(same_phrase, SAME_THING)]
 
 
-def network(source: Source) -> nn.Module:
-    """transformers' GroundingDINO. Raises: InputError when the weights do not fit the config."""
+def network(source: Source, kind: str = "GroundingDino") -> nn.Module:
+    """transformers' GroundingDINO. kind: the beginning of its classes' names.
+
+    Raises: InputError when the weights do not fit the config.
+    """
     # version 5 would fetch compiled kernels from a hub
     config = {**source.config, "disable_custom_kernels": True}
     source = Source(source.name, config, source.weights)
-    return transformers_api.build("GroundingDinoConfig", "GroundingDinoForObjectDetection", source)
+    return transformers_api.build(f"{kind}Config", f"{kind}ForObjectDetection", source)
 
 
 def original_network(weights: Weights, name: str) -> nn.Module:
@@ -135,8 +139,8 @@ def original_network(weights: Weights, name: str) -> nn.Module:
     return OriginalDino(network(Source(name, original_dino.config_of(weights), original_dino.rename(weights))))
 
 
-def _build(source: Source) -> GroundingDino:
-    net = TransformersDino(network(source))
+def _build(source: Source, kind: str = "GroundingDino") -> GroundingDino:
+    net = TransformersDino(network(source, kind))
     return GroundingDino(net, load_tokenizer(source.folder), folder_preprocessing(source.folder, PREPROCESSING))
 
 
@@ -182,4 +186,9 @@ GROUNDING_DINO: Family[Detector] = Family(
     published_config=published_config,
     build=_build,
     original=OriginalFormat(original_dino.is_original, _load_original, packages.GROUNDINGDINO, _load_in_package),
+)
+
+# Zhao et al. 2024, arXiv:2401.02361: the same network, trained anew on more, with a bias at its words' scores
+MM_GROUNDING_DINO: Family[Detector] = in_folders(
+    "an MM-Grounding-DINO", "mm-grounding-dino", functools.partial(_build, kind="MMGroundingDino")
 )

@@ -15,6 +15,7 @@ BROKEN_MODEL = (
     "its file is damaged, or fp16 overflows; download it again, choose another, or start ComfyUI with --force-fp32"
 )
 Box = tuple[float, float, float, float]
+Point = tuple[float, float, bool]  # x, y in pixels, and whether it is of the thing (True) or not
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,33 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Thing:
+    """One thing to cut out, as a segmenter is told of it: by a box, by points, or by both.
+
+    mask: (H, W) in [0, 1], at the picture's size: roughly where the thing is.
+    """
+
+    box: Box | None = None
+    points: tuple[Point, ...] = ()
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Embedding:
-    """A picture as a segmenter sees it: all that the masks of any boxes need, so that a new prompt encodes nothing.
+    """A picture as a segmenter sees it: all that the masks of any things need, so that a new prompt encodes nothing.
 
     features: (1, C, h, w), float32, on the CPU. size: the picture's (H, W). resized: the part of the network's square
-        that the picture fills.
+        that the picture fills. finer: what else some networks keep of it, as `features`.
     """
 
     features: Tensor
     size: tuple[int, int]
     resized: tuple[int, int]
+    finer: tuple[Tensor, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in (self.features, *self.finer))
 
 
 class MaskingModel(Protocol):
@@ -72,12 +90,12 @@ class Detector(MaskingModel, Protocol):
 
 
 class Segmenter(MaskingModel, Protocol):
-    """Cuts out what is in a box."""
+    """Cuts out what boxes and points show."""
 
     def encode(self, picture: Tensor) -> Embedding:
         """The slow half, once a picture."""
         ...
 
-    def masks(self, embedding: Embedding, boxes: list[Box]) -> Tensor:
+    def masks(self, embedding: Embedding, things: list[Thing]) -> Tensor:
         """The quick half: (N, H, W) logits at the picture's size, on the CPU; above 0 is the thing."""
         ...

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..support.errors import InputError
 from . import original_dino, original_sam
+from .sam_prompts import SamPrompts
 from .weights import Weights
 
 GROUNDINGDINO, SEGMENT_ANYTHING = "groundingdino-py", "segment-anything"
@@ -181,16 +182,19 @@ class PackageSam(nn.Module):
     def encode(self, pixels: Tensor) -> Tensor:
         return cast(Tensor, self.encoder(pixels))
 
-    def decode(self, features: Tensor, boxes: Tensor) -> Tensor:
-        sparse, dense = self.model.prompt_encoder(points=None, boxes=boxes, masks=None)
-        masks, _ = self.model.mask_decoder(
-            image_embeddings=features,
-            image_pe=self.model.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
+    def decode(self, features: Tensor, prompts: SamPrompts) -> tuple[Tensor, Tensor]:
+        points = None if prompts.points is None else (prompts.points, prompts.labels)
+        sparse, dense = self.model.prompt_encoder(points=points, boxes=prompts.boxes, masks=prompts.masks)
+        return cast(
+            "tuple[Tensor, Tensor]",
+            self.model.mask_decoder(
+                image_embeddings=features,
+                image_pe=self.model.prompt_encoder.get_dense_pe(),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+                multimask_output=prompts.ambiguous,
+            ),
         )
-        return cast(Tensor, masks)
 
 
 def build_segment_anything(weights: Weights, name: str) -> PackageSam:

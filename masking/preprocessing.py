@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,13 +25,14 @@ class Preprocessing:
     """How a picture becomes a network's input: what a Hugging Face folder's preprocessor_config.json says.
 
     short, long: the shorter side is brought to `short`, unless the longer one would pass `long`. short None: the longer
-        side becomes `long`.
+        side becomes `long`. square: both sides become `long`, whatever the picture's are.
     """
 
     short: int | None
     long: int
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
+    square: bool = False
 
     def __post_init__(self) -> None:
         three_channels = len(self.mean) == len(self.std) == 3 and min(self.std) > 0
@@ -40,6 +41,8 @@ class Preprocessing:
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The (height, width) that a picture is resized to."""
+        if self.square:
+            return self.long, self.long
         if self.short is None:
             scale = self.long / max(height, width)
             return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
@@ -79,14 +82,14 @@ def parse_preprocessing(config: Mapping[str, Any], default: Preprocessing, name:
             tuple(float(value) for value in config.get(key, usual))
             for key, usual in (("image_mean", default.mean), ("image_std", default.std))
         )
-        preprocessing = Preprocessing(*_sides(config, default), mean, std)
+        preprocessing = Preprocessing(*_sides(config, default), mean, std, default.square)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{name}: preprocessor_config.json cannot be understood ({error}): download it again."
         ) from error
     if config.get("do_normalize", True):
         return preprocessing
-    return Preprocessing(preprocessing.short, preprocessing.long, (0.0,) * 3, (1.0,) * 3)
+    return replace(preprocessing, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
 def _sides(config: Mapping[str, Any], default: Preprocessing) -> tuple[int | None, int]:

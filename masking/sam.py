@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -10,11 +11,11 @@ from torch import Tensor, nn
 
 from . import original_sam, packages, transformers_api
 from .family import Config, Family, OriginalFormat, Source
-from .interfaces import Box, Embedding, Segmenter
+from .interfaces import Embedding, Segmenter, Thing
 from .preprocessing import Preprocessing, folder_preprocessing
+from .sam_prompts import SamPrompts, alike, best_of, in_square
 from .weights import Weights
 
-AT_ONCE = 16  # boxes decoded together
 POSITIONS = "vision_encoder.pos_embed"
 
 
@@ -36,18 +37,34 @@ class TransformersSam(nn.Module):
         size = self.model.config.vision_config.image_size
         return int(size if isinstance(size, int) else size[0])
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        """(1, 3, side, side) to (1, C, h, w)."""
+    def encode(self, pixels: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """(1, 3, side, side) to (1, C, h, w); with what else `decode` needs, all in a tuple."""
         return cast(Tensor, self.encoder(pixels)[0])
 
-    def decode(self, features: Tensor, boxes: Tensor) -> Tensor:
-        """boxes: (N, 4) in the square's pixels. Returns (N, 1, h, w) logits."""
-        out = self.model(image_embeddings=features, input_boxes=boxes[None], multimask_output=False)
-        return cast(Tensor, out.pred_masks[0])
+    def decode(self, features: Tensor, prompts: SamPrompts, *finer: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns (N, M, h, w) logits, M 3 where the prompts are ambiguous and else 1, and how good SAM thinks each,
+        (N, M)."""
+        return self._answer(prompts, image_embeddings=features)
+
+    def _answer(self, prompts: SamPrompts, **embeddings: Any) -> tuple[Tensor, Tensor]:
+        out = self.model(
+            **embeddings,
+            input_boxes=_with_batch(prompts.boxes),
+            input_points=_with_batch(prompts.points),
+            input_labels=_with_batch(prompts.labels),
+            input_masks=prompts.masks,
+            multimask_output=prompts.ambiguous,
+        )
+        return out.pred_masks[0], out.iou_scores[0]
+
+
+def _with_batch(prompts: Tensor | None) -> Tensor | None:
+    """With an axis for pictures, of which there is one."""
+    return None if prompts is None else prompts[None]
 
 
 class Sam:
-    """Boxes in, masks out.
+    """Boxes and points in, masks out.
 
     net: has encoder, side, encode and decode as TransformersSam. preprocessing: by default to the net's square.
     """
@@ -64,25 +81,26 @@ class Sam:
         side = self.net.side
         height, width = self.preprocessing.size(*picture.shape[:2])
         if max(height, width) > side:  # a folder whose two configs disagree
-            height, width = Preprocessing(None, side).size(*picture.shape[:2])
+            height, width = replace(self.preprocessing, short=None, long=side).size(*picture.shape[:2])
         pixels = F.pad(self.preprocessing(picture, (height, width)), (0, side - width, 0, side - height))
         weight = next(self.net.encoder.parameters())
         with torch.no_grad():
-            features = self.net.encode(pixels.to(weight.device, weight.dtype))
-        return Embedding(features.float().cpu(), (picture.shape[0], picture.shape[1]), (height, width))
+            encoded = self.net.encode(pixels.to(weight.device, weight.dtype))
+        parts = encoded if isinstance(encoded, tuple) else (encoded,)
+        features, *finer = (part.float().cpu() for part in parts)
+        return Embedding(features, (picture.shape[0], picture.shape[1]), (height, width), tuple(finer))
 
-    def masks(self, embedding: Embedding, boxes: list[Box]) -> Tensor:
+    def masks(self, embedding: Embedding, things: list[Thing]) -> Tensor:
         """(N, H, W) logits on the CPU, at the picture's size. Ask for few at once when the picture is large."""
-        height, width = embedding.size
-        if not boxes:
-            return torch.zeros(0, height, width)
-        scale = torch.tensor([embedding.resized[1] / width, embedding.resized[0] / height] * 2)
-        in_square = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) * scale
+        masks = torch.zeros(len(things), *embedding.size)
         device = next(p for p in self.net.parameters() if p.dtype == torch.float32).device
         with torch.no_grad():
-            features = embedding.features.to(device)
-            low = [self.net.decode(features, part.to(device)).float() for part in torch.split(in_square, AT_ONCE)]
-            return torch.cat([self._enlarge(part, embedding).cpu() for part in low])
+            features, *finer = (part.to(device) for part in (embedding.features, *embedding.finer))
+            for numbers in alike(things):
+                prompts = in_square([things[i] for i in numbers], embedding, self.net.side).to(device)
+                answers, scores = self.net.decode(features, prompts, *finer)
+                masks[numbers] = self._enlarge(best_of(answers.float(), scores), embedding).cpu()
+        return masks
 
     def _enlarge(self, low: Tensor, embedding: Embedding) -> Tensor:
         """From the decoder's grid over the padded square to the picture, in the original's two steps."""

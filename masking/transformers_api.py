@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -20,7 +21,15 @@ from ..support.errors import InputError
 from .family import Source
 
 OLDEST = (4, 50)
+SINCE = {  # the first version with a class, where that is newer than OLDEST
+    "SamHQModel": (4, 52),
+    "MMGroundingDinoForObjectDetection": (4, 55),
+    "Sam2Model": (4, 56),
+    "EdgeTamModel": (5, 0),  # 4.57 has it, and looks up a backbone in the hub whenever one is made
+}
 _COMPUTED = ("relative_position_index", "position_ids", "special_tokens")  # not learned, so they may be missing
+# Of a config.json: what names code, or how layers compute; the network is the library's own, computed its usual way.
+_IGNORED = ("auto_map", "attn_implementation", "_attn_implementation", "_attn_implementation_internal", "use_kernels")
 log = logging.getLogger("single_image_studio")
 
 
@@ -28,12 +37,26 @@ def build(config_class: str, model_class: str, source: Source, **options: Any) -
     """A network of transformers with the source's config and weights, for inference, in float32 on the CPU.
 
     config_class, model_class: their names in the library. options: further ones of the model's own.
-    Raises: InputError when the weights do not fit the config, or the library is missing or too old.
+    Raises: InputError when the weights do not fit the config, when the config would have something fetched, or when
+        the library is missing or too old.
     """
     transformers = _transformers()
+    settings = _harmless(source.config, source.name)
+    since = SINCE.get(model_class, OLDEST)
+    if _version(transformers) < since or not hasattr(transformers, model_class):
+        raise InputError(
+            f"{source.name} needs transformers {_dotted(since)} or newer, and {transformers.__version__} is installed:"
+            " update it in ComfyUI's Python, or choose another model."
+        )
     try:
-        config = getattr(transformers, config_class).from_dict(dict(source.config))
-        model, report = _from_weights(getattr(transformers, model_class), config, source, options)
+        with _offline():
+            config = getattr(transformers, config_class).from_dict(settings)
+            model, report = _from_weights(getattr(transformers, model_class), config, source, options)
+    except ImportError as error:
+        raise InputError(
+            f"{source.name} needs a package that is not there ({_first_line(error)}): install it in ComfyUI's Python,"
+            " or choose another model."
+        ) from error
     except Exception as error:  # whatever a strange config makes the library raise
         raise InputError(
             f"{source.name} does not fit what its config says ({_first_line(error)}): download its files again, all"
@@ -43,6 +66,33 @@ def build(config_class: str, model_class: str, source: Source, **options: Any) -
     return model.float().eval().requires_grad_(False)
 
 
+def _harmless(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The config without what names code or compiled kernels, which a strange one could have fetched and run.
+
+    Raises: InputError when it asks for other weights than those beside it.
+    """
+    for key, asks in _ASKS_FOR_MORE.items():
+        if key in config and asks(config[key]):
+            raise InputError(
+                f"{name}: its config.json asks for weights from elsewhere ({key}), which are never fetched: choose"
+                " another model."
+            )
+    return {
+        key: _harmless(value, name) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if key not in _IGNORED
+    }
+
+
+_ASKS_FOR_MORE: Mapping[str, Callable[[Any], bool]] = {
+    "use_pretrained_backbone": bool,
+    "backbone": bool,
+    "checkpoint_path": bool,
+    "pretrained": bool,
+    "architecture": lambda value: ":" in str(value) or "/" in str(value),  # timm's names of models in a hub
+}
+
+
 def _transformers() -> Any:
     try:
         import transformers
@@ -50,13 +100,20 @@ def _transformers() -> Any:
         raise InputError(
             f"this needs the package transformers, which cannot be imported ({error}): install it in ComfyUI's Python."
         ) from error
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    if version < OLDEST:
+    if _version(transformers) < OLDEST:
         raise InputError(
             f"transformers {transformers.__version__} is too old for this node: update it to"
-            f" {'.'.join(map(str, OLDEST))} or newer in ComfyUI's Python."
+            f" {_dotted(OLDEST)} or newer in ComfyUI's Python."
         )
     return transformers
+
+
+def _version(transformers: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in transformers.__version__.split(".")[:2])
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _from_weights(
@@ -82,6 +139,21 @@ def _check_complete(report: Mapping[str, Any], name: str) -> None:
     unused = sorted(report["unexpected_keys"])
     if unused:
         log.debug("%s holds %d weights that are not used: %s …", name, len(unused), unused[0])
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """As with the hub's own switch: some versions look up what a config leaves out."""
+    switches = (("huggingface_hub.constants", "HF_HUB_OFFLINE"), ("transformers.utils.hub", "_is_offline_mode"))
+    loaded = [(sys.modules.get(module), name) for module, name in switches]
+    before = [(module, name, getattr(module, name)) for module, name in loaded if hasattr(module, name)]
+    for module, name, _ in before:
+        setattr(module, name, True)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _first_line(error: Exception) -> str:

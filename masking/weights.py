@@ -9,17 +9,17 @@ import json
 import pathlib
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..support.errors import InputError
 
 Weights = dict[str, Tensor]
+Watch = Callable[[], None]
 AGAIN = "download it again"
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
 _NOT_WEIGHTS = {
@@ -40,32 +40,38 @@ _DAMAGED = (  # what torch.load has been seen to raise for files that are cut sh
 )
 
 
-def read_weights(path: pathlib.Path) -> Weights:
+def read_weights(path: pathlib.Path, watch: Watch = lambda: None) -> Weights:
     """All tensors of a .safetensors, .pth, .pt or .bin file, by name, on the CPU in float32.
 
-    `module.`, which parallel training puts in front of names, is removed.
+    `module.`, which parallel training puts in front of names, is removed. watch: called before each tensor; what it
+    raises ends the reading.
     Raises: InputError when there is no file, when it is damaged or something else, or when it holds code.
     """
     _check_start(path)
     with torch.inference_mode(False):
-        content = _read_safetensors(path) if path.suffix == ".safetensors" else _unwrap(_read_torch(path))
+        content = _read_safetensors(path, watch) if path.suffix == ".safetensors" else _unwrap(_read_torch(path))
     tensors = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
     if not tensors:
         raise InputError(f"{path.name} holds no weights: {AGAIN}, or choose another.")
-    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    return {k: _in_float32(v, watch) for k, v in tensors.items()}
 
 
-def read_folder_weights(folder: pathlib.Path) -> Weights:
+def _in_float32(tensor: Tensor, watch: Watch) -> Tensor:
+    watch()
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def read_folder_weights(folder: pathlib.Path, watch: Watch = lambda: None) -> Weights:
     """The weights of a Hugging Face folder, in one file or in parts.
 
     Raises: InputError when there are none, or as read_weights.
     """
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():
-            return read_weights(folder / name)
+            return read_weights(folder / name, watch)
         if (folder / f"{name}.index.json").is_file():
             parts = _parts(folder / f"{name}.index.json")
-            return {k: v for part in parts for k, v in read_weights(part).items()}
+            return {k: v for part in parts for k, v in read_weights(part, watch).items()}
     raise InputError(f"{folder} holds no model.safetensors (nor pytorch_model.bin): download it into that folder.")
 
 
@@ -102,9 +108,14 @@ def _check_start(path: pathlib.Path) -> None:
             raise InputError(f"{path.name} is {description}: {AGAIN}.")
 
 
-def _read_safetensors(path: pathlib.Path) -> Mapping[str, Any]:
+def _read_safetensors(path: pathlib.Path, watch: Watch) -> Weights:
+    weights: Weights = {}
     try:
-        return cast(Weights, load_file(path))
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                watch()
+                weights[name] = file.get_tensor(name)
+        return weights
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path.name} is cut short, damaged or not a safetensors file ({error}): {AGAIN}.") from error
 

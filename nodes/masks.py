@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from comfy_api.v0_0_2 import io, ui
 
 from ..host.progress import courtesy
+from ..masking.hints import HintWires
 from ..pipelines.mask_from_prompt import MaskSettings, mask_from_prompt
 from ..pipelines.mask_models import DETECTORS, SEGMENTERS
 from ..pipelines.reporter import Reporter
 from .schema import CATEGORY, Node, address, schema
+
+BoundingBoxSocket = io.Custom("BOUNDING_BOX")
+"""Newer hosts' own type: {"x", "y", "width", "height"} in pixels, a list of these, or such a list for each picture."""
+
+SegsSocket = io.Custom("SEGS")
+"""The Impact Pack's: (height, width) and a list of things; see masking/segs.py."""
 
 
 class MaskFromPrompt(Node):
@@ -121,6 +129,56 @@ class MaskFromPrompt(Node):
                         " the GPU. Off: each is freed as soon as it is done."
                     ),
                 ),
+                io.MultiType.Input(
+                    "boxes",
+                    [BoundingBoxSocket, io.String],
+                    optional=True,
+                    tooltip=(
+                        "Boxes to cut out as well, from another node: bounding boxes, or detections of another Mask"
+                        " from Prompt. For boxes alone, leave prompt empty."
+                    ),
+                ),
+                io.String.Input(
+                    "points",
+                    optional=True,
+                    default="",
+                    tooltip=(
+                        "Points on the thing: the JSON of a point picker, or x and y as in [[120, 80]]. Points in a box"
+                        " belong to it; the others show one more thing together. For points alone, leave prompt empty."
+                    ),
+                ),
+                io.String.Input(
+                    "negative_points",
+                    optional=True,
+                    default="",
+                    tooltip="Points that are not on the thing, in the same form: [[300, 40]].",
+                ),
+                io.String.Input(
+                    "negative",
+                    optional=True,
+                    default="",
+                    tooltip=(
+                        "What to cut out of the mask, in words as in prompt. For a face without its hair: face in"
+                        " prompt, hair here."
+                    ),
+                ),
+                io.Mask.Input(
+                    "mask_hint",
+                    optional=True,
+                    tooltip=(
+                        "A rough mask of the thing, which the segmenter makes exact: painted by hand, or from another"
+                        " node. One for all pictures, or one for each."
+                    ),
+                ),
+                io.String.Input(
+                    "picked",
+                    optional=True,
+                    default="",
+                    tooltip=(
+                        "Which finds the mask is of, by number, in place of select. A click on a find in the node's"
+                        " picture writes it; empty it to let select decide."
+                    ),
+                ),
             ],
             outputs=[
                 io.Mask.Output(
@@ -140,6 +198,18 @@ class MaskFromPrompt(Node):
                     display_name="detections",
                     tooltip="Everything that was found, as JSON: box, score, label, and whether it was selected.",
                 ),
+                BoundingBoxSocket.Output(
+                    "mask_boxes", display_name="boxes", tooltip="The boxes of what the mask is of, for each picture."
+                ),
+                SegsSocket.Output(
+                    "segs",
+                    display_name="segs",
+                    is_output_list=True,
+                    tooltip=(
+                        "What the mask is of, each thing alone, for the Impact Pack's detailers: one SEGS for each"
+                        " picture. grow and feather do not act on it."
+                    ),
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -158,10 +228,22 @@ class MaskFromPrompt(Node):
         return f"{DETECTORS.stamp(detector)} {SEGMENTERS.stamp(segmenter)}"
 
     @classmethod
-    def execute(cls, image: Any, **widgets: Any) -> io.NodeOutput:
+    def execute(
+        cls,
+        image: Any,
+        boxes: Any = None,
+        points: str = "",
+        negative_points: str = "",
+        mask_hint: Any = None,
+        **widgets: Any,
+    ) -> io.NodeOutput:
         """widgets: as MaskSettings has them."""
-        result = mask_from_prompt(image, MaskSettings(**widgets), Reporter(address=address(cls), text=True))
+        hints = HintWires(boxes, points, negative_points, mask_hint)
+        reporter = Reporter(address=address(cls), text=True)
+        result = mask_from_prompt(image, MaskSettings(**widgets), reporter, hints)
         shown = None
         with courtesy("The overlay"):
-            shown = ui.PreviewImage(result.overlays, cls=cls).as_dict()
-        return io.NodeOutput(result.masks, result.overlays, result.report, ui=shown)
+            preview = ui.PreviewImage(result.overlays, cls=cls).as_dict()
+            finds = [json.dumps(find | {"picture": image}) for find, image in zip(result.finds, preview["images"])]
+            shown = {**preview, "finds": finds}
+        return io.NodeOutput(result.masks, result.overlays, result.report, result.boxes, result.segs, ui=shown)

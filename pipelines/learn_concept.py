@@ -17,6 +17,7 @@ from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS, build_encoder, resume_encoder
 from ..concept.file import check_width
 from ..concept.lora import LoraSet
+from ..concept.mask_check import odd_about
 from ..concept.picture import Prepared, prepare
 from ..concept.settings import LARGEST_RESOLUTION, Stage1Settings, Stage2Settings
 from ..concept.training import Subject, Trained, train_stage1, train_stage2
@@ -63,7 +64,7 @@ def learn_concept(
     checkpoint.check()
     text.require_room(checkpoint.clip, settings.class_word, settings.prompts)
     prepared = _ordinary(prepare(image, mask, settings.resolution))
-    for note in prepared.notes:
+    for note in (*prepared.notes, *odd_about(mask)):
         warnings.tell(note)
     reporter.begin(settings.steps, checkpoint.model, preview_every=settings.preview_every)
     reporter.show_subject(mask_picture(prepared.picture, prepared.mask)[0])

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import torch
 
 from ..host import model_files, networks
+from ..host.progress import throw_if_cancelled
 from ..masking import families
 from ..masking.catalogue import PUBLISHED, PublishedModel, find_published, how_to_get, marked, original_of, unmarked
 from ..masking.family import FamilyTable
@@ -70,11 +71,13 @@ class ModelChoices(Generic[Model]):
     def load(self, choice: str) -> Model:
         """The model, on the CPU, in the precision that suits the host's device.
 
-        Raises: InputError as `path` and `FamilyTable.load`.
+        Raises: InputError as `path` and `FamilyTable.load`; the host's InterruptProcessingException when the user has
+            pressed cancel.
         """
         path, (_, package) = self.path(choice), self._split(choice)
         with torch.inference_mode(False), networks.cancellable_loading():
-            model = self.table.load(path, package)
+            model = self.table.load(path, package, throw_if_cancelled)
+            throw_if_cancelled()
             model.use_half(networks.half_precision())
         log.info("%s: loaded %s.", self._node, choice)
         return model
@@ -135,10 +138,14 @@ DETECTORS: ModelChoices[Detector] = ModelChoices(families.DETECTORS)
 SEGMENTERS: ModelChoices[Segmenter] = ModelChoices(families.SEGMENTERS)
 
 
-def require_models(detector: str, segmenter: str) -> None:
-    """Raises: InputError when one of these choices is not there; where both are published and missing, of both."""
-    missing = [found for found in (DETECTORS.missing(detector), SEGMENTERS.missing(segmenter)) if found]
+def require_models(detector: str | None, segmenter: str) -> None:
+    """detector: None where there are no words to find.
+
+    Raises: InputError when one of these choices is not there; where both are published and missing, of both.
+    """
+    missing = [found for found in (detector and DETECTORS.missing(detector), SEGMENTERS.missing(segmenter)) if found]
     if len(missing) == 2:
         raise InputError(f"`detector` and `segmenter`: {how_to_get(*missing)}")
-    DETECTORS.path(detector)
+    if detector is not None:
+        DETECTORS.path(detector)
     SEGMENTERS.path(segmenter)

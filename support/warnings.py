@@ -28,6 +28,17 @@ SENTENCES: Mapping[str, str] = {
         "The mask covers the whole picture: nothing is left for the background loss, and the concept will hold its"
         " background."
     ),
+    "mask_too_large": (
+        "The mask covers {percent} % of the picture: what little is left tells the background loss nothing; check that"
+        " it does not spill over the subject."
+    ),
+    "mask_touches_edges": (
+        "The mask touches {sides} sides of the picture: check that it does not spill over the subject before you train."
+    ),
+    "mask_too_small": (
+        "The mask covers only {percent} % of the picture: crop the picture around the subject, or check the mask."
+    ),
+    "mask_in_parts": "The mask is in {parts} parts: check that they all are of the subject, and no specks.",
     # Training
     "micro_batches": "Out of memory: going on with micro-batches of {size} (slower; the same up to rounding).",
     "checkpointing": "Out of memory: going on with gradient checkpointing (slower; the same up to rounding).",
@@ -112,6 +123,17 @@ SENTENCES: Mapping[str, str] = {
     "phrase_not_found": (
         "Picture {number} has no “{phrase}” above the threshold; its mask is of the rest of the prompt."
     ),
+    "negative_not_found": (
+        "Picture {number} has no “{phrase}” of `negative` above the threshold: nothing is cut out of its mask for it."
+    ),
+    "only_hints": (
+        "Nothing of the prompt was found in picture {number}: the best score was {score} and `box_threshold` is"
+        " {threshold}; its mask is of the hints alone."
+    ),
+    "nothing_shown": (
+        "No box, point or rough mask shows anything in picture {number}: `on_missing` decides on its mask."
+    ),
+    "mask_hint_resized": "The mask at `mask_hint` is {mask} and the picture {picture}: the mask was resized.",
     "nothing_found_empty": (
         "Nothing of the prompt was found in picture {number}: the best score was {score} and `box_threshold` is"
         " {threshold}; its mask is empty."

@@ -82,6 +82,7 @@ def _dino(model: str, original: bool, dtype: torch.dtype, order: Tensor | None =
 
 def _sam(model: str, original: bool, dtype: torch.dtype, order: Tensor | None = None) -> Answers:
     from single_image_studio.masking import packages, sam
+    from single_image_studio.masking.sam_prompts import SamPrompts
 
     weights = original_sam(SAM[model][2])
     net: Any = packages.build_segment_anything(weights, model) if original else sam.original_network(weights, model)
@@ -90,7 +91,7 @@ def _sam(model: str, original: bool, dtype: torch.dtype, order: Tensor | None = 
     pixels = torch.randn(1, 3, net.side, net.side, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         features = net.encode(pixels.to(dtype))
-        masks = net.decode(features, torch.tensor(BOXES, dtype=dtype))
+        masks, _ = net.decode(features, SamPrompts(torch.tensor(BOXES, dtype=dtype)))
     return {"features": features, "masks": masks}
 
 

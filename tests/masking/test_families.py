@@ -15,6 +15,7 @@ from single_image_studio.masking.detection_prompt import parse_prompt
 from single_image_studio.masking.families import DETECTORS, SEGMENTERS
 from single_image_studio.masking.family import Source
 from single_image_studio.masking.grounding_dino import OriginalDino, TransformersDino, network
+from single_image_studio.masking.interfaces import Thing
 from single_image_studio.support.errors import InputError
 
 pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
@@ -69,7 +70,7 @@ def test_odd_pictures(small_models, size: tuple[int, int], channels: int) -> Non
     found = detect(small_models / "grounding-dino" / "small_dino", picture)
     assert found and all(0 <= d.box[0] < d.box[2] <= size[1] and 0 <= d.box[1] < d.box[3] <= size[0] for d in found)
     segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
-    assert segmenter.masks(segmenter.encode(picture), [found[0].box]).shape == (1, *size)
+    assert segmenter.masks(segmenter.encode(picture), [Thing(found[0].box)]).shape == (1, *size)
 
 
 def test_a_picture_of_8k(small_models) -> None:
@@ -80,7 +81,7 @@ def test_a_picture_of_8k(small_models) -> None:
     )
     assert detect(small_models / "grounding-dino" / "small_dino", picture)
     segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
-    assert segmenter.masks(segmenter.encode(picture), [(100.0, 100.0, 5000.0, 4000.0)]).shape == (1, 4320, 7680)
+    assert segmenter.masks(segmenter.encode(picture), [Thing((100.0, 100.0, 5000.0, 4000.0))]).shape == (1, 4320, 7680)
 
 
 @pytest.mark.parametrize("name", ["small_dino", "small_dino.pth"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+import torch.nn.functional as F
 
 from single_image_studio.masking import postprocessing
-from single_image_studio.masking.interfaces import Embedding
-from single_image_studio.masking.postprocessing import feather_mask, grow_mask, union_of_masks
+from single_image_studio.masking.interfaces import Embedding, Thing
+from single_image_studio.masking.postprocessing import cut_out, feather_mask, grow_mask, union
 from single_image_studio.support.errors import InputError
 
 
@@ -23,28 +26,31 @@ class Rectangles:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def masks(self, embedding, boxes):
-        self.asked.append(len(boxes))
-        out = torch.full((len(boxes), *embedding.size), -1.0)
-        for i, (x0, y0, x1, y1) in enumerate(boxes):
+    def masks(self, embedding, things):
+        self.asked.append(len(things))
+        out = torch.full((len(things), *embedding.size), -1.0)
+        for i, (x0, y0, x1, y1) in enumerate(thing.box for thing in things):
             out[i, int(y0) : int(y1), int(x0) : int(x1)] = 1.0
         return out
 
 
 def test_logits_that_are_not_finite_are_refused() -> None:
     class Broken(Rectangles):
-        def masks(self, embedding, boxes):
-            return super().masks(embedding, boxes) * float("nan")
+        def masks(self, embedding, things):
+            return super().masks(embedding, things) * float("nan")
 
     with pytest.raises(InputError, match="^`segmenter` gives numbers that are not finite"):
-        union_of_masks(Broken(), Embedding(torch.zeros(1), (10, 10), (10, 10)), [(0, 0, 2, 2)])
+        cut_out(Broken(), Embedding(torch.zeros(1), (10, 10), (10, 10)), [Thing((0, 0, 2, 2))])
 
 
 def test_boxes_are_joined_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postprocessing, "PIXELS_AT_ONCE", 250)
     segmenter, embedding = Rectangles(), Embedding(torch.zeros(1), (10, 10), (10, 10))
-    out = union_of_masks(segmenter, embedding, [(0, 0, 2, 2), (1, 1, 3, 3), (8, 8, 10, 10)])
-    assert segmenter.asked == [2, 1]
+    things = [Thing(box) for box in [(0, 0, 2, 2), (1, 1, 3, 3), (8, 8, 10, 10), (4, 4, 4, 4)]]
+    cuts = cut_out(segmenter, embedding, things)
+    assert [cut.box for cut in cuts] == [*(thing.box for thing in things[:3]), (0, 0, 0, 0)]
+    out = union(cuts, 10, 10)
+    assert segmenter.asked == [2, 2]
     assert out.sum() == 4 + 4 - 1 + 4 and out[9, 9] == 1 and set(out.unique().tolist()) == {0.0, 1.0}
 
 
@@ -86,3 +92,35 @@ def test_feathered_by_hand() -> None:
     line = torch.exp(-(torch.arange(-9, 10.0) ** 2) / 18)
     assert out[0, 19] == pytest.approx(float(line[:9].sum() / line.sum()), abs=1e-6)  # sigma 3, by its own sum
     assert torch.allclose(feather_mask(torch.ones(9, 9), 50), torch.ones(9, 9))
+
+
+def stepwise(mask: torch.Tensor, pixels: int) -> torch.Tensor:
+    """Growing as it was first written: a step of 3×3 or of a cross for each pixel, with the picture's edge as a
+    wall."""
+    area = (mask if pixels > 0 else 1 - mask)[None, None]
+    for step in range(abs(pixels)):
+        if math.floor((step + 1) * (math.sqrt(2) - 1)) > math.floor(step * (math.sqrt(2) - 1)):
+            area = F.max_pool2d(area, 3, 1, 1)
+        else:
+            area = torch.maximum(F.max_pool2d(area, (3, 1), 1, (1, 0)), F.max_pool2d(area, (1, 3), 1, (0, 1)))
+    return area[0, 0] if pixels > 0 else 1 - area[0, 0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (37, 5), (60, 83)])
+@pytest.mark.parametrize("pixels", [1, 2, 3, 4, 5, 7, 12, 29, -1, -2, -3, -6, -17])
+def test_grown_as_step_by_step(size: tuple[int, int], pixels: int) -> None:
+    random = torch.Generator().manual_seed(pixels + 100)
+    sparse = (torch.rand(size, generator=random) > (0.99 if pixels > 0 else 0.01)).float()
+    soft = torch.rand(size, generator=random) * sparse
+    for mask in (sparse, soft):
+        assert torch.equal(grow_mask(mask, pixels), stepwise(mask, pixels))
+
+
+@pytest.mark.parametrize("pixels", [1, 9, 40])
+def test_large_masks_are_feathered_in_tiles_as_small_ones(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    mask = torch.zeros(700, 1300)
+    mask[300:650, :90] = mask[3:30, 600:640] = 1
+    mask[500:, 1200:] = torch.rand(200, 100, generator=torch.Generator().manual_seed(1))
+    plain = feather_mask(mask, pixels)
+    monkeypatch.setattr(postprocessing, "SMALL", 0)
+    assert (feather_mask(mask, pixels) - plain).abs().max() <= 2e-6

@@ -72,3 +72,10 @@ def test_a_config_s_own_mean_is_used_and_nonsense_refused() -> None:
     ):
         with pytest.raises(InputError, match="x: preprocessor_config.json cannot be understood"):
             parse_preprocessing(bad, PREPROCESSING, "x")
+
+
+def test_some_networks_stretch_every_picture_to_their_square() -> None:
+    square = Preprocessing(None, 64, square=True)
+    assert square.size(60, 90) == square.size(1, 5000) == (64, 64)
+    read = parse_preprocessing({"size": {"height": 32, "width": 32}, "do_normalize": False}, square, "x")
+    assert read.size(60, 90) == (32, 32) and read.std == (1.0, 1.0, 1.0)

@@ -8,12 +8,13 @@ import torch
 from lab.measuring import masking_weights
 from single_image_studio.masking import original_sam
 from single_image_studio.masking.families import SEGMENTERS
-from single_image_studio.masking.interfaces import Embedding
+from single_image_studio.masking.interfaces import Embedding, Thing
 from single_image_studio.masking.preprocessing import Preprocessing
-from single_image_studio.masking.sam import AT_ONCE, POSITIONS, Sam, published_config
+from single_image_studio.masking.sam import POSITIONS, Sam, published_config
+from single_image_studio.masking.sam_prompts import AT_ONCE
 from single_image_studio.support.errors import InputError
 
-BOXES = [(5.0, 5.0, 40.0, 50.0), (0.0, 0.0, 90.0, 60.0), (60.0, 10.0, 61.0, 59.0)]
+BOXES = [Thing((5.0, 5.0, 40.0, 50.0)), Thing((0.0, 0.0, 90.0, 60.0)), Thing((60.0, 10.0, 61.0, 59.0))]
 
 
 @pytest.mark.parametrize("model", list(masking_weights.SAM))
@@ -104,9 +105,10 @@ class Ramp(torch.nn.Module):
         self.seen.append(pixels)
         return pixels.mean(1, keepdim=True)
 
-    def decode(self, features, boxes):
+    def decode(self, features, prompts):
         x = torch.arange(4).float() * 4 + 2
-        return (x[None, None, None] - boxes[:, :1, None, None]).expand(-1, 1, 4, 4)
+        masks = (x[None, None, None] - prompts.boxes[:, :1, None, None]).expand(-1, 1, 4, 4)
+        return masks, torch.ones(len(masks), 1)
 
 
 def test_padding_and_coordinates_by_hand() -> None:
@@ -120,7 +122,7 @@ def test_padding_and_coordinates_by_hand() -> None:
         and net.seen[0][:, :, :4].min() == 1
         and net.seen[0][:, :, 4:].abs().max() == 0
     )
-    mask = segmenter.masks(embedding, [(16.0, 0.0, 32.0, 8.0)]) > 0
+    mask = segmenter.masks(embedding, [Thing((16.0, 0.0, 32.0, 8.0))]) > 0
     assert mask.shape == (1, 8, 32) and not mask[..., :16].any() and mask[..., 16:].all()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pathlib
 import pickle
 
 import pytest
@@ -14,15 +13,7 @@ from safetensors.torch import save_file
 from single_image_studio.masking.weights import read_folder_weights, read_weights
 from single_image_studio.support.errors import InputError
 
-
-class Trap:
-    """A pickle of it makes a file when it is opened by a reader that runs code."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return pathlib.Path.touch, (self.path,)
+from ..helpers.masking import Trap
 
 
 def test_tensors_come_back_in_float32_without_wrapper_and_prefix(tmp_path) -> None:
@@ -98,3 +89,20 @@ def test_folders_in_parts(tmp_path) -> None:
     index.unlink()
     with pytest.raises(InputError, match=r"holds no model\.safetensors"):
         read_folder_weights(tmp_path)
+
+
+def test_reading_ends_between_two_tensors(tmp_path) -> None:
+    weights = {name: torch.ones(2) for name in "abcdef"}
+    save_file(weights, tmp_path / "w.safetensors")
+    torch.save(weights, tmp_path / "w.pth")
+
+    def third() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    for name in ("w.safetensors", "w.pth"):
+        calls: list[int] = []
+        with pytest.raises(KeyboardInterrupt):
+            read_weights(tmp_path / name, third)
+        assert len(calls) == 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import pathlib
 import pickle
 from typing import Any
 
@@ -19,6 +18,7 @@ from lab.hosting.client import Client
 from lab.measuring import masking_weights
 
 from ..helpers.graphs import Graph, node
+from ..helpers.masking import Trap
 from ..helpers.runs import failure
 from ..helpers.waiting import cancel_at
 
@@ -145,9 +145,30 @@ def test_a_new_prompt_encodes_nothing_and_kept_models_are_not_read_again(small: 
     assert small.log().count("Mask from Prompt: loaded") == before + 2
 
 
+def test_hints_reach_the_mask_and_come_out_as_boxes_and_segs(small: Client) -> None:
+    """Boxes of one node go into another, as the host's type and as text."""
+    prompt = graph(prompt="", boxes="[[20, 20, 90, 100]]", points='[{"x": 30, "y": 40}]')
+    prompt["again"] = mask_node(prompt="", boxes=["found", 3], points='[{"x": 30, "y": 40}]')
+    prompt["from_json"] = mask_node(prompt="", boxes=["found", 2], points='[{"x": 30, "y": 40}]')
+    prompt["boxes"] = node("PreviewAny", source=["again", 3])
+    prompt["segs"] = node("PreviewAny", source=["found", 4])
+    prompt["json_mask"] = node("MaskToImage", mask=["from_json", 0])
+    prompt["json_saved"] = node("SaveImage", images=["json_mask", 0], filename_prefix="from_json")
+    entry = small.run(prompt)
+    (detection,) = report(entry)["images"][0]["detections"]
+    assert detection["label"] == "box" and detection["box"] == [20, 20, 90, 100]
+    (box,) = json.loads(entry["outputs"]["boxes"]["text"][0])[0]
+    assert (box["x"], box["y"], box["width"], box["height"]) == (20, 20, 70, 80)
+    assert "crop_region" in entry["outputs"]["segs"]["text"][0] or "128" in entry["outputs"]["segs"]["text"][0]
+    assert np.array_equal(pictures(small, entry, "mask")[0], pictures(small, entry, "json_saved")[0])
+
+
 @pytest.mark.parametrize(
     "changes, words",
     [
+        ({"prompt": "", "points": "[[500, 3]]"}, "`points` has one outside of picture 1, which is 128x128 (500, 3)"),
+        ({"boxes": "twelve"}, "`boxes` is not JSON"),
+        ({"negative": "dog " * 300}, "`negative` is 303 tokens long"),
         ({"prompt": " . "}, "`prompt` is empty"),
         ({"prompt": "dog " * 300}, "`prompt` is 303 tokens long"),
         ({"detector": "groundingdino_swint_ogc.pth"}, "groundingdino_swint_ogc.pth (694 MB) is not in"),
@@ -171,14 +192,6 @@ def test_odd_pictures(small: Client) -> None:
     prompt["rgba"] = node("JoinImageWithAlpha", image=["image", 0], alpha=["alpha", 0])
     entry = small.run(prompt)
     assert np.array_equal(pictures(small, entry, "mask")[0], pictures(small, small.run(graph()), "mask")[0])
-
-
-class Trap:
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return pathlib.Path.touch, (self.path,)
 
 
 def test_bad_files_are_told_and_run_nothing(small: Client) -> None:

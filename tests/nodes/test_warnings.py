@@ -50,6 +50,25 @@ def learning() -> Graph:
     }
 
 
+def odd_masks() -> Graph:
+    """Nearly the whole picture, and six specks of 3×3 pixels."""
+    graph: Graph = {
+        **sources(),
+        "all": node("SolidMask", value=1.0, width=128, height=128),
+        "none": node("SolidMask", value=0.0, width=128, height=128),
+        "bit": node("SolidMask", value=1.0, width=24, height=24),
+        "speck": node("SolidMask", value=1.0, width=3, height=3),
+        "nearly": node("MaskComposite", destination=["all", 0], source=["bit", 0], x=9, y=9, operation="subtract"),
+    }
+    for i in range(6):
+        before = [f"specks{i - 1}", 0] if i else ["none", 0]
+        place = {"x": 9 + 18 * i, "y": 40, "operation": "add"}
+        graph[f"specks{i}"] = node("MaskComposite", destination=before, source=["speck", 0], **place)
+    graph["large"] = stage1(mask=["nearly", 0], resolution=64, seed=56)
+    graph["specks"] = stage1(mask=["specks5", 0], resolution=64, seed=57)
+    return graph | {f"show_{key}": node("PreviewAny", source=[key, 1]) for key in ("large", "specks")}
+
+
 def editing() -> Graph:
     ranged = node("ConditioningSetTimestepRange", conditioning=["empty", 0], start=0.0, end=1.0)
     return {
@@ -72,17 +91,21 @@ def finding() -> Graph:
     shared = {"image": ["image", 0], "detector": "sis_demo_dino", "segmenter": "sis_demo_sam", "select": "best"}
     shared |= {"text_threshold": 0.25, "grow": 0, "feather": 0, "keep_loaded": False}
 
-    def find(prompt: str, threshold: float, on_missing: str) -> dict[str, Any]:
+    def find(prompt: str, threshold: float, on_missing: str, **hints: Any) -> dict[str, Any]:
         widgets = {"prompt": prompt, "box_threshold": threshold, "on_missing": on_missing}
-        return node("SIS_MaskFromPrompt", **(shared | widgets))
+        return node("SIS_MaskFromPrompt", **(shared | widgets | hints))
 
     graph = {
         "image": sources()["image"],
         "part": find("heart . bicycle", 0.35, "error"),
         "empty": find("heart", 1.0, "empty"),
         "full": find("heart", 1.0, "full"),
+        "rough": node("SolidMask", value=1.0, width=32, height=32),
+        "hinted": find("heart", 1.0, "error", negative="bicycle", mask_hint=["rough", 0]),
+        "off": find("", 1.0, "empty", negative_points="[[5, 5]]"),
     }
-    return graph | {f"show_{key}": node("MaskPreview", mask=[key, 0]) for key in ("part", "empty", "full")}
+    shown = ("part", "empty", "full", "hinted", "off")
+    return graph | {f"show_{key}": node("MaskPreview", mask=[key, 0]) for key in shown}
 
 
 def composing() -> Graph:
@@ -115,7 +138,14 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
             "two": ["stage1_of_another_checkpoint"],
             "apply": ["concept_of_another_checkpoint"],
             "again": ["concept_of_another_checkpoint", "two_concepts"],
-            "crop": ["picture_cropped", "picture_resized"],
+            "crop": ["picture_cropped", "picture_resized", "mask_touches_edges"],
+        },
+    ),
+    "odd masks": (
+        odd_masks(),
+        {
+            "large": ["picture_resized", "mask_too_large"],
+            "specks": ["picture_resized", "mask_too_small", "mask_in_parts"],
         },
     ),
     "editing": (
@@ -129,7 +159,13 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
     ),
     "finding": (
         finding(),
-        {"part": ["phrase_not_found"], "empty": ["nothing_found_empty"], "full": ["nothing_found_full"]},
+        {
+            "part": ["phrase_not_found"],
+            "empty": ["nothing_found_empty"],
+            "full": ["nothing_found_full"],
+            "hinted": ["mask_hint_resized", "only_hints", "negative_not_found"],
+            "off": ["nothing_shown"],
+        },
     ),
     "composing": (composing(), {"one": ["picture_resized"]}),
 }

@@ -5,51 +5,16 @@ from __future__ import annotations
 
 import gc
 import json
-import pathlib
 import weakref
 
 import pytest
 import torch
 
-from lab.measuring import masking_weights
 from single_image_studio.masking.interfaces import Detection
 from single_image_studio.masking.sam import Sam
 from single_image_studio.support.errors import InputError
 
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    folder = tmp_path_factory.mktemp("models")
-    masking_weights.make_small(folder)
-    return folder
-
-
-@pytest.fixture
-def pipeline(host, weights, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """The pipeline's module with small random-weight models in the host's folders, and nothing kept from other
-    tests."""
-    import folder_paths
-
-    folders = {kind: ([str(weights / kind)], {".pth"}) for kind in ("grounding-dino", "sams")}
-    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
-    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
-    from single_image_studio.pipelines import mask_from_prompt as pipeline
-
-    monkeypatch.setattr(pipeline, "_detector", pipeline.LoadedModel(pipeline.DETECTORS))
-    monkeypatch.setattr(pipeline, "_segmenter", pipeline.LoadedModel(pipeline.SEGMENTERS))
-    monkeypatch.setattr(pipeline, "_embeddings", pipeline.EmbeddingCache())
-    return pipeline
-
-
-def settings(**changes):  # type: ignore[no-untyped-def]
-    from single_image_studio.pipelines.mask_from_prompt import MaskSettings
-
-    models = {"detector": "small_dino", "segmenter": "small_sam"}
-    return MaskSettings(**{"prompt": "heart", "box_threshold": 0.0, "text_threshold": 0.0} | models | changes)
-
-
-def pictures(count: int = 1, seed: int = 0) -> torch.Tensor:
-    return torch.rand(count, 48, 64, 3, generator=torch.Generator().manual_seed(seed))
+from ..helpers.masking import HEART, pictures, settings
 
 
 class Scripted:
@@ -69,11 +34,10 @@ class Scripted:
         return 0.125
 
 
-def script(pipeline, monkeypatch: pytest.MonkeyPatch, *detections: list[Detection]) -> None:
-    monkeypatch.setattr(pipeline.DETECTORS, "load", lambda _: Scripted(list(detections)))
+def script(mask_pipeline, monkeypatch: pytest.MonkeyPatch, *detections: list[Detection]) -> None:
+    monkeypatch.setattr(mask_pipeline.DETECTORS, "load", lambda _: Scripted(list(detections)))
 
 
-HEART = Detection((8.0, 8.0, 40.0, 40.0), 0.9, "heart", "heart")
 SMALL = Detection((2.0, 2.0, 12.0, 12.0), 0.95, "heart", "heart")
 
 
@@ -89,35 +53,35 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return count
 
 
-def test_a_new_prompt_encodes_nothing(pipeline, monkeypatch) -> None:
+def test_a_new_prompt_encodes_nothing(mask_pipeline, monkeypatch) -> None:
     count = encodings(monkeypatch)
-    first = pipeline.mask_from_prompt(pictures(2), settings())
+    first = mask_pipeline.mask_from_prompt(pictures(2), settings())
     assert len(count) == 2 and first.masks.shape == (2, 48, 64) and first.overlays.shape == (2, 48, 64, 3)
-    pipeline.mask_from_prompt(pictures(2), settings(prompt="hat . shoe", select="all"))
+    mask_pipeline.mask_from_prompt(pictures(2), settings(prompt="hat . shoe", select="all"))
     assert len(count) == 2
-    again = pipeline.mask_from_prompt(pictures(2), settings())
+    again = mask_pipeline.mask_from_prompt(pictures(2), settings())
     assert len(count) == 2 and torch.equal(again.masks, first.masks)
-    pipeline.mask_from_prompt(pictures(2), settings(segmenter="small_sam.pth"))
+    mask_pipeline.mask_from_prompt(pictures(2), settings(segmenter="small_sam.pth"))
     assert len(count) == 4  # another file sees for itself
 
 
-def test_models_are_kept_or_freed_as_asked(pipeline) -> None:
-    pipeline.mask_from_prompt(pictures(), settings(keep_loaded=True))
-    slots = [pipeline._detector, pipeline._segmenter]
+def test_models_are_kept_or_freed_as_asked(mask_pipeline) -> None:
+    mask_pipeline.mask_from_prompt(pictures(), settings(keep_loaded=True))
+    slots = [mask_pipeline._detector, mask_pipeline._segmenter]
     kept = [slot.model for slot in slots]
-    pipeline.mask_from_prompt(pictures(seed=1), settings(keep_loaded=True))
+    mask_pipeline.mask_from_prompt(pictures(seed=1), settings(keep_loaded=True))
     assert all(slot.model is model for slot, model in zip(slots, kept))
     nets = [weakref.ref(model.net) for model in kept]
     kept.clear()
-    pipeline.mask_from_prompt(pictures(), settings())
+    mask_pipeline.mask_from_prompt(pictures(), settings())
     gc.collect()
     assert [net() for net in nets] == [None, None]
 
 
-def test_the_detector_is_gone_before_the_segmenter_comes(pipeline, monkeypatch) -> None:
+def test_the_detector_is_gone_before_the_segmenter_comes(mask_pipeline, monkeypatch) -> None:
     alive: list[object] = []
     nets: list[weakref.ref[object]] = []
-    load, load_next = pipeline.DETECTORS.load, pipeline.SEGMENTERS.load
+    load, load_next = mask_pipeline.DETECTORS.load, mask_pipeline.SEGMENTERS.load
 
     def detector(*args):  # type: ignore[no-untyped-def]
         model = load(*args)
@@ -129,48 +93,67 @@ def test_the_detector_is_gone_before_the_segmenter_comes(pipeline, monkeypatch) 
         alive.extend(net() for net in nets)
         return load_next(*args)
 
-    monkeypatch.setattr(pipeline.DETECTORS, "load", detector)
-    monkeypatch.setattr(pipeline.SEGMENTERS, "load", segmenter)
-    pipeline.mask_from_prompt(pictures(), settings())
+    monkeypatch.setattr(mask_pipeline.DETECTORS, "load", detector)
+    monkeypatch.setattr(mask_pipeline.SEGMENTERS, "load", segmenter)
+    mask_pipeline.mask_from_prompt(pictures(), settings())
     assert alive == [None]
 
 
-def test_a_cancel_frees_everything_and_the_next_run_works(pipeline, monkeypatch) -> None:
+def test_a_cancel_frees_everything_and_the_next_run_works(mask_pipeline, monkeypatch) -> None:
     import comfy.model_management as manager
 
     manager.interrupt_current_processing()
     with pytest.raises(manager.InterruptProcessingException):
-        pipeline.mask_from_prompt(pictures(), settings())
+        mask_pipeline.mask_from_prompt(pictures(), settings())
     manager.interrupt_current_processing(False)
-    assert pipeline._detector.model is None
-    assert pipeline.mask_from_prompt(pictures(), settings()).masks.shape == (1, 48, 64)
+    assert mask_pipeline._detector.model is None
+    assert mask_pipeline.mask_from_prompt(pictures(), settings()).masks.shape == (1, 48, 64)
+
+
+def test_a_cancel_ends_the_loading_of_a_file(mask_pipeline, monkeypatch) -> None:
+    import comfy.model_management as manager
+
+    read: list[str] = []
+    table = type(mask_pipeline.DETECTORS.table)
+
+    def load(self, path, package, watch):  # type: ignore[no-untyped-def]
+        read.append(path.name)
+        manager.interrupt_current_processing()
+        watch()
+        pytest.fail("went on")
+
+    monkeypatch.setattr(table, "load", load)
+    with pytest.raises(manager.InterruptProcessingException):
+        mask_pipeline.mask_from_prompt(pictures(), settings())
+    manager.interrupt_current_processing(False)
+    assert read == ["small_dino"] and mask_pipeline._detector.model is None
 
 
 @pytest.mark.parametrize("on_missing, level", [("empty", 0.0), ("full", 1.0)])
 def test_pictures_in_which_nothing_is_found_keep_their_place(
-    pipeline, monkeypatch, on_missing: str, level: float
+    mask_pipeline, monkeypatch, on_missing: str, level: float
 ) -> None:
-    script(pipeline, monkeypatch, [], [HEART], [])
-    result = pipeline.mask_from_prompt(pictures(3), settings(on_missing=on_missing, grow=2, feather=3))
+    script(mask_pipeline, monkeypatch, [], [HEART], [])
+    result = mask_pipeline.mask_from_prompt(pictures(3), settings(on_missing=on_missing, grow=2, feather=3))
     assert result.masks.shape == (3, 48, 64) and (result.masks[0] == level).all() and (result.masks[2] == level).all()
     images = json.loads(result.report)["images"]
     assert [image["missing"] for image in images] == [True, False, True] and images[0]["mask_share"] == level
 
 
-def test_nothing_found_at_all_loads_no_segmenter(pipeline, monkeypatch) -> None:
-    script(pipeline, monkeypatch, [], [])
-    monkeypatch.setattr(pipeline.SEGMENTERS, "load", lambda *_: pytest.fail("loaded"))
-    assert pipeline.mask_from_prompt(pictures(2), settings(on_missing="full")).masks.min() == 1
+def test_nothing_found_at_all_loads_no_segmenter(mask_pipeline, monkeypatch) -> None:
+    script(mask_pipeline, monkeypatch, [], [])
+    monkeypatch.setattr(mask_pipeline.SEGMENTERS, "load", lambda *_: pytest.fail("loaded"))
+    assert mask_pipeline.mask_from_prompt(pictures(2), settings(on_missing="full")).masks.min() == 1
 
 
-def test_an_error_names_the_picture_and_the_best_score(pipeline, monkeypatch) -> None:
-    script(pipeline, monkeypatch, [HEART], [])
+def test_an_error_names_the_picture_and_the_best_score(mask_pipeline, monkeypatch) -> None:
+    script(mask_pipeline, monkeypatch, [HEART], [])
     with pytest.raises(
         InputError,
         match=r"no heart nor hat was found in picture 2 of 2: the best score was 0\.12 and `box_threshold` is 0\.30",
     ):
-        pipeline.mask_from_prompt(pictures(2), settings(prompt="heart . hat", box_threshold=0.3))
-    assert pipeline._detector.model is None
+        mask_pipeline.mask_from_prompt(pictures(2), settings(prompt="heart . hat", box_threshold=0.3))
+    assert mask_pipeline._detector.model is None
 
 
 @pytest.mark.parametrize(
@@ -180,44 +163,44 @@ def test_an_error_names_the_picture_and_the_best_score(pipeline, monkeypatch) ->
         (0.3, "; use another word, or paint the mask instead."),  # 0.12 is what anything scores
     ],
 )
-def test_the_advice_fits_the_score(pipeline, monkeypatch, threshold: float, advice: str) -> None:
-    script(pipeline, monkeypatch, [])
+def test_the_advice_fits_the_score(mask_pipeline, monkeypatch, threshold: float, advice: str) -> None:
+    script(mask_pipeline, monkeypatch, [])
     with pytest.raises(InputError) as error:
-        pipeline.mask_from_prompt(pictures(), settings(box_threshold=threshold))
+        mask_pipeline.mask_from_prompt(pictures(), settings(box_threshold=threshold))
     assert str(error.value).endswith(f"`box_threshold` is {threshold:.2f}{advice}")
 
 
 @pytest.mark.parametrize("select, chosen", [("best", [SMALL]), ("largest", [HEART]), ("all", [SMALL, HEART])])
-def test_the_report_says_what_is_selected(pipeline, monkeypatch, select: str, chosen: list[Detection]) -> None:
-    script(pipeline, monkeypatch, [SMALL, HEART])
-    (image,) = json.loads(pipeline.mask_from_prompt(pictures(), settings(select=select)).report)["images"]
+def test_the_report_says_what_is_selected(mask_pipeline, monkeypatch, select: str, chosen: list[Detection]) -> None:
+    script(mask_pipeline, monkeypatch, [SMALL, HEART])
+    (image,) = json.loads(mask_pipeline.mask_from_prompt(pictures(), settings(select=select)).report)["images"]
     assert [d["score"] for d in image["detections"]] == [0.95, 0.9]
     assert [d["box"] for d in image["detections"] if d["selected"]] == [list(d.box) for d in chosen]
 
 
-def test_grow_and_feather_are_applied_to_the_mask(pipeline, monkeypatch) -> None:
+def test_grow_and_feather_are_applied_to_the_mask(mask_pipeline, monkeypatch) -> None:
     def masks(**changes):  # type: ignore[no-untyped-def]
-        script(pipeline, monkeypatch, [HEART])
+        script(mask_pipeline, monkeypatch, [HEART])
         monkeypatch.setattr(
-            pipeline, "union_of_masks", lambda *_: torch.nn.functional.pad(torch.ones(4, 4), (30, 30, 22, 22))
+            mask_pipeline, "union", lambda *_: torch.nn.functional.pad(torch.ones(4, 4), (30, 30, 22, 22))
         )
-        return pipeline.mask_from_prompt(pictures(), settings(**changes)).masks[0]
+        return mask_pipeline.mask_from_prompt(pictures(), settings(**changes)).masks[0]
 
     assert masks().sum() == 16 and masks(grow=1).sum() == 32 and masks(grow=-1).sum() == 4
     soft = masks(feather=4)
     assert 0 < float(soft[24, 28]) < float(soft[24, 31]) < 1 and soft.sum() == pytest.approx(16, rel=1e-3)
 
 
-def test_no_picture_is_refused(pipeline) -> None:
+def test_no_picture_is_refused(mask_pipeline) -> None:
     for shape in ((0, 8, 8, 3), (1, 0, 8, 3), (8, 8, 3)):
         with pytest.raises(InputError, match="`image` holds no picture"):
-            pipeline.mask_from_prompt(torch.zeros(shape), settings())
+            mask_pipeline.mask_from_prompt(torch.zeros(shape), settings())
 
 
-def test_numbers_that_are_not_finite_are_named(pipeline, monkeypatch) -> None:
+def test_numbers_that_are_not_finite_are_named(mask_pipeline, monkeypatch) -> None:
     with pytest.raises(InputError, match="`image` holds numbers that are not finite"):
-        pipeline.mask_from_prompt(pictures() * torch.nan, settings())
-    for choices, name in ((pipeline.SEGMENTERS, "segmenter"), (pipeline.DETECTORS, "detector")):
+        mask_pipeline.mask_from_prompt(pictures() * torch.nan, settings())
+    for choices, name in ((mask_pipeline.SEGMENTERS, "segmenter"), (mask_pipeline.DETECTORS, "detector")):
         load = choices.load
 
         def broken(choice, load=load):  # type: ignore[no-untyped-def]
@@ -228,8 +211,8 @@ def test_numbers_that_are_not_finite_are_named(pipeline, monkeypatch) -> None:
 
         monkeypatch.setattr(choices, "load", broken)
         with pytest.raises(InputError, match=f"^`{name}` gives numbers that are not finite"):
-            pipeline.mask_from_prompt(pictures(), settings(on_missing="empty"))
-    assert len(pipeline._embeddings) == 0
+            mask_pipeline.mask_from_prompt(pictures(), settings(on_missing="empty"))
+    assert len(mask_pipeline._embeddings) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import { addView } from "./views.mjs";
 /** @import { GraphNode, Widget } from "../types/host" */
 
 const NAME = "sis_panel";
-const MOST = 150; // the graph's units; longer panels scroll
+const MOST = 150; // the graph's units; longer panels scroll, unless a part says how high it may be
 const MARGIN = 20; // what a node leaves beside a widget
 const CLASSIC_MARGIN = 20; // what the classic renderer leaves free above and below, of a widget's height
 
@@ -63,9 +63,10 @@ class Panel {
     document.body.append(copy);
     const height = Math.ceil(copy.getBoundingClientRect().height);
     copy.remove();
-    if (height > MOST) this.content.tabIndex = 0; // what scrolls must be reached by keys
+    const most = Math.max(MOST, ...[...this.parts.values()].map(({ dataset }) => Number(dataset.most ?? 0)));
+    if (height > most) this.content.tabIndex = 0; // what scrolls must be reached by keys
     else this.content.removeAttribute("tabindex");
-    return Math.min(MOST, height);
+    return Math.min(most, height);
   }
 
   #add() {

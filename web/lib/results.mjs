@@ -15,7 +15,7 @@ import { keep, recall } from "./tab_memory.mjs";
  */
 
 const MEMORY = "single_image_studio.results";
-const KEPT = ["phrase", "saved_inversion", "cells", "sheets", "layout", "sis_live"]; // of our nodes' outputs
+const KEPT = ["phrase", "saved_inversion", "cells", "sheets", "layout", "sis_live", "finds"]; // of our nodes' outputs
 
 const store = new ResultStore(recall(MEMORY) ?? []);
 /** @type {WeakMap<GraphNode, Take>} */

@@ -118,3 +118,16 @@ export interface SavedOutput {
   phrase?: string[];
   saved_inversion?: string[];
 }
+
+/** What the words of Mask from Prompt found in one picture. */
+export interface Finds {
+  width: number;
+  height: number;
+  picture: Record<string, string>;
+  finds: { phrase: string; label: string; score: number; box: number[]; selected: boolean }[];
+}
+
+/** What Mask from Prompt puts out: `Finds` of each picture as JSON. */
+export interface MaskOutput {
+  finds?: string[];
+}

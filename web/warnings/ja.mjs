@@ -8,6 +8,12 @@ export const ja = {
   picture_cropped: "画像は {size} です。被写体を含む正方形に切り抜きました。",
   edge_repeated: "画像は {size} で、被写体が短辺より長いため、端を繰り返して正方形にしました。",
   mask_covers_all: "マスクが画像全体を覆っています。背景の損失に使う部分がなく、コンセプトに背景が残ります。",
+  mask_too_large:
+    "マスクが画像の {percent} % を占めています。残りが少なく、背景の損失の手がかりになりません。被写体からはみ出していないか確かめてください。",
+  mask_touches_edges:
+    "マスクが画像の {sides} 辺に触れています。学習の前に、被写体からはみ出していないか確かめてください。",
+  mask_too_small: "マスクは画像の {percent} % だけです。被写体のまわりで画像を切り取るか、マスクを確かめてください。",
+  mask_in_parts: "マスクが {parts} 個に分かれています。すべて被写体のものか、ごみがないか確かめてください。",
   // Training
   micro_batches: "メモリ不足：{size} 個ずつのマイクロバッチで続けます（遅くなりますが、結果は丸め誤差を除き同じです）。",
   checkpointing: "メモリ不足：勾配チェックポイントで続けます（遅くなりますが、結果は丸め誤差を除き同じです）。",
@@ -59,6 +65,13 @@ export const ja = {
   // Masks
   phrase_not_found:
     "画像 {number} に、しきい値を超える「{phrase}」がありません。マスクはプロンプトの残りの部分だけです。",
+  negative_not_found:
+    "画像 {number} に、しきい値を超える「{phrase}」（`negative`）がありません。マスクからその分は取り除かれません。",
+  only_hints:
+    "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクはヒントの分だけです。",
+  nothing_shown:
+    "画像 {number} には、枠・点・おおよそのマスクのどれも何も示していません。マスクは `on_missing` で決まります。",
+  mask_hint_resized: "`mask_hint` のマスクは {mask}、画像は {picture} です。マスクの大きさを変えました。",
   nothing_found_empty:
     "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクは空です。",
   nothing_found_full:

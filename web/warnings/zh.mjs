@@ -8,6 +8,10 @@ export const zh = {
   picture_cropped: "图片为 {size}：已裁剪为包含主体的正方形。",
   edge_repeated: "图片为 {size}，主体比短边还长：已重复边缘，补成正方形。",
   mask_covers_all: "遮罩覆盖了整张图片：没有可用于背景损失的部分，概念会带上背景。",
+  mask_too_large: "遮罩占图片的 {percent} %：剩下的部分太少，背景损失学不到东西；请检查遮罩有没有超出主体。",
+  mask_touches_edges: "遮罩碰到图片的 {sides} 条边：训练前请检查遮罩有没有超出主体。",
+  mask_too_small: "遮罩只占图片的 {percent} %：请围绕主体裁剪图片，或检查遮罩。",
+  mask_in_parts: "遮罩分成 {parts} 块：请检查它们是否都属于主体，有没有碎点。",
   // Training
   micro_batches: "内存不足：改用大小为 {size} 的小批次继续（更慢，结果除舍入外相同）。",
   checkpointing: "内存不足：改用梯度检查点继续（更慢，结果除舍入外相同）。",
@@ -50,6 +54,11 @@ export const zh = {
   uncond_not_kept: "文件只保存无条件嵌入，不保存 `uncond` 上的其他内容（{extras}）。",
   // Masks
   phrase_not_found: "第 {number} 张图片中没有高于阈值的“{phrase}”；遮罩只包含提示词的其余部分。",
+  negative_not_found: "第 {number} 张图片中没有高于阈值的“{phrase}”（`negative`）；遮罩里没有为它去掉任何部分。",
+  only_hints:
+    "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩只包含提示的部分。",
+  nothing_shown: "没有框、点或粗略遮罩指出第 {number} 张图片中的任何东西：遮罩由 `on_missing` 决定。",
+  mask_hint_resized: "`mask_hint` 的遮罩是 {mask}，图片是 {picture}：遮罩已缩放。",
   nothing_found_empty:
     "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩为空。",
   nothing_found_full:

@@ -108,6 +108,13 @@ export const en = {
   copyNow: "Copy {text}",
   copied: "Copied",
   copyFailed: "Not copied",
+  // Finds of Mask from Prompt
+  find: "Find {number}: {label}, {score}",
+  findsLabel: "What was found: click to take it in or out",
+  findsHint: "Click a box to take it into the mask or out of it, then press Run.",
+  findsPicked: "Picked: {numbers}. Press Run.",
+  findsWired: "picked is connected: its wire decides.",
+  findsReset: "Let select decide",
   // Where a concept is
   regionFound: "Found here:",
   regionAlt: "Where {name} was found in picture {number}",

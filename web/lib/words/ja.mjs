@@ -109,6 +109,13 @@ export const ja = {
   copyNow: "{text} をコピー",
   copied: "コピーしました",
   copyFailed: "コピーできません",
+  // Finds of Mask from Prompt
+  find: "{number} 番：{label}、{score}",
+  findsLabel: "見つかったもの：クリックで入れたり外したりします",
+  findsHint: "枠をクリックするとマスクに入れたり外したりできます。そのあと実行します。",
+  findsPicked: "選択：{numbers}。実行してください。",
+  findsWired: "picked は接続されています。接続先の値が使われます。",
+  findsReset: "select に任せる",
   // Where a concept is
   regionFound: "見つかった場所：",
   regionAlt: "画像 {number} で {name} が見つかった場所",

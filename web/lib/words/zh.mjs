@@ -109,6 +109,13 @@ export const zh = {
   copyNow: "复制 {text}",
   copied: "已复制",
   copyFailed: "未能复制",
+  // Finds of Mask from Prompt
+  find: "第 {number} 个：{label}，{score}",
+  findsLabel: "找到的东西：点击可选入或去掉",
+  findsHint: "点击一个框，把它选入遮罩或去掉，然后点“运行”。",
+  findsPicked: "已选：{numbers}。请点“运行”。",
+  findsWired: "picked 已接线：由连线决定。",
+  findsReset: "改由 select 决定",
   // Where a concept is
   regionFound: "在这里找到：",
   regionAlt: "{name} 在第 {number} 张图片中的位置",

@@ -1,0 +1,61 @@
+"""SAM 2 and 2.1 (Ravi et al. 2024, arXiv:2408.00714) and EdgeTAM (Zhou et al. 2025, arXiv:2501.07256) as Segmenters of
+single pictures."""
+
+from __future__ import annotations
+
+import functools
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import transformers_api
+from .family import Family, Source, in_folders
+from .interfaces import Embedding, Segmenter
+from .preprocessing import Preprocessing, folder_preprocessing
+from .sam import Sam, TransformersSam
+from .sam_prompts import SamPrompts
+
+
+class TransformersSam2(TransformersSam):
+    """transformers' Sam2Model, and EdgeTamModel, which differs in its encoder alone."""
+
+    @property
+    def side(self) -> int:
+        return int(self.model.config.prompt_encoder_config.image_size)
+
+    def encode(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """(1, 3, side, side) to the coarsest features, then those of four and two times their size, finest first.
+
+        As the model's own get_image_embeddings, with all after the encoder in float32.
+        """
+        finest, finer, coarse = (level.float() for level in self.encoder(pixels).fpn_hidden_states)
+        decoder = self.model.mask_decoder
+        still = self.model.no_memory_embedding.reshape(1, -1, 1, 1)  # no earlier pictures of a film
+        return coarse + still, decoder.conv_s0(finest), decoder.conv_s1(finer)
+
+    def decode(self, features: Tensor, prompts: SamPrompts, *finer: Tensor) -> tuple[Tensor, Tensor]:
+        return self._answer(prompts, image_embeddings=[*finer, features])
+
+
+class Sam2(Sam):
+    """Boxes and points in, masks out. The picture is stretched to the square, whatever its sides are."""
+
+    def _enlarge(self, low: Tensor, embedding: Embedding) -> Tensor:
+        """In one step, as the original does it."""
+        return F.interpolate(low, embedding.size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def _build(source: Source, kind: str) -> Sam2:
+    """kind: the beginning of its classes' names."""
+    net = TransformersSam2(transformers_api.build(f"{kind}Config", f"{kind}Model", source))
+    return Sam2(net, folder_preprocessing(source.folder, Preprocessing(None, net.side, square=True)))
+
+
+_sam2, _edgetam = (functools.partial(_build, kind=kind) for kind in ("Sam2", "EdgeTam"))
+# The published folders hold what films need too, and say so; a picture needs the rest.
+SAM2_FAMILIES: tuple[Family[Segmenter], ...] = (
+    in_folders("a SAM 2", "sam2", _sam2),
+    in_folders("a SAM 2", "sam2_video", _sam2),
+    in_folders("an EdgeTAM", "edgetam", _edgetam),
+    in_folders("an EdgeTAM", "edgetam_video", _edgetam),
+)
