@@ -16,7 +16,8 @@ from ..helpers.waiting import wait_to_the_last_event
 
 EVENT = "single_image_studio.warning"
 NEVER_ON_A_CPU = {"micro_batches", "checkpointing"}  # tests/concept/test_training.py has them
-OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "lora_not_apart"}  # tests/host/test_*apart.py have them
+# tests/host/test_*apart*.py have them
+OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "lora_not_apart"}
 INVERTING = {"apart_without_region"}  # tests/host/test_unet_apart.py has it
 
 
