@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
+from ..diffusion.pace import RATE_SCHEDULES
 from ..support import checks
 from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
 from ..support.errors import InputError, brief
 from .encoders import ENCODER_KINDS
-from .pace import RATE_SCHEDULES, TIMESTEPS
 
 CLASS_TEXT_ENCODERS = ("tuned", "frozen")
 LORA_BASES = ("trained", "orthogonal")
+DRAWN = ("uniform", "stratified")  # how timesteps may be
 PHRASE_ALONE = "*"  # the paper's only prompt: the phrase and nothing else
 SMALLEST_RESOLUTION = 64
 LARGEST_RESOLUTION = 4096
@@ -55,8 +56,8 @@ class StageSettings:
         self._put("background_weight", checks.number("background_weight", self.background_weight))
         checks.choice("precision", self.precision, PRECISIONS)
         checks.choice("gradient_checkpointing", self.gradient_checkpointing, CHECKPOINTING)
-        checks.choice("timesteps", self.timesteps, TIMESTEPS)
-        checks.choice("rate_schedule", self.rate_schedule, RATE_SCHEDULES)
+        checks.choice("timesteps", self.timesteps, DRAWN)
+        checks.choice("rate_schedule", self.rate_schedule, tuple(RATE_SCHEDULES))
         checks.text("training_prompts", self.training_prompts)
         for line in self.prompts:
             _require_one_place(line)

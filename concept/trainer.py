@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ..diffusion.pace import RATE_SCHEDULES, TIMESTEPS
 from ..diffusion.process import add_noise
 from ..diffusion.report import StepReport, Steps
 from ..support.errors import InputError
@@ -17,7 +18,6 @@ from ..support.finite import OTHER_WEIGHTS
 from ..support.out_of_memory import require_out_of_memory
 from ..support.warnings import warn
 from .model import ConceptModel
-from .pace import draw_timesteps, rate_at
 from .settings import StageSettings
 
 OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
@@ -120,7 +120,8 @@ class Trainer:
         x0 = model.draw_latents(count, self.generator)
         noise = torch.randn(x0.shape, generator=self.generator).to(x0.device)
         levels = len(model.alpha_bar)
-        timesteps = draw_timesteps(self.settings.timesteps, count, levels, self.generator).to(x0.device)
+        draw = TIMESTEPS[self.settings.timesteps](count, levels, self.generator)
+        timesteps = next(draw).to(x0.device)
         return Batch(x0, add_noise(x0, noise, model.alpha_bar[timesteps]), timesteps, self._draw_prompt())
 
     def _draw_prompt(self) -> str:
@@ -185,9 +186,9 @@ class Trainer:
             self.history.setdefault(name, []).append(value)
 
     def _set_rate(self, step: int) -> None:
-        settings = self.settings
+        share = RATE_SCHEDULES[self.settings.rate_schedule](step, self.settings.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate_at(settings.rate_schedule, settings.learning_rate, step, settings.steps)
+            group["lr"] = self.settings.learning_rate * share
 
     def _step_optimizer(self) -> None:
         """One update; where memory runs out, once more with what a failed step held let go.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..diffusion.pace import RATE_SCHEDULES, TIMESTEPS
 from ..diffusion.process import add_noise
 from ..diffusion.report import StepReport, Steps
 from ..support.checks import LARGEST_SEED, PRECISIONS, choice, number, whole
@@ -18,36 +18,8 @@ from .model import EpsModel, Prompt
 
 # The reference scales its loss by 65,536 and never back, which leaves Adam's updates alone but for its eps.
 ADAM_EPS = 1e-8 / 65536
-GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-
-Schedule = Callable[[int, int], float]
-"""(step, steps): the share of the learning rate that a step has."""
-SCHEDULES: dict[str, Schedule] = {
-    "constant": lambda step, steps: 1.0,
-    "cosine": lambda step, steps: (1 + math.cos(math.pi * step / steps)) / 2,
-}
-
-Draw = Callable[[int, int, torch.Generator], Iterator[Tensor]]
-"""(count, noise levels, generator): the timesteps of each step, (count,) int64, without end."""
-
-
-def _uniform(count: int, levels: int, generator: torch.Generator) -> Iterator[Tensor]:
-    while True:
-        yield torch.randint(0, levels, (count,), generator=generator)
-
-
-def _golden_ratio(count: int, levels: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Each timestep lies the golden ratio beyond the one before, round and round, so that any number of them in a row
-    is spread over all levels. The first is drawn."""
-    place = torch.rand(1, dtype=torch.float64, generator=generator)
-    while True:
-        places = place + GOLDEN_RATIO * torch.arange(count, dtype=torch.float64)
-        yield (places.frac() * levels).long()
-        place = place + GOLDEN_RATIO * count
-
-
-TIMESTEPS: dict[str, Draw] = {"uniform": _uniform, "golden_ratio": _golden_ratio}
-
+DRAWN = ("uniform", "golden_ratio")
+"""How timesteps may be drawn: a step has too few of them to be stratified."""
 LARGEST_BATCH = 4096
 
 
@@ -55,7 +27,7 @@ LARGEST_BATCH = 4096
 class TextOptimizationSettings:
     """batch_size: noise levels a step. precision: what the model computes in; read by who runs it.
 
-    schedule: how the learning rate falls. timesteps: how noise levels are drawn. The papers': constant and uniform.
+    rate_schedule: how the learning rate falls. timesteps: how noise levels are drawn. The papers': constant, uniform.
     Raises: InputError when a value does not fit.
     """
 
@@ -64,7 +36,7 @@ class TextOptimizationSettings:
     batch_size: int = 1
     seed: int = 0
     precision: str = "auto"
-    schedule: str = "constant"
+    rate_schedule: str = "constant"
     timesteps: str = "uniform"
 
     def __post_init__(self) -> None:
@@ -73,12 +45,12 @@ class TextOptimizationSettings:
         whole("batch_size", self.batch_size, 1, LARGEST_BATCH)
         whole("seed", self.seed, 0, LARGEST_SEED)
         choice("precision", self.precision, PRECISIONS)
-        choice("schedule", self.schedule, tuple(SCHEDULES))
-        choice("timesteps", self.timesteps, tuple(TIMESTEPS))
+        choice("rate_schedule", self.rate_schedule, tuple(RATE_SCHEDULES))
+        choice("timesteps", self.timesteps, DRAWN)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
-        return self.learning_rate * SCHEDULES[self.schedule](step, self.steps)
+        return self.learning_rate * RATE_SCHEDULES[self.rate_schedule](step, self.steps)
 
 
 class OptimizedText(NamedTuple):

@@ -9,12 +9,13 @@ from typing import Any
 from comfy_api.v0_0_2 import io, ui
 
 from ..diffusion.ddim import DDIMSchedule
+from ..diffusion.pace import RATE_SCHEDULES
 from ..host.progress import courtesy
 from ..inversion.data import Inversion
 from ..inversion.grid import Cell
 from ..inversion.methods import METHODS, InversionSettings, method_notes
 from ..inversion.null_text import SOLVERS, NullTextSettings
-from ..inversion.text_optimization import SCHEDULES, TIMESTEPS, TextOptimizationSettings
+from ..inversion.text_optimization import DRAWN, TextOptimizationSettings
 from ..pipelines.edit_grid import GridAxes, SampledGrid, edit_grid
 from ..pipelines.edit_picture import EditConditioning, edit_picture, timestep_aware_conditioning
 from ..pipelines.inversion_wires import plain_wires
@@ -147,9 +148,9 @@ class ImagicTextOptimize(Node):
                 ),
                 _precision(),
                 io.Combo.Input(
-                    "schedule",
+                    "rate_schedule",
                     optional=True,
-                    options=list(SCHEDULES),
+                    options=list(RATE_SCHEDULES),
                     default="constant",
                     tooltip=(
                         "How the learning rate goes on. constant: the paper's. cosine: falls to zero, for fewer steps"
@@ -159,7 +160,7 @@ class ImagicTextOptimize(Node):
                 io.Combo.Input(
                     "timesteps",
                     optional=True,
-                    options=list(TIMESTEPS),
+                    options=list(DRAWN),
                     default="uniform",
                     tooltip=(
                         "How noise levels are drawn. uniform: the paper's. golden_ratio: spread evenly, however few"
@@ -197,7 +198,7 @@ class ImagicTextOptimize(Node):
         batch_size: int,
         seed: int,
         precision: str,
-        schedule: str = "constant",
+        rate_schedule: str = "constant",
         timesteps: str = "uniform",
         inversion: Inversion | None = None,
     ) -> io.NodeOutput:
@@ -207,7 +208,7 @@ class ImagicTextOptimize(Node):
             batch_size=batch_size,
             seed=seed,
             precision=precision,
-            schedule=schedule,
+            rate_schedule=rate_schedule,
             timesteps=timesteps,
         )
         with Reporter("text", address(cls)) as reporter:

@@ -8,8 +8,8 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
-from ..concept.pace import RATE_SCHEDULES, TIMESTEPS
-from ..concept.settings import CLASS_TEXT_ENCODERS, LORA_BASES, Stage1Settings, Stage2Settings
+from ..concept.settings import CLASS_TEXT_ENCODERS, DRAWN, LORA_BASES, Stage1Settings, Stage2Settings
+from ..diffusion.pace import RATE_SCHEDULES
 from ..host.progress import courtesy
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
@@ -77,7 +77,7 @@ def _pace() -> list[io.Input]:
             io.Combo.Input(
                 "timesteps",
                 optional=True,
-                options=list(TIMESTEPS),
+                options=list(DRAWN),
                 default="uniform",
                 tooltip=(
                     "Which noise levels a step sees. stratified spreads them evenly within each batch, so that steps"

@@ -25,8 +25,8 @@ SEED = 94_000
 ALPHAS, RATIOS = (0.3, 0.6), (0.4,)
 BATCH = 8
 SOLVERS = ("adam", "line_search")
-PAPER: dict[str, Any] = {"steps": 200, "learning_rate": 1e-3, "schedule": "constant", "timesteps": "uniform"}
-FAST: dict[str, Any] = {"steps": 50, "learning_rate": 5e-3, "schedule": "cosine", "timesteps": "golden_ratio"}
+PAPER: dict[str, Any] = {"steps": 200, "learning_rate": 1e-3, "rate_schedule": "constant", "timesteps": "uniform"}
+FAST: dict[str, Any] = {"steps": 50, "learning_rate": 5e-3, "rate_schedule": "cosine", "timesteps": "golden_ratio"}
 
 
 def projected(target: Tensor, source: Tensor) -> Tensor:

@@ -57,13 +57,13 @@ def test_all_pictures_see_the_same_timesteps() -> None:
 
 def test_the_rate_falls_as_the_cosine_and_is_constant_by_default() -> None:
     """Adam moves a number by its rate in the first step, and less than the sum of all rates in all."""
-    falling = TextOptimizationSettings(steps=8, learning_rate=0.5, schedule="cosine")
+    falling = TextOptimizationSettings(steps=8, learning_rate=0.5, rate_schedule="cosine")
     assert [falling.rate(i) for i in (0, 2, 4)] == pytest.approx([0.5, 0.25 + 0.25 * math.sqrt(0.5), 0.25])
     assert 0 < falling.rate(7) < 0.02
     assert {TextOptimizationSettings(steps=8).rate(i) for i in range(8)} == {1e-3}
 
     def moved(steps: int, schedule: str) -> float:
-        settings = TextOptimizationSettings(steps=steps, learning_rate=0.1, schedule=schedule)
+        settings = TextOptimizationSettings(steps=steps, learning_rate=0.1, rate_schedule=schedule)
         embeds = result_of(optimize_text(ToyModel(), picture(), prompt(1), settings)).embeds
         return float((embeds - prompt(1).context)[..., :4].abs().max())
 
@@ -72,7 +72,7 @@ def test_the_rate_falls_as_the_cosine_and_is_constant_by_default() -> None:
 
 
 def test_the_papers_way_is_the_default_to_the_bit() -> None:
-    explicit = TextOptimizationSettings(steps=3, schedule="constant", timesteps="uniform", seed=2)
+    explicit = TextOptimizationSettings(steps=3, rate_schedule="constant", timesteps="uniform", seed=2)
     found = [
         result_of(optimize_text(ToyModel(), picture(), prompt(1), settings)).embeds
         for settings in (explicit, TextOptimizationSettings(steps=3, seed=2))
@@ -83,7 +83,7 @@ def test_the_papers_way_is_the_default_to_the_bit() -> None:
     assert seen(steps=1, seed=2) == [[first]]
 
 
-@pytest.mark.parametrize("change", [{"schedule": "linear"}, {"timesteps": "every other"}])
+@pytest.mark.parametrize("change", [{"rate_schedule": "linear"}, {"timesteps": "every other"}])
 def test_unknown_ways_are_refused(change: dict[str, str]) -> None:
     (name,) = change
     with pytest.raises(InputError, match=f"`{name}` is .*; expected one of"):

@@ -139,7 +139,7 @@ def test_a_target_saved_with_its_inversion_is_not_optimised_again(server: Client
     saving = {
         **sources(),
         "inv": inversion(method="direct"),
-        "text": imagic(schedule="cosine", timesteps="golden_ratio"),
+        "text": imagic(rate_schedule="cosine", timesteps="golden_ratio"),
         "save": node("SIS_SaveInversion", inversion=["inv", 0], name="kept_prompt", optimized=["text", 0]),
         "edit": edit(optimized=["text", 0]),
         **shown(["edit", 0]),
@@ -148,7 +148,7 @@ def test_a_target_saved_with_its_inversion_is_not_optimised_again(server: Client
     loading = {
         **sources(),
         "inv": node("SIS_LoadInversion", inversion_name="kept_prompt"),
-        "text": imagic(schedule="cosine", timesteps="golden_ratio", inversion=["inv", 0]),
+        "text": imagic(rate_schedule="cosine", timesteps="golden_ratio", inversion=["inv", 0]),
         "edit": edit(optimized=["text", 0]),
         **shown(["edit", 0]),
     }

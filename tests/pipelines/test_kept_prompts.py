@@ -79,7 +79,7 @@ def test_another_target_or_other_settings_are_optimised(demo_model: Any, tmp_pat
     model, clip, _ = demo_model
     one = kept(model, clip, tmp_path)
     assert optimised(model, encode(clip, "a blue star"), one)[2]
-    for change in ({"seed": 1}, {"steps": 3}, {"schedule": "cosine"}, {"timesteps": "golden_ratio"}):
+    for change in ({"seed": 1}, {"steps": 3}, {"rate_schedule": "cosine"}, {"timesteps": "golden_ratio"}):
         assert optimised(model, encode(clip, "a star"), one, settings=dataclasses.replace(SETTINGS, **change))[2]
     ranged = with_options(encode(clip, "a star"), start_percent=0.0, end_percent=0.5)
     assert optimised(model, ranged, one)[2], "what is kept was optimised over all noise levels"
@@ -134,7 +134,8 @@ def test_what_cannot_be_kept_is_refused(demo_model: Any) -> None:
 def test_a_file_without_prompts_is_written_as_before(demo_model: Any, tmp_path: pathlib.Path) -> None:
     path = save_inversion(inverted(demo_model[0]), "plain", [tmp_path])
     with safe_open(path, "pt") as file:
-        assert not [name for name in file.keys() if "prompt" in name] and "prompts" not in file.metadata()  # noqa: SIM118
+        names = list(file.keys())
+        assert not [name for name in names if "prompt" in name] and "prompts" not in file.metadata()
     assert load_inversion(path).prompts == ()
 
 

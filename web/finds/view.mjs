@@ -20,7 +20,8 @@ export class FindsView {
     this.pictures = [];
     this.shown = 0;
     this.message = element("output", { class: "sis-finds-message" });
-    this.reset = element("button", { type: "button", class: "sis-close", click: () => this.#write(null) }, say("findsReset"));
+    const reset = { type: "button", class: "sis-close", click: () => this.#write(null) };
+    this.reset = element("button", reset, say("findsReset"));
     after(widgetOf(node, WIDGET), "callback", () => this.#mark()); // typed by hand
   }
 
@@ -39,7 +40,8 @@ export class FindsView {
     const image = element("img", { src, alt: "", error: () => showInPanel(this.node, NAME, null) });
     this.buttons = finds.map((_, index) => this.#button(index));
     const sheet = element("div", { class: "sis-finds-picture" }, image, ...this.buttons);
-    Object.assign(sheet.style, { aspectRatio: `${width} / ${height}`, width: `min(100%, ${(280 * width) / height}px)` });
+    const widest = `min(100%, ${(280 * width) / height}px)`;
+    Object.assign(sheet.style, { aspectRatio: `${width} / ${height}`, width: widest });
     const content = element("div", { class: "sis-finds", role: "group", "aria-label": say("findsLabel") }, sheet);
     content.dataset.most = "360";
     content.append(element("footer", {}, ...this.#arrows(), this.message, this.reset));
