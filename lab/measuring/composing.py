@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import pathlib
 import time
 from collections.abc import Sequence
@@ -22,17 +20,6 @@ from .learning import VARIANTS, Learner, pack_module
 STAGES = {1: VARIANTS["I background"], 2: VARIANTS["II semantic"]}
 
 
-def missing(setting: Setting) -> list[str]:
-    """What a setting needs that this version of the pack doesn't have; empty where it can be measured."""
-    known = inspect.signature(pack_module("pipelines.use_concept").use_concept).parameters
-    settings = pack_module("concept.settings")
-    lacking = [name for name in ["apart"] if setting.keep_apart and name not in known]
-    learned = LEARNED[setting.learned]
-    for changes, stage in ((learned.stage1, settings.Stage1Settings), (learned.stage2, settings.Stage2Settings)):
-        lacking += [name for name in changes if name not in {field.name for field in dataclasses.fields(stage)}]
-    return lacking
-
-
 class Shelf:
     """Learned concepts, each kept as a file of its own. folder: of one checkpoint's and one training's concepts."""
 
@@ -44,9 +31,9 @@ class Shelf:
     def concept(self, number: int, scene: world.Scene, learned: str) -> Any:
         """After both stages: read, or learned now."""
         changes = LEARNED[learned]
-        first = f"stage1_{_slug(learned)}" if changes.stage1 else "stage1"
+        first = f"stage1_{slug(learned)}" if changes.stage1 else "stage1"
         start = self._kept(f"{first}_{number:03}", 1, scene, number, None, changes.stage1)
-        return self._kept(f"{_slug(learned)}_{number:03}", 2, scene, number, start, changes.stage2)
+        return self._kept(f"{slug(learned)}_{number:03}", 2, scene, number, start, changes.stage2)
 
     def _kept(self, name: str, stage: int, scene: world.Scene, number: int, start: Any, changes: Any) -> Any:
         path = self._folder / f"{name}.safetensors"
@@ -56,7 +43,8 @@ class Shelf:
         return self._files.load_concept(path)
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A setting's or a way of learning's name, as files have it."""
     return text.replace(" ", "_")
 
 

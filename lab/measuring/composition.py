@@ -20,7 +20,7 @@ import torch
 
 from . import composition_report, sampling
 from .ablation import checksum, read_rows
-from .composing import Composer, Shelf, missing
+from .composing import Composer, Shelf
 from .composition_groups import Group, groups, judge_group, judge_neighbour, neighbours
 from .composition_settings import SETTINGS, Setting
 from .learning import Learner, Training
@@ -67,12 +67,8 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
     shelf = Shelf(learner, folder / f"concepts_{settings['sha256']}")
     composition = Composition(shelf, Composer(learner), args.images, args.seed, folder)
     done = {(row["setting"], *row["group"]) for row in read_rows(args.results, settings)}
-    possible = {key: missing(SETTINGS[key]) for key in args.only or SETTINGS}
-    for key, lacking in possible.items():
-        if lacking:
-            print(f"{key}: left out, the pack has no {', '.join(lacking)}", flush=True)
     for asked in groups(args.seed, args.pairs, args.triples, args.alone):
-        for key in (key for key, lacking in possible.items() if not lacking):
+        for key in args.only or SETTINGS:
             if (key, *asked.numbers) not in done:
                 _keep(args.results, {**composition.measure(key, asked), "settings": settings})
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..figures import sheets
 from ..world import oracle
+from .composing import slug
 from .composition_groups import Group, group, neighbours
 from .composition_settings import OTHER_WORDS, SETTINGS
 
@@ -45,7 +46,7 @@ SHOWN_PICTURES = 3  # in the contact sheet, of each prompt
 
 def picture_file(key: str, numbers: Sequence[int]) -> str:
     """The name, without its ending, of the file that keeps a setting's pictures of a group."""
-    return f"{key.replace(' ', '_')}_{'_'.join(map(str, numbers))}"
+    return f"{slug(key)}_{'_'.join(map(str, numbers))}"
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.measuring import composing, composition, composition_groups, composition_report
+from lab.measuring import composition, composition_groups, composition_report
 from lab.measuring.composition_settings import LEARNED, SETTINGS, Setting
 from lab.world import painting, world
 
@@ -212,14 +212,3 @@ def test_outlines_are_the_objects_from_left_to_right() -> None:
 def test_every_setting_is_learned_in_a_known_way() -> None:
     assert {setting.learned for setting in SETTINGS.values()} <= LEARNED.keys()
     assert len({setting.label for setting in SETTINGS.values()}) == len(SETTINGS)
-
-
-def test_what_today_needs_is_there(host: Any) -> None:
-    from lab.measuring.learning import load_pack
-
-    load_pack()
-    assert all(composing.missing(SETTINGS[key]) == [] for key in ("words", "today", "hooks"))
-    unknown = replace(SETTINGS["today"], learned="unknown")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(LEARNED, "unknown", composing.LEARNED["paper"].__class__(stage2={"no_such_setting": 1}))
-        assert composing.missing(unknown) == ["no_such_setting"]
