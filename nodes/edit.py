@@ -271,7 +271,10 @@ class NullTextInvert(Node):
                     default=10,
                     min=1,
                     max=100,
-                    tooltip="null_text only: the maximum number of updates per step. Paper: 10.",
+                    tooltip=(
+                        "null_text only: the most updates per step with solver adam; line_search makes a quarter as"
+                        " many, rounded up. Paper: 10."
+                    ),
                 ),
                 io.Float.Input(
                     "learning_rate",
@@ -280,7 +283,10 @@ class NullTextInvert(Node):
                     max=1.0,
                     step=1e-5,
                     round=False,
-                    tooltip="null_text only: how large each update is. Paper: 0.01.",
+                    tooltip=(
+                        "null_text only: how large adam's first updates are; for line_search, how far one trial may go."
+                        " Paper: 0.01."
+                    ),
                 ),
                 io.Float.Input(
                     "tolerance",

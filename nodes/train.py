@@ -64,8 +64,9 @@ def _training_prompts() -> io.Input:
             default="",
             multiline=True,
             tooltip=(
-                "Prompts to learn in, one a line, with * for the phrase: * on a beach. Each step takes one. The"
-                " concept learns to leave other things in a prompt alone. Paper: empty, the phrase alone."
+                "Prompts to learn in, one a line, with * for the phrase: * on a beach. Each step takes one. Meant"
+                " to leave other things in a prompt alone; beside keep_apart it cost likeness on the demo model. Paper:"
+                " empty, the phrase alone."
             ),
         )
     )
@@ -92,8 +93,8 @@ def _pace() -> list[io.Input]:
                 options=list(RATE_SCHEDULES),
                 default="constant",
                 tooltip=(
-                    "How `learning_rate` goes on. cosine falls to 0 by the last step; it suits fewer steps at twice the"
-                    " rate. Paper: constant."
+                    "How `learning_rate` goes on. cosine falls to 0 by the last step; meant for fewer steps at a higher"
+                    " rate, not yet measured. Paper: constant."
                 ),
             )
         ),
@@ -348,8 +349,8 @@ class TrainStage2(Node):
                         options=list(LORA_BASES),
                         default="trained",
                         tooltip=(
-                            "orthogonal fixes half of the LoRA in directions of its own, so that several concepts used"
-                            " together disturb each other less. Paper: trained."
+                            "orthogonal fixes half of the LoRA in directions of its own, meant for several concepts in"
+                            " one picture; beside keep_apart it cost likeness on the demo model. Paper: trained."
                         ),
                     )
                 ),
