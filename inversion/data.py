@@ -70,6 +70,8 @@ class Inversion:
             if not isinstance(self.outside, Outside):
                 raise InputError(f"the inversion's noise mask is {brief(self.outside)}: {AGAIN}.")
             self.outside.check(self.schedule.steps, tuple(self.noise_latents.shape))
+        if not isinstance(self.prompts, tuple) or not all(isinstance(prompt, KeptPrompt) for prompt in self.prompts):
+            raise InputError(f"the inversion's optimised prompts are {brief(self.prompts)}: optimise them again.")
         for prompt in self.prompts:
             self._check_prompt(prompt)
 
@@ -112,7 +114,8 @@ class Inversion:
     def _check_prompt(self, prompt: KeptPrompt) -> None:
         """Raises: InputError unless an optimised prompt is of this inversion's pictures, and finite."""
         embeds, target = prompt.embeds, prompt.target
-        fits = embeds.dim() == target.dim() == 3 and embeds.shape[1:] == target.shape[1:]
+        numbers = all(isinstance(tensor, Tensor) and tensor.dtype == torch.float32 for tensor in (embeds, target))
+        fits = numbers and embeds.dim() == target.dim() == 3 and embeds.shape[1:] == target.shape[1:]
         if not fits or len(embeds) != len(self.noise_latents) or len(target) not in (1, len(embeds)):
             raise InputError("the inversion's optimised prompt is not one of its pictures: optimise and save it again.")
         if not are_finite(embeds, target):

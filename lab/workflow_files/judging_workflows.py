@@ -67,6 +67,9 @@ def judge_a_concept(sheet: Sheet) -> None:
         images=decoder["IMAGE"],
         masks=masks["mask"],
         prompts=listed["prompts"],
+        clip_model="none",
+        dino_model="none",
+        lpips_model="none",
         goals=GOALS,
     )
     report = sheet.node("PreviewAny", "Scores", source=metrics["report"])

@@ -99,14 +99,15 @@ def test_decoding_for_the_report_alone_costs_no_inversion(demo_model: Models, mo
 def test_masks_are_kept(nothing_can_be_shown: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     from single_image_studio.nodes import masks
 
-    result = types.SimpleNamespace(masks=torch.ones(1, 8, 8), overlays=torch.ones(1, 8, 8, 3), report="{}")
+    masked = {"masks": torch.ones(1, 8, 8), "overlays": torch.ones(1, 8, 8, 3), "report": "{}", "boxes": [[]]}
+    result = types.SimpleNamespace(**masked, segs=((8, 8), []), finds=[{}])
     monkeypatch.setattr(masks, "mask_from_prompt", lambda *_: result)
     nothing_can_be_shown()
     found = masks.MaskFromPrompt.execute(
         torch.ones(1, 8, 8, 3), prompt="x", detector="d", segmenter="s", box_threshold=0.3, text_threshold=0.2,
         select="best", on_missing="empty", grow=0, feather=0, keep_loaded=False,
     )  # fmt: skip
-    assert found.args == (result.masks, result.overlays, "{}")
+    assert found.args == (result.masks, result.overlays, "{}", result.boxes, result.segs)
 
 
 def test_a_warning_that_no_page_hears_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

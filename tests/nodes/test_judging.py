@@ -67,6 +67,6 @@ def test_an_unknown_set_is_told(host: pathlib.Path) -> None:
     from single_image_studio.support.errors import InputError
 
     with pytest.raises(
-        InputError, match="`prompt_set` is 'mine': choose one of singleinsert, dreambooth_object, dreambooth_live"
+        InputError, match="`prompt_set` is 'mine'; expected one of singleinsert, dreambooth_object, dreambooth_live"
     ):
         EditingPrompts.execute("<a> face", "mine")
