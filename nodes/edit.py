@@ -325,8 +325,8 @@ class NullTextInvert(Node):
                     options=list(SOLVERS),
                     default="adam",
                     tooltip=(
-                        "null_text only: how the embeddings are optimised. adam: the paper's. line_search: as close in"
-                        " less than half the computing."
+                        "null_text only: how the embeddings are optimised. adam: the paper's. line_search: nearly as"
+                        " close in half the computing."
                     ),
                 ),
             ],

@@ -30,7 +30,7 @@ MOST_BYTES = 1_400_000
 RUNNING, LOOK = 48, 2500  # frames of the training, and ms that a result stays
 BETWEEN = 400  # ms from one look at a run to the next
 STEP = 140  # ms of a frame in which something moves
-CHOSEN = "alpha 1, source ratio 0.2"  # the cell that is clicked
+CHOSEN = "alpha 0.2, source ratio 0.7"  # the cell that is clicked
 
 # Where each node lies in the picture, and its size: (left, top, width, height), None for its own height. The others and
 # what joins them are out of sight.
