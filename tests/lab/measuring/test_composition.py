@@ -98,7 +98,6 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
     monkeypatch.setattr(composition, "Learner", lambda *args: None)
     monkeypatch.setattr(composition, "Shelf", PaintedShelf)
     monkeypatch.setattr(composition, "Composer", lambda learner: painter)
-    monkeypatch.setattr(composition, "missing", lambda setting: [])
     return painter
 
 
@@ -139,14 +138,6 @@ def test_a_run_goes_on_where_it_stopped(painter: Painter, tmp_path: pathlib.Path
     assert more[: len(first)] == first and {row["setting"] for row in more[len(first) :]} == {"text"}
     with pytest.raises(SystemExit, match="cfg"):
         _run(tmp_path, ["today"], cfg=3.0)
-
-
-def test_settings_that_the_pack_lacks_are_left_out(
-    painter: Painter, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(composition, "missing", lambda setting: ["apart"] if setting.regions == "found" else [])
-    rows = _run(tmp_path, ["today", "found"], triples=0)
-    assert {row["setting"] for row in rows} == {"today"} and "found: left out" in capsys.readouterr().out
 
 
 def test_time_is_compared_on_the_same_groups() -> None:
