@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..support.errors import InputError, brief
+from ..support.checks import choice
+from ..support.errors import InputError
 
 ENCODER_KINDS = ("vit_b32", "cnn", "none")
 PICTURE_SIZE = 224
@@ -189,10 +190,7 @@ def build_encoder(kind: str, width: int, seed: int, start: Tensor) -> nn.Module:
     start: (width,) or (1, width), the mean token embedding of the class word; only "none" starts there.
     Raises: InputError for an unknown kind, a start of another width, or when torchvision is missing for "cnn".
     """
-    if not isinstance(kind, str) or kind not in ENCODER_KINDS:
-        raise InputError(
-            f"`encoder` is {brief(kind)}; expected one of {', '.join(ENCODER_KINDS)}: choose one of these."
-        )
+    choice("encoder", kind, ENCODER_KINDS)
     if start.numel() != width:
         raise InputError(
             "the encoder's start is a word of another size than this `clip`'s: connect the CLIP of the same checkpoint."

@@ -31,7 +31,7 @@ class StageSettings:
 
     learning_rate: AdamW's, at first. background_weight: gamma. preview_every: steps between previews, 0 for none.
     training_prompts: lines such as "* on a beach", of which each step takes one; * is where "* class" goes. Nothing,
-    the paper's: the phrase alone. timesteps, rate_schedule: see `concept.pace`.
+    the paper's: the phrase alone. timesteps, rate_schedule: see `diffusion.pace`.
     Raises: InputError when a value does not fit.
     """
 
