@@ -15,6 +15,7 @@ from ..world import oracle
 from .composing import slug
 from .composition_groups import Group, group, neighbours
 from .composition_settings import OTHER_WORDS, SETTINGS
+from .intervals import bootstrap
 
 Row = dict[str, Any]
 COLUMNS = {
@@ -40,21 +41,12 @@ GOALS = (
     *((key, "background", 0.98) for key in ("given", "found", "drawn")),
 )
 MOST_TIME = 1.15  # of a picture without any keeping apart
-RESAMPLED = 4000
 SHOWN_PICTURES = 3  # in the contact sheet, of each prompt
 
 
 def picture_file(key: str, numbers: Sequence[int]) -> str:
     """The name, without its ending, of the file that keeps a setting's pictures of a group."""
     return f"{slug(key)}_{'_'.join(map(str, numbers))}"
-
-
-def bootstrap(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:
-    """Mean, and the 95 % interval of it, by drawing the groups anew."""
-    sample = np.asarray(values, float)
-    drawn = np.random.default_rng(seed).choice(sample, (RESAMPLED, len(sample))).mean(1)
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    return float(sample.mean()), float(low), float(high)
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from ..world import oracle, world
 from . import sampling
 from .ablation import BACKGROUNDS, checksum, concept_scene, free_background, read_rows
-from .composition_report import bootstrap
+from .intervals import bootstrap
 from .learning import VARIANTS, Learner, Training
 
 SEED = 71_000

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..figures import sheets
-from .composition_report import bootstrap
-from .intervals import wilson
+from .intervals import bootstrap, wilson
 
 GOAL, GOAL_RATIO = 0.5, 1.2
 SHOWN, COLUMNS = 24, 8

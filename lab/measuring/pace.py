@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import ablation, sampling
+from .ablation_report import interval
 from .learning import VARIANTS, Learner, Training
 
 Models = tuple[Any, Any, Any]  # MODEL, CLIP and VAE
@@ -82,12 +83,8 @@ def measure(models: Models, index: int, images: int) -> dict[str, Any]:
     return {"concept": index, "class": cls, "images": images, "rates": rates}
 
 
-def interval(values: Sequence[float]) -> str:
-    """Mean ± half of its 95 % interval (Student's t)."""
-    import scipy.stats
-
-    half = scipy.stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return f"{statistics.mean(values):+.2f} ± {half:.2f}"
+def _signed(values: Sequence[float]) -> str:
+    return "{:+.2f} ± {:.2f}".format(*interval(values))
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -98,10 +95,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         lines.append(f"| {name} | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
     for name in list(WAYS)[1:]:
         pairs = [[row["rates"][name][s] - row["rates"][FULL][s] for row in rows] for s in SCORES]
-        lines.append("| … less the first, paired | " + " | ".join(map(interval, pairs)) + " |")
+        lines.append("| … less the first, paired | " + " | ".join(map(_signed, pairs)) + " |")
     short = list(WAYS)[1:]
     pairs = [[row["rates"][short[1]][s] - row["rates"][short[0]][s] for row in rows] for s in SCORES]
-    lines.append("| stratified less uniform, paired | " + " | ".join(map(interval, pairs)) + " |")
+    lines.append("| stratified less uniform, paired | " + " | ".join(map(_signed, pairs)) + " |")
     return "\n".join(lines)
 
 

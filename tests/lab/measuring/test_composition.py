@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.measuring import composition, composition_groups, composition_report
+from lab.measuring import composition, composition_groups, composition_report, intervals
 from lab.measuring.composition_settings import LEARNED, SETTINGS, Setting
 from lab.world import painting, world
 
@@ -162,9 +162,9 @@ def test_other_learning_is_compared_on_the_same_groups() -> None:
 
 
 def test_the_interval_is_of_the_groups() -> None:
-    mean, low, high = composition_report.bootstrap([0.0, 1.0] * 10)
+    mean, low, high = intervals.bootstrap([0.0, 1.0] * 10)
     assert mean == 0.5 and low == pytest.approx(0.3, abs=0.05) and high == pytest.approx(0.7, abs=0.05)
-    assert composition_report.bootstrap([0.25]) == (0.25, 0.25, 0.25)
+    assert intervals.bootstrap([0.25]) == (0.25, 0.25, 0.25)
 
 
 def test_neighbours_can_be_told_from_concepts() -> None:
