@@ -42,12 +42,12 @@ def result_of(algorithm: Steps[T]) -> T:
 
 
 def counted(algorithm: Steps[T], steps: int) -> Steps[T]:
-    """An algorithm of several parts, its reports counted through from 1 to `steps` instead of anew in each part."""
+    """An algorithm of several parts, its reports counted through by their costs, up to `steps`."""
     done = 0
     while True:
         try:
             report = next(algorithm)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        done += 1
+        done += report.cost
         yield replace(report, step=done, steps=steps)

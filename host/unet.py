@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 import comfy.conds
+import comfy.model_management
 import comfy.samplers
 import torch
 from torch import Tensor
@@ -143,6 +144,13 @@ class Unet:
         """A noise mask (B, 1, h, w) at each timestep, as the patches of MODEL have it."""
         here = mask.to(self.device)
         return lambda timesteps: mask_at(here, self.sigmas[timesteps], self._guider, self._model_options)
+
+    def pictures_at_once(self, shape: Sequence[int], most: int) -> int:
+        """How many pictures are likely to fit in one evaluation of both sides of guidance, from 1 to `most`; by the
+        host's own count, with the room that it leaves. shape: of their latents, (…, h, w)."""
+        one = 1.5 * self.base.memory_required([2, 4, *shape[-2:]])
+        free = comfy.model_management.get_free_memory(self.device)
+        return max(1, min(most, int(free // one)))
 
     def make_room(self, error: BaseException) -> bool:
         """After running out of memory in a backward: from now on recomputes blocks instead of keeping them.

@@ -14,6 +14,7 @@ from ..diffusion.report import Steps, counted
 from ..support.checks import share, within
 from .model import EpsModel, Prompt
 from .sampling import Guidance, interpolate, sample
+from .together import sample_together
 
 LARGEST_ALPHA = 1000  # far beyond what any edit looks like, and far below what overflows
 
@@ -84,13 +85,15 @@ def sample_grid(
     cells: Sequence[Cell],
     guidance: Guidance,
     schedule: DDIMSchedule,
+    at_once: int = 1,
 ) -> Steps[list[Tensor]]:
     """The clean latents of every cell, (B, 4, h, w) each, in order; the reports count up to `steps_needed`.
 
     The source prompt's steps are walked once, as far as the largest ratio; every cell leaves them where its ratio says.
-    Cells that come to the same are sampled once.
+    Cells that come to the same are sampled once. at_once: how many cells of one ratio share an evaluation, which
+    changes rounding; more than 1 for one picture alone.
     """
-    walk = _walk_routes(model, noise_latents, prompts, _routes(cells, schedule.steps), guidance, schedule)
+    walk = _walk_routes(model, noise_latents, prompts, _routes(cells, schedule.steps), guidance, schedule, at_once)
     return counted(walk, steps_needed(cells, schedule.steps))
 
 
@@ -101,15 +104,28 @@ def _walk_routes(
     routes: Sequence[_Route],
     guidance: Guidance,
     schedule: DDIMSchedule,
+    at_once: int,
 ) -> Steps[list[Tensor]]:
     stops = {route.source_steps for route in routes}
     begun = yield from _walk_source(model, noise_latents, prompts.source, stops, guidance, schedule)
     edited: dict[_Route, Tensor] = {}
-    for route in dict.fromkeys(routes):
-        steps = schedule.down(model.alpha_bar, route.source_steps)
-        conds = [prompts.edited(route.alpha)]
-        edited[route] = yield from sample(model, begun[route.source_steps], conds, guidance, steps)
+    for group in _groups(routes, at_once):
+        first = group[0].source_steps
+        conds, steps = [prompts.edited(route.alpha) for route in group], schedule.down(model.alpha_bar, first)
+        if len(group) == 1:
+            edited[group[0]] = yield from sample(model, begun[first], conds, guidance, steps)
+        else:
+            latents = yield from sample_together(model, begun[first], conds, guidance, steps)
+            edited |= zip(group, latents, strict=True)
     return [edited[route] for route in routes]
+
+
+def _groups(routes: Sequence[_Route], at_once: int) -> list[list[_Route]]:
+    """Each different route once, in order, as many of those that begin together as may be sampled at once."""
+    together: dict[int, list[_Route]] = {}
+    for route in dict.fromkeys(routes):
+        together.setdefault(route.source_steps, []).append(route)
+    return [row[i : i + at_once] for row in together.values() for i in range(0, len(row), at_once)]
 
 
 def _walk_source(

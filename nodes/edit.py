@@ -16,7 +16,7 @@ from ..inversion.grid import Cell
 from ..inversion.methods import METHODS, InversionSettings, method_notes
 from ..inversion.null_text import SOLVERS, NullTextSettings
 from ..inversion.text_optimization import DRAWN, TextOptimizationSettings
-from ..pipelines.edit_grid import GridAxes, SampledGrid, edit_grid
+from ..pipelines.edit_grid import LARGEST_BATCH, GridAxes, SampledGrid, edit_grid
 from ..pipelines.edit_picture import EditConditioning, edit_picture, timestep_aware_conditioning
 from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_text
@@ -521,6 +521,18 @@ class EditGrid(Node):
                     default=False,
                     tooltip="Also frames the proposed edit in the grid picture. The node marks it in any case.",
                 ),
+                io.Int.Input(
+                    "edits_at_once",
+                    optional=True,
+                    default=1,
+                    min=0,
+                    max=LARGEST_BATCH,
+                    tooltip=(
+                        "How many edits of a row are sampled together: faster, needs more memory, and the same edits up"
+                        " to rounding. 0: as many as fit. 1: each by itself. Batches of pictures, and a MODEL with"
+                        " other packs' patches, are always sampled one edit at a time."
+                    ),
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -556,12 +568,12 @@ class EditGrid(Node):
         source_ratios: str,
         optimized: Any = None,
         mark_best: bool = False,
+        edits_at_once: int = 1,
     ) -> io.NodeOutput:
         axes = GridAxes.from_texts(alphas=alphas, source_ratios=source_ratios)
         prompts = EditConditioning(source=source, target=target, optimized=optimized)
-        grid = edit_grid(
-            model, vae, inversion, prompts, axes, Reporter()
-        )  # shows no text: it would stay under the grid
+        reporter = Reporter()  # shows no text: it would stay under the grid
+        grid = edit_grid(model, vae, inversion, prompts, axes, reporter, edits_at_once)
         report = grid.report()
         log.info("Edit Grid: %s", report.replace("\n", " "))
         shown = _grid_on_the_node(cls, grid)

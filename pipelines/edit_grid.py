@@ -23,6 +23,7 @@ from .edit_picture import EditConditioning, sample_cells
 from .reporter import Reporter
 
 LARGEST_GRID = 400
+LARGEST_BATCH = 64
 BEST = "Best of these by the model's own eyes"
 
 
@@ -121,15 +122,23 @@ class SampledGrid:
 
 
 def edit_grid(
-    model: Any, vae: Any, inversion: Inversion, prompts: EditConditioning, axes: GridAxes, reporter: Reporter
+    model: Any,
+    vae: Any,
+    inversion: Inversion,
+    prompts: EditConditioning,
+    axes: GridAxes,
+    reporter: Reporter,
+    at_once: int = 1,
 ) -> SampledGrid:
     """Samples every cell, without previews: the page would keep the last one under the finished grid.
 
+    at_once: how many cells of a row share an evaluation, for one picture; 0: as many as fit, up to 16.
     Raises: InputError when the inputs do not fit together, or one gives numbers that are not finite.
     """
+    checks.whole("edits_at_once", at_once, 0, LARGEST_BATCH)
     require_vae(vae)
     try_decoder(vae)
-    latents = sample_cells(model, inversion, prompts, axes.cells(), reporter)
+    latents = sample_cells(model, inversion, prompts, axes.cells(), reporter, at_once=at_once)
     proposal = propose_cells(model, inversion, prompts, latents)
     decoded = [decode(vae, latent) for latent in latents]
     return SampledGrid(axes, [torch.stack(cells) for cells in zip(*decoded, strict=True)], proposal)

@@ -29,6 +29,7 @@ from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
 PREVIEW_EVERY = 5
+MOST_AT_ONCE = 16  # beyond it larger evaluations gain nothing more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +73,11 @@ def sample_cells(
     cells: Sequence[Cell],
     reporter: Reporter,
     preview_every: int = 0,
+    at_once: int = 1,
 ) -> list[dict[str, Tensor]]:
     """Edits of one inversion, sharing their first steps. Returns a LATENT for each cell.
 
-    preview_every: sampling steps from preview to preview; 0: none.
+    preview_every: sampling steps from preview to preview; 0: none. at_once: as on Edit Grid.
     Raises: InputError when the inputs do not fit together, or one gives numbers that are not finite.
     """
     checks.require_sd1(model)
@@ -93,7 +95,8 @@ def sample_cells(
         optimized = unet.prompts["target"].with_context(start.to(unet.device))
         edit = EditPrompts(unet.prompts["source"], unet.prompts["target"], optimized)
         noise = inversion.noise_latents.to(unet.device)
-        edits = reporter.follow(sample_grid(model, noise, edit, cells, guidance, inversion.schedule))
+        together = _at_once(unet, inversion, at_once)
+        edits = reporter.follow(sample_grid(model, noise, edit, cells, guidance, inversion.schedule, together))
         unet.require_finite(*edits)
         log.info("Sampled %d edits in %d UNet evaluations.", len(cells), unet.evaluations)
         return edits
@@ -106,6 +109,14 @@ def sample_cells(
         negative={"uncond": plain_uncond(inversion)},
     )
     return [_latent(latents, inversion) for latents in session.run(work)]
+
+
+def _at_once(unet: Unet, inversion: Inversion, wanted: int) -> int:
+    """How many edits share an evaluation. Several pictures fill one by themselves, and what other packs put on MODEL
+    may let the edits of one see each other."""
+    if len(inversion.noise_latents) > 1 or unet.sides_differ:
+        return 1
+    return wanted or unet.pictures_at_once(inversion.noise_latents.shape, MOST_AT_ONCE)
 
 
 def _masked(unet: Unet, inversion: Inversion) -> EpsModel:

@@ -81,7 +81,7 @@ def test_a_grid_is_shown_read_and_used(frontend: Frontend, snap: Callable[..., A
     def saved(workflow: dict[str, Any]) -> dict[str, Any]:
         return {n["type"]: n.get("widgets_values") for n in workflow["nodes"] if n["type"] == "SIS_EditGrid"}
 
-    assert saved(after) == saved(before) == {"SIS_EditGrid": [CELLS["alphas"], CELLS["source_ratios"], False]}
+    assert saved(after) == saved(before) == {"SIS_EditGrid": [CELLS["alphas"], CELLS["source_ratios"], False, 1]}
     assert set(frontend.prompt()[ids["grid"]]["inputs"]) == {
         "model",
         "vae",

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import pytest
 import torch
+from torch import Tensor
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
-from single_image_studio.diffusion.report import result_of
+from single_image_studio.diffusion.report import StepReport, result_of
 from single_image_studio.inversion.grid import Cell, EditPrompts, cells_of, sample_grid, steps_needed
 from single_image_studio.inversion.sampling import Guidance, interpolate, sample
 from single_image_studio.support.errors import InputError
 
-from ..helpers.toy import ALPHA_BAR, ToyModel, picture, prompt, reports_of
+from ..helpers.toy import ALPHA_BAR, ToyModel, ToyPrompt, picture, prompt, reports_of
 
 SCHEDULE = DDIMSchedule(10)
 
@@ -94,3 +97,56 @@ def test_a_grid_is_its_cells_and_cheaper() -> None:
     assert steps_needed(cells, 10) == 10 + 24 + 15 == len(model.calls)
     assert [(report.step, report.steps) for report in reports] == [(i, 49) for i in range(1, 50)]
     assert len(alone.calls) == 90
+
+
+@dataclass
+class SmallModel(ToyModel):
+    """Holds only so many pictures at once. sizes: of the batches that fitted."""
+
+    room: int = 1
+    out_of_memory: tuple[type[BaseException], ...] = (MemoryError, RuntimeError)
+    sizes: list[int] = field(default_factory=list)
+    error: type[BaseException] = MemoryError
+
+    def predict_eps(self, latents: Tensor, timesteps: Tensor, prompts: Sequence[ToyPrompt]) -> list[Tensor]:
+        if len(latents) > self.room:
+            raise self.error("too many")
+        self.sizes.append(len(latents))
+        return super().predict_eps(latents, timesteps, prompts)
+
+
+def grid_of(model: ToyModel, at_once: int, offsets: bool = False) -> tuple[list[StepReport], list[Tensor]]:
+    guidance = Guidance([prompt(i) for i in range(10)], 3.0, torch.randn(10, 1, 4, 3, 5) * 0.1 if offsets else None)
+    cells = cells_of([0.0, 0.3, 0.8, 1.2, 1.5], [0.2, 0.5, 1.0])
+    prompts = EditPrompts(prompt(1), prompt(2), prompt(3))
+    return reports_of(sample_grid(model, picture(), prompts, cells, guidance, SCHEDULE, at_once))
+
+
+@pytest.mark.parametrize("offsets", [False, True])
+def test_edits_sampled_together_are_the_same_in_fewer_calls(offsets: bool) -> None:
+    alone, together = ToyModel(), ToyModel()
+    torch.manual_seed(0)
+    reports, expected = grid_of(alone, 1, offsets)
+    torch.manual_seed(0)
+    fewer, edits = grid_of(together, 3, offsets)
+    for one, other in zip(edits, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+    assert len(alone.calls) == 10 + 5 * 8 + 5 * 5  # the source once; five cells leave at 2 and five at 5
+    assert len(together.calls) == 10 + 2 * 8 + 2 * 5  # three cells and two
+    assert (fewer[-1].step, fewer[-1].steps) == (reports[-1].step, reports[-1].steps) == (75, 75)
+    assert sum(report.cost for report in fewer) == 75
+
+
+def test_edits_that_do_not_fit_together_go_on_in_smaller_parts() -> None:
+    expected, model = grid_of(ToyModel(), 1)[1], SmallModel(room=2)
+    reports, edits = grid_of(model, 5)
+    for one, other in zip(edits, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+    assert set(model.sizes) == {1, 2}  # 5 do not fit, nor 3: two, two and one
+    assert reports[-1].step == 75
+
+
+@pytest.mark.parametrize(("room", "error"), [(0, MemoryError), (4, RuntimeError)])
+def test_too_little_memory_for_one_and_other_errors_are_raised(room: int, error: type[BaseException]) -> None:
+    with pytest.raises(error, match="too many"):
+        grid_of(SmallModel(room=room, error=error), 5)

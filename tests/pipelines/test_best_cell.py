@@ -31,7 +31,9 @@ def inverted(models: Models, latent: dict[str, Tensor]) -> Any:
         return invert_pictures(model, latent, prompts, settings, Reporter())
 
 
-def grid(models: Models, inversion: Any, alphas: list[float], ratios: list[float], model: Any = None) -> Any:
+def grid(
+    models: Models, inversion: Any, alphas: list[float], ratios: list[float], model: Any = None, at_once: int = 1
+) -> Any:
     from single_image_studio.pipelines.edit_grid import GridAxes, edit_grid
     from single_image_studio.pipelines.edit_picture import EditConditioning
     from single_image_studio.pipelines.reporter import Reporter
@@ -39,7 +41,8 @@ def grid(models: Models, inversion: Any, alphas: list[float], ratios: list[float
     own, clip, vae = models
     with torch.inference_mode():
         prompts = EditConditioning(source=encode(clip, "a star"), target=encode(clip, "a heart"))
-        return edit_grid(model or own, vae, inversion, prompts, GridAxes(alphas, ratios), Reporter())
+        axes, reporter = GridAxes(alphas, ratios), Reporter()
+        return edit_grid(model or own, vae, inversion, prompts, axes, reporter, at_once)
 
 
 def same(one: Any, other: Any) -> bool:
