@@ -154,7 +154,7 @@ class ImagicTextOptimize(Node):
                     default="constant",
                     tooltip=(
                         "How the learning rate goes on. constant: the paper's. cosine: falls to zero, for fewer steps"
-                        " with a higher learning_rate (50 steps with 0.005)."
+                        " with a higher learning_rate (50 steps with 0.008)."
                     ),
                 ),
                 io.Combo.Input(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import pathlib
 import sys
 from typing import Any
@@ -25,6 +26,19 @@ from . import shipped, stand_ins
 SIDE, GAP, PAPER = 480, 6, (32, 32, 32)
 MOST_BYTES = 40_000
 TIME_LIMIT = 1800
+# which of the saved pictures are shown, None for the source: a square number of them, or before and after
+CHOSEN: dict[str, tuple[int | None, ...]] = {
+    "learn_a_concept": (None, 0, 2, 4),  # one of the two of each prompt
+    "use_a_concept": (0, 1, 2, 3),
+    "compose_three_concepts": (0, 1, 2, 3),
+    "compose_in_two_passes": (0, 1, 2, 3),  # two of each pass
+    "views_and_editing_prompts": (None, 0, 1, 2),  # the editing prompts speak of things that the demo's world has not
+    "judge_a_concept": (0, 1, 2, 3),  # the heat maps
+    "edit_a_photo": (None, 0),
+    "edit_grid": tuple(1 + 5 * row + column for row in (0, 1, 3) for column in (0, 2, 4)),  # of its cells
+    "concept_controlnet_upscale": (-1,),
+    "edit_on_anime_checkpoint": (None, 0),
+}
 
 
 def pictures(client: Client, prompt: Prompt) -> list[Image.Image]:
@@ -35,34 +49,29 @@ def pictures(client: Client, prompt: Prompt) -> list[Image.Image]:
 
 
 def chosen(name: str, found: list[Image.Image], source: Image.Image) -> list[Image.Image]:
-    """Which pictures tell what the workflow does; source: the one that it was given."""
-    return {
-        "learn_a_concept": [source, *found[0:6:2]],  # one of the two of each prompt
-        "use_a_concept": found[:4],
-        "compose_three_concepts": found[:4],
-        "compose_in_two_passes": found[0:3:2],  # the first of each pass
-        # the views; the editing prompts speak of things that the demo's world has not
-        "views_and_editing_prompts": found[:3],
-        "judge_a_concept": found[:4],  # the heat maps
-        "edit_a_photo": [source, found[0]],
-        "edit_grid": found[:1],
-        "concept_controlnet_upscale": found[-1:],
-        "edit_on_anime_checkpoint": [source, found[0]],
-    }[name]
+    """Which pictures tell what the workflow does. source: the one that it was given, or its concept's."""
+    return [source if index is None else found[index] for index in CHOSEN[name]]
 
 
 def sheet(found: list[Image.Image]) -> Image.Image:
-    """The pictures in one, each whole, in a grid that is at most `SIDE` wide."""
-    columns = {1: 1, 2: 2, 4: 2}.get(len(found), 3)
-    rows = -(-len(found) // columns)
+    """The pictures in one square, which fills the template browser's cards: in a grid, or of a pair the second with
+    the first in a corner of it."""
+    if len(found) == 2:
+        return _before_and_after(*found)
+    columns = math.isqrt(len(found))
     wide = (SIDE - (columns - 1) * GAP) // columns
-    tall = round(wide * found[0].height / found[0].width)
-    made = Image.new("RGB", (columns * (wide + GAP) - GAP, rows * (tall + GAP) - GAP), PAPER)
+    side = columns * (wide + GAP) - GAP
+    made = Image.new("RGB", (side, side), PAPER)
     for i, picture in enumerate(found):
-        made.paste(
-            picture.resize((wide, tall), Image.Resampling.LANCZOS),
-            (i % columns * (wide + GAP), i // columns * (tall + GAP)),
-        )
+        corner = (i % columns * (wide + GAP), i // columns * (wide + GAP))
+        made.paste(picture.resize((wide, wide), Image.Resampling.LANCZOS), corner)
+    return made
+
+
+def _before_and_after(before: Image.Image, after: Image.Image) -> Image.Image:
+    made, small = after.resize((SIDE, SIDE), Image.Resampling.LANCZOS), SIDE // 4
+    made.paste(PAPER, (0, 0, small + GAP, small + GAP))
+    made.paste(before.resize((small, small), Image.Resampling.LANCZOS), (0, 0))
     return made
 
 

@@ -2,9 +2,10 @@
 
 Inverts the demo's pictures by null-text with both solvers, optimises their target prompts as the paper does and in a
 quarter of the steps, and edits them (move, resize, turn, change class) with each; `lab.world.oracle` tells whether the
-edit happened and what stayed. Beside it stand starts that need no optimisation for a second target: the source prompt's
-own embedding, optimised once a picture, and Forgedit's projection of the target on it (arXiv:2309.10556). Writes a line
-a batch of pictures and seed (`--results`), so that a run that was stopped goes on, and then the table (`--out`).
+edit happened and what stayed. How near the edit is to the picture at alpha 0, where it begins, is measured too. Beside
+it stand starts that need no optimisation for a second target: the source prompt's own embedding, optimised once a
+picture, and Forgedit's projection of the target on it (arXiv:2309.10556). Writes a line a batch of pictures and seed
+(`--results`), so that a run that was stopped goes on, and then the table (`--out`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ ALPHAS, RATIOS = (0.3, 0.6), (0.4,)
 BATCH = 8
 SOLVERS = ("adam", "line_search")
 PAPER: dict[str, Any] = {"steps": 200, "learning_rate": 1e-3, "rate_schedule": "constant", "timesteps": "uniform"}
-FAST: dict[str, Any] = {"steps": 50, "learning_rate": 5e-3, "rate_schedule": "cosine", "timesteps": "golden_ratio"}
+FAST: dict[str, Any] = {"steps": 50, "learning_rate": 8e-3, "rate_schedule": "cosine", "timesteps": "golden_ratio"}
+RATES = {"slower": FAST | {"learning_rate": 5e-3}, "faster": FAST | {"learning_rate": 1e-2}}
 
 
 def projected(target: Tensor, source: Tensor) -> Tensor:
@@ -41,12 +43,16 @@ def projected(target: Tensor, source: Tensor) -> Tensor:
 
 
 def judged(bench: Bench, inverted: Any, start: Tensor | None, target: Tensor | None = None) -> list[dict[str, float]]:
-    """Each picture's verdict, the mean over the cells. start: where alpha 0 is; None: the source prompt."""
-    cells = pack_module("inversion.grid").cells_of(ALPHAS, RATIOS)
-    edits, *_ = bench.edit_latents(inverted, "null_text", start, cells, target)
+    """Each picture's verdict, the mean over the cells; and `start`, the PSNR of the latents at alpha 0 against the
+    picture's. start: where alpha 0 is; None: the source prompt."""
+    cells = pack_module("inversion.grid").cells_of((0.0, *ALPHAS), RATIOS)
+    (first, *edits), *_ = bench.edit_latents(inverted, "null_text", start, cells, target)
     drawn = [bench.decode(latents) for latents in edits]
     verdicts = [[editing_tasks.verdict(picture, task) for picture in row] for row, task in _by_task(drawn, bench)]
-    return [{name: sum(one[name] for one in row) / len(row) for name in row[0]} for row in verdicts]
+    means = [{name: sum(one[name] for one in row) / len(row) for name in row[0]} for row in verdicts]
+    psnr = pack_module("diffusion.quality").latent_psnr
+    near = [psnr(a, b) for a, b in zip(first, bench.latents, strict=True)]
+    return [mean | {"start": value} for mean, value in zip(means, near, strict=True)]
 
 
 def _by_task(drawn: list[Any], bench: Bench) -> list[tuple[tuple[Any, ...], editing_tasks.Task]]:
@@ -64,6 +70,7 @@ def measure(bench: Bench, seed: int) -> dict[str, Any]:
     edits = {
         "paper": judged(bench, ours, bench.optimize(**PAPER, seed=seed)[0]),
         "fast": judged(bench, ours, fast),
+        **{name: judged(bench, ours, bench.optimize(**way, seed=seed)[0]) for name, way in RATES.items()},
         "source once": judged(bench, ours, source),
         "projection": judged(bench, ours, source, projected(target, source)),
     }

@@ -91,10 +91,10 @@ def compose_in_two_passes(sheet: Sheet) -> None:
         [
             Group("1 · Checkpoint", [[start, loader]]),
             Group("2 · Two concepts", [loaders, [positive, tuning]]),
-            Group("3 · Second picture", [drawn[:2], drawn[2:]]),
+            Group("5 · Second picture", [drawn[:2], drawn[2:]]),
         ],
         [
-            Group("4 · Before it: the first picture", [[words, negative, latent], first[:2], first[2:]]),
-            Group("5 · Where each one is", [[mask] for mask in masks]),
+            Group("3 · First picture", [[words, negative, latent], first[:2], first[2:]]),
+            Group("4 · Where each one is", [[mask] for mask in masks]),
         ],
     )

@@ -53,7 +53,9 @@ def edit_a_photo(sheet: Sheet) -> None:
     )
     tuning = sheet.note(
         "**Nothing changes**: raise *alpha*, lower *source_ratio*.\n\n**Too much changes**: lower *alpha*, raise"
-        " *source_ratio*.\n\n**Too slow**: use method *direct* or *negative_prompt*, or fewer cells in the grid.",
+        " *source_ratio*.\n\n**Too slow**: use method *direct* or *negative_prompt*, or fewer cells in the grid."
+        "\n\n**As in the papers**, slower: *solver* adam in **Inversion**; *steps* 200, *learning_rate* 0.001, constant"
+        " and uniform in **Text optimisation**.",
         "Troubleshooting",
     )
     asked = [(loader, "ckpt_name"), (picture, "image"), (target, "text"), (source, "text"), (edited, "alpha")]
@@ -62,10 +64,10 @@ def edit_a_photo(sheet: Sheet) -> None:
         [
             Group("1 · Checkpoint and picture", [[start, loader, picture]]),
             Group("2 · Prompts", [[source, target, empty]]),
-            Group("3 · Try all values", [[grid, tuning], [saved_grid]]),
-            Group("4 · The edit", [[edited], saved]),
+            Group("4 · Try all values", [[grid, tuning], [saved_grid]]),
+            Group("5 · The edit", [[edited], saved]),
         ],
-        [Group("5 · Before it: the inversion", [[size, latent], [inversion], [optimized, kept], [report]])],
+        [Group("3 · The inversion", [[size, latent], [inversion], [optimized, kept], [report]])],
     )
 
 
@@ -106,10 +108,13 @@ def edit_grid(sheet: Sheet) -> None:
         [
             Group("1 · Checkpoint and picture", [[start, loader, picture]]),
             Group("2 · Inversion and prompts", [[inversion, source, target]]),
-            Group("3 · The grid", [[grid, reading], [saved_grid]]),
-            Group("4 · The chosen cell", [[edited], saved]),
+            Group("4 · The grid", [[grid, reading], [saved_grid]]),
+            Group("5 · The chosen cell", [[edited], saved]),
         ],
-        [Group("5 · Cell by cell", [[size, latent], [optimized], [labels], [saved_cells]])],
+        [
+            Group("3 · Text optimisation", [[size, latent], [optimized]]),
+            Group("6 · Cell by cell", [[labels], [saved_cells]]),
+        ],
     )
 
 
@@ -170,7 +175,7 @@ def edit_on_anime_checkpoint(sheet: Sheet) -> None:
         [
             Group("1 · Checkpoint and picture", [[start, loader], [picture, size, latent]]),
             Group("2 · Prompts", [[skip, source, target, empty]]),
-            Group("3 · Invert", [[inversion], [optimized], [report]]),
+            Group("3 · The inversion", [[inversion], [optimized], [report]]),
             Group("4 · ComfyUI's own sampler", [[positive, rules], [sampler], saved]),
         ]
     )

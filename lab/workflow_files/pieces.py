@@ -38,6 +38,9 @@ DINO = Model(
 SAM = Model("sam_vit_b_01ec64.safetensors", f"{HUB}/lmz/candle-sam/resolve/main/sam_vit_b_01ec64.safetensors", "sams")
 PICTURE = "example.png"  # which every ComfyUI has in its input folder
 NEGATIVE = ""
+# the quicker ways, whose edits are as good as the papers' defaults: docs/reports/FAST_EDITING.md
+QUICK_TEXT = {"steps": 50, "learning_rate": 0.008, "rate_schedule": "cosine", "timesteps": "golden_ratio"}
+QUICK_SOLVER = "line_search"
 FOUND_PLACES = 150  # pixels below a node that shows the places that its concept found
 REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
 SAMPLING: dict[str, Any] = {"steps": 30, "cfg": 7.5, "sampler_name": "euler", "scheduler": "normal"}
@@ -142,7 +145,12 @@ class Edit:
 
     def optimize_text(self) -> Node:
         return self.sheet.node(
-            "SIS_ImagicTextOptimize", "Text optimisation", model=self.model, target=self.target, latent=self.latent
+            "SIS_ImagicTextOptimize",
+            "Text optimisation",
+            model=self.model,
+            target=self.target,
+            latent=self.latent,
+            **QUICK_TEXT,
         )
 
     def invert(self, uncond: Output, **more: Any) -> Node:
@@ -154,6 +162,7 @@ class Edit:
             source=self.source,
             uncond=uncond,
             vae=self.vae,
+            solver=QUICK_SOLVER,
             **more,
         )
 
@@ -178,6 +187,7 @@ class Edit:
             source=self.source,
             target=self.target,
             optimized=optimized,
+            edits_at_once=0,
             **more,
         )
 

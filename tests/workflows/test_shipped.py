@@ -107,11 +107,11 @@ def test_each_says_where_to_start_and_has_a_thumbnail(file: pathlib.Path) -> Non
     ui = json.loads(file.read_text(encoding="utf-8"))
     notes = [node for node in ui["nodes"] if node["type"] == NOTE]
     assert notes[0]["title"] == "Start here" and len(notes) >= 2
-    assert [group["title"][0] for group in ui["groups"]] == [str(i) for i in range(1, len(ui["groups"]) + 1)]
+    assert sorted(group["title"][0] for group in ui["groups"]) == [str(i) for i in range(1, len(ui["groups"]) + 1)]
     thumbnail = file.with_suffix(".jpg")
     assert thumbnail.stat().st_size <= thumbnails.MOST_BYTES
     with Image.open(thumbnail) as picture:
-        assert picture.format == "JPEG" and picture.width >= 300
+        assert picture.format == "JPEG" and picture.width == picture.height >= 300  # the cards are square
 
 
 @pytest.mark.parametrize("name", BLUEPRINTS)
@@ -242,7 +242,7 @@ def test_a_fresh_controlnet_copies_the_encoder_and_is_silent() -> None:
 
 def test_thumbnails_fit_and_stay_small() -> None:
     noise = [Image.fromarray(np.random.default_rng(i).integers(0, 255, (128, 128, 3), np.uint8)) for i in range(9)]
-    for count, shape in ((1, (480, 480)), (2, (480, 237)), (4, (480, 480)), (9, (480, 480))):
+    for count in (1, 2, 4, 9):
         drawn = thumbnails.sheet(noise[:count])
-        assert drawn.size == shape
+        assert drawn.size == (480, 480)
         assert len(thumbnails.encode(drawn)) <= thumbnails.MOST_BYTES

@@ -27,7 +27,7 @@ def test_a_blend_towards_the_projection_adds_only_what_is_not_along_the_source()
 
 def row(first: int, seed: int, fast: float, paper: float) -> dict[str, Any]:
     def verdicts(value: float) -> list[dict[str, float]]:
-        return [{"edit": value, "kept": 0.5, "both": 0.0}] * 2
+        return [{"edit": value, "kept": 0.5, "both": 0.0, "start": 7.0 + value}] * 2
 
     edits = {"paper": verdicts(paper), "fast": verdicts(fast)}
     solvers = {"adam": {"psnr": [30.0, 31.0], "updates": [6.0, 6.0]}}
@@ -50,7 +50,7 @@ def test_the_report_tells_work_and_differences(tmp_path: pathlib.Path) -> None:
     assert "4 pictures, 4 pairs" in text
     assert "| `adam` | 14.8 | 0.69 | 30.50 dB |" in text  # 2 + 6 * 2.14 of 3 + 6 * 3.08
     assert "| `line_search` | 6.7 | 0.31 | 31.00 dB (+0.50 ± 0.00 dB) |" in text  # 2 + 1.5 * 3.14
-    assert "| 107 | 50 % (+50 ± 57) |" in text
+    assert "| 107 | 7.5 dB (+0.5 ± 0.6) | 50 % (+50 ± 57) |" in text
 
 
 def test_nothing_measured_is_told(tmp_path: pathlib.Path) -> None:
