@@ -109,9 +109,8 @@ def _resume() -> io.Input:
             optional=True,
             default=True,
             tooltip=(
-                "Goes on where this training was cancelled or killed, or to more `steps` at a constant rate; the result"
-                " is the same. Its state is kept for 7 days in models/single_image_studio/training_states. Off: trains"
-                " anew, and keeps nothing."
+                "Goes on where the same training was cancelled or killed, or from its end to more `steps` (with a"
+                " constant rate). The result is the same to the bit. Off: trains anew and keeps nothing."
             ),
         )
     )
