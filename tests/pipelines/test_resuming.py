@@ -92,14 +92,14 @@ def test_the_last_state_is_kept_where_more_than_seconds_would_be_lost(
     path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(path, monkeypatch)
-    training.steps(9)
+    training.steps(19)
     training.keeper.ended(training.take)
     assert not training.written
     training.steps(11)
     training.keeper.ended(training.take)
-    assert training.written == [20]
+    assert training.written == [30]
     training.keeper.ended(training.take)
-    assert training.written == [20]
+    assert training.written == [30]
 
 
 def test_the_last_state_is_not_kept_where_that_takes_longer_than_it_is_worth(
