@@ -87,7 +87,7 @@ def made_by(hidden: Any, inputs: Iterable[str]) -> str:
 
 def _of_link(graph: Any, value: Any, known: dict[tuple[str, int], str]) -> str:
     """A value as it is, or the digest of the node that a link leads to."""
-    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)):
+    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and graph.has_node(value[0])):
         return repr(value)
     link = value[0], int(value[1])
     if link not in known:

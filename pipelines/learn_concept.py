@@ -36,6 +36,7 @@ from ..pictures.mask_picture import mask_picture
 from ..support import checks as values
 from ..support import warnings
 from ..support.errors import InputError
+from ..support.warnings import warn
 from .reporter import Reporter
 from .resuming import StateKeeper, training_key
 
@@ -157,14 +158,18 @@ class _Training:
     precision: str
 
     def keeper(self, settings: StageSettings, origin: str | None, concept: Concept | None = None) -> Keeper | None:
-        """Who keeps this training's state; None without an origin."""
+        """Who keeps this training's state; None without an origin, or where it cannot be told from another one."""
         if origin is None:
             return None
         pictures = {"picture": self.prepared.picture, "mask": self.prepared.mask}
-        made = f"{self.class_word} {origin} {self.checkpoint.identity()}"
-        return StateKeeper(
-            training_states(), training_key(self.name, settings, made, pictures, concept), settings.steps
-        )
+        try:
+            made = f"{self.class_word} {origin} {self.checkpoint.identity()}"
+            key = training_key(self.name, settings, made, pictures, concept)
+        except Exception as error:  # weights in a form of another pack's
+            log.info("A training cannot be told from another one.", exc_info=error)
+            warn("state_not_kept", reason=type(error).__name__)
+            return None
+        return StateKeeper(training_states(), key, settings.steps)
 
     def follow(self, stage: Callable[[ConceptModel], Steps[Trained]], reporter: Reporter) -> Trained:
         """Trains, with every step reported."""
