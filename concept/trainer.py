@@ -47,11 +47,13 @@ class Batch:
 class Stage(Protocol):
     """What is learned, and from which losses.
 
-    parameters: all that the optimiser changes. weights: of each loss term in the total.
+    parameters: all that the optimiser changes. modules: what they are of, by name, with all that is kept of them.
+    weights: of each loss term in the total.
     x0_pred: the newest clean latents predicted for the concept, to show.
     """
 
     parameters: list[nn.Parameter]
+    modules: nn.ModuleDict
     weights: dict[str, float]
     x0_pred: Tensor | None
 
@@ -65,7 +67,12 @@ class Stage(Protocol):
 
 
 class Trainer:
-    """Trains a stage on a model."""
+    """Trains a stage on a model.
+
+    drawn: the generator's state after the last whole step, while the weights are as that step left them; None during
+    an update. The two together, with the optimiser's, are what a training can be gone on from.
+    overflows: consecutive skipped fp16 steps. has_learned: whether one was not.
+    """
 
     def __init__(self, model: ConceptModel, stage: Stage, settings: StageSettings) -> None:
         self.model, self.stage, self.settings = model, stage, settings
@@ -76,8 +83,14 @@ class Trainer:
         model.checkpointing = settings.gradient_checkpointing == "on"
         self.size = self._micro_batch()
         self.history: LossHistory = {}
-        self._overflows = 0
-        self._has_learned = False
+        self.drawn: Tensor | None = self.generator.get_state()
+        self.overflows = 0
+        self.has_learned = False
+
+    @property
+    def done(self) -> int:
+        """How many steps."""
+        return len(self.history.get("loss", []))
 
     def _micro_batch(self) -> int:
         """How many samples to take at once; none at all fit only with gradient checkpointing, where it is allowed."""
@@ -90,11 +103,11 @@ class Trainer:
         return max(1, size)
 
     def steps(self) -> Steps[LossHistory]:
-        """All updates. Returns every loss term's history, one number a step.
+        """All updates that are left. Returns every loss term's history, one number a step.
 
         Raises: InputError when a loss or a gradient is not finite, or when memory is short even for a single sample.
         """
-        for done in range(1, self.settings.steps + 1):
+        for done in range(self.done + 1, self.settings.steps + 1):
             losses = self.step()
             yield StepReport("learning", done, self.settings.steps, losses=losses, latents=self.stage.x0_pred)
         return self.history
@@ -171,19 +184,21 @@ class Trainer:
             ) from None
 
     def _update(self, losses: Mapping[str, float]) -> None:
+        self.drawn = None
         if not math.isfinite(losses["loss"]) and not self.scaler.is_enabled():
             raise self._diverged("loss", losses["loss"])
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.stage.parameters, 1.0)
-        self._overflows = 0 if torch.isfinite(norm) else self._overflows + 1
-        if self._overflows > (OVERFLOWS_ALLOWED if self.scaler.is_enabled() else 0):
+        self.overflows = 0 if torch.isfinite(norm) else self.overflows + 1
+        if self.overflows > (OVERFLOWS_ALLOWED if self.scaler.is_enabled() else 0):
             raise self._diverged("gradients", float(norm))
-        self._has_learned |= self._overflows == 0
-        self._set_rate(len(self.history.get("loss", [])))
+        self.has_learned |= self.overflows == 0
+        self._set_rate(self.done)
         self._step_optimizer()
         self.scaler.update()
         for name, value in losses.items():
             self.history.setdefault(name, []).append(value)
+        self.drawn = self.generator.get_state()
 
     def _set_rate(self, step: int) -> None:
         share = RATE_SCHEDULES[self.settings.rate_schedule](step, self.settings.steps)
@@ -207,15 +222,15 @@ class Trainer:
             if is_first:
                 self.optimizer.state.clear()
             else:
-                warn("optimiser_memory", step=len(self.history.get("loss", [])) + 1)
+                warn("optimiser_memory", step=self.done + 1)
             for group in self.optimizer.param_groups:
                 group["foreach"] = group["foreach"] if is_first else False
             self.scaler.step(self.optimizer)
 
     def _diverged(self, name: str, value: float) -> InputError:
-        step = len(self.history.get("loss", [])) + 1
+        step = self.done + 1
         in_fp32 = self.model.compute_dtype == torch.float32
-        if not self._has_learned:  # so the learning rate cannot be why
+        if not self.has_learned:  # so the learning rate cannot be why
             advice = OTHER_WEIGHTS if in_fp32 else f"set `precision` to fp32, {OTHER_WEIGHTS}"
             return InputError(f"`model` makes the {name} {value} before anything is learned: {advice}.")
         advice = "" if in_fp32 else ", or set `precision` to fp32"

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..diffusion.report import Steps
 from ..losses.terms import LOSS_TERMS, background_loss, foreground_loss, semantic_loss
 from ..support.errors import InputError
+from .kept_training import Keeper, kept_steps
 from .lora import LoraSet
 from .model import ConceptModel
 from .settings import Stage1Settings, Stage2Settings, StageSettings
@@ -70,6 +71,7 @@ class ConceptStage:
         self.pixels, self.mask = subject.pixels.to(model.device), subject.mask
         self.weights = weights_of(settings)
         self.parameters = [p for p in encoder.parameters() if p.requires_grad]
+        self.modules = nn.ModuleDict({"encoder": self.encoder})
         self.x0_pred: Tensor | None = None
 
     def encode_star(self, prompt: str) -> Tensor:
@@ -140,6 +142,7 @@ class Stage2(ConceptStage):
         super().__init__(model, encoder, subject, settings)
         self.lora = lora.place()
         self.parameters += [p for p in lora.parameters() if p.requires_grad]
+        self.modules["lora"] = self.lora
         self._frozen_text = settings.class_text_encoder == "frozen"
 
     def encode(self, prompt: str) -> dict[str, Tensor]:
@@ -165,27 +168,34 @@ class Stage2(ConceptStage):
             yield {"semantic": semantic_loss(tuned, x0_class)}
 
 
-def train_stage1(model: ConceptModel, encoder: nn.Module, subject: Subject, settings: Stage1Settings) -> Steps[Trained]:
+def train_stage1(
+    model: ConceptModel, encoder: nn.Module, subject: Subject, settings: Stage1Settings, keeper: Keeper | None = None
+) -> Steps[Trained]:
     """Learns the embedding with the model frozen.
 
-    encoder: pixels -> (1, width); the only thing trained.
+    encoder: pixels -> (1, width); the only thing trained. keeper: of the training's state, if it is to be kept.
     Raises: InputError as `Trainer.steps` does.
     """
     stage = Stage1(model, encoder, subject, settings)
-    losses = yield from Trainer(model, stage, settings).steps()
+    losses = yield from kept_steps(Trainer(model, stage, settings), keeper)
     return Trained(stage.embedding(), losses, stage.encoder_state())
 
 
 def train_stage2(
-    model: ConceptModel, encoder: nn.Module, lora: LoraSet, subject: Subject, settings: Stage2Settings
+    model: ConceptModel,
+    encoder: nn.Module,
+    lora: LoraSet,
+    subject: Subject,
+    settings: Stage2Settings,
+    keeper: Keeper | None = None,
 ) -> Steps[Trained]:
-    """Tunes encoder and LoRA, with a new optimiser.
+    """Tunes encoder and LoRA, with a new optimiser. keeper: as in `train_stage1`.
 
     Raises: InputError as `Trainer.steps` does.
     """
     stage = Stage2(model, encoder, lora, subject, settings)
     with lora.attached():
-        losses = yield from Trainer(model, stage, settings).steps()
+        losses = yield from kept_steps(Trainer(model, stage, settings), keeper)
         embedding = stage.embedding()
     weights = lora.kohya()
     if not all(torch.isfinite(weight).all() for weight in weights.values()):

@@ -18,6 +18,7 @@ class StepReport:
     phase: learning, inverting, optimising, measuring, reconstructing or sampling.
     step: how many of the phase's `steps` are done. cost: what the step counts beside others of the same run.
     losses: of this step, by the name of a loss term. latents: (B, 4, h, w), to show the first of.
+    past: the step was taken in an earlier run, which is gone on from.
     """
 
     phase: str
@@ -26,6 +27,7 @@ class StepReport:
     cost: int = 1
     losses: Mapping[str, float] = field(default_factory=dict)
     latents: Tensor | None = None
+    past: bool = False
 
 
 Steps = Generator[StepReport, None, T]

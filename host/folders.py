@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import folder_paths
 
 from ..support import checks
+from ..support.bounded_folder import BoundedFolder
 from ..support.errors import InputError, brief
 from ..support.writing import sweep
 
@@ -110,11 +111,23 @@ CONCEPTS = Shelf("single_image_studio_concepts", "concepts", "concept", "concept
 INVERSIONS = Shelf("single_image_studio_inversions", "inversions", "inversion", "inversion_name", "Save Inversion")
 
 
+def training_states() -> BoundedFolder:
+    """Where trainings are kept, to be gone on with.
+
+    Not the host's temp folder, which it empties when it starts; nor output or user, which people browse and back up.
+    Beside the concepts a gigabyte is no surprise. It is not registered as a model folder: newer hosts list and hash
+    what is in those.
+    """
+    path = pathlib.Path(folder_paths.models_dir) / "single_image_studio" / "training_states"
+    return BoundedFolder(path, most_files=16, most_bytes=4 * 2**30, days=7, left_free=2 * 2**30)
+
+
 def register() -> None:
     """Registers the pack's model folders."""
     for shelf in (CONCEPTS, INVERSIONS):
         shelf.register()
         sweep(shelf.folders()[0])
+    training_states().sweep()
 
 
 def save_folders() -> tuple[list[pathlib.Path], list[pathlib.Path], list[pathlib.Path]]:

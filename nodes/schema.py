@@ -38,6 +38,9 @@ LoraSocket = io.Custom("LORA_MODEL")
 LIVE = [io.Hidden.unique_id, io.Hidden.extra_pnginfo]
 """The hidden inputs of a node with a live view: which node it is, and in which workflow of the page."""
 
+RESUMABLE = [*LIVE, io.Hidden.dynprompt]
+"""Those of a node that goes on where it was cancelled: also the graph, which tells its MODEL from another one."""
+
 WARNINGS = "warnings"
 """The key of a node's `ui` for what was warned of while it ran: a list of id, values and English text."""
 

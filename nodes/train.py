@@ -10,11 +10,12 @@ from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
 from ..concept.settings import CLASS_TEXT_ENCODERS, DRAWN, LORA_BASES, Stage1Settings, Stage2Settings
 from ..diffusion.pace import RATE_SCHEDULES
+from ..host.identity import made_by
 from ..host.progress import courtesy
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
-from ..support.checks import CHECKPOINTING, PRECISIONS
-from .schema import CATEGORY, LIVE, ConceptSocket, LoraSocket, LossSocket, Node, address, advanced, schema
+from ..support.checks import CHECKPOINTING, PRECISIONS, flag
+from .schema import CATEGORY, RESUMABLE, ConceptSocket, LoraSocket, LossSocket, Node, address, advanced, schema
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
@@ -99,6 +100,26 @@ def _pace() -> list[io.Input]:
             )
         ),
     ]
+
+
+def _resume() -> io.Input:
+    return advanced(
+        io.Boolean.Input(
+            "resume",
+            optional=True,
+            default=True,
+            tooltip=(
+                "Goes on where the same training was cancelled or killed, or from its end to more `steps` (with a"
+                " constant rate). The result is the same to the bit. Off: trains anew and keeps nothing."
+            ),
+        )
+    )
+
+
+def _origin(cls: Any, resume: bool) -> str | None:
+    """What the checkpoint's wires were made by, if the training is to be kept and gone on with."""
+    flag("resume", resume)
+    return made_by(getattr(cls, "hidden", None), ("model", "clip", "vae")) if resume else None
 
 
 class TrainStage1(Node):
@@ -215,6 +236,7 @@ class TrainStage1(Node):
                 ),
                 _training_prompts(),
                 *_pace(),
+                _resume(),
             ],
             outputs=[
                 ConceptSocket.Output(
@@ -227,14 +249,16 @@ class TrainStage1(Node):
                 ),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
             ],
-            hidden=LIVE,
+            hidden=RESUMABLE,
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, **settings: Any) -> io.NodeOutput:
-        chosen = Stage1Settings(**settings)
+    def execute(
+        cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, resume: bool = True, **settings: Any
+    ) -> io.NodeOutput:
+        chosen, origin = Stage1Settings(**settings), _origin(cls, resume)
         with Reporter("stage1", address(cls)) as reporter:
-            concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter)
+            concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter, origin)
         shown = reporter.ui()
         if not chosen.preview_every:  # the Vue renderer would show the last preview in its place, and so twice
             with courtesy("The subject"):
@@ -355,6 +379,7 @@ class TrainStage2(Node):
                     )
                 ),
                 *_pace(),
+                _resume(),
             ],
             outputs=[
                 ConceptSocket.Output(
@@ -365,11 +390,14 @@ class TrainStage2(Node):
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
                 LoraSocket.Output("lora", display_name="lora", tooltip="The LoRA alone, for nodes that take a LoRA."),
             ],
-            hidden=LIVE,
+            hidden=RESUMABLE,
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, vae: Any, concept: Concept, **settings: Any) -> io.NodeOutput:
+    def execute(
+        cls, model: Any, clip: Any, vae: Any, concept: Concept, resume: bool = True, **settings: Any
+    ) -> io.NodeOutput:
+        chosen, origin = Stage2Settings(**settings), _origin(cls, resume)
         with Reporter("stage2", address(cls)) as reporter:
-            tuned = tune_concept(Checkpoint(model, clip, vae), concept, Stage2Settings(**settings), reporter)
+            tuned = tune_concept(Checkpoint(model, clip, vae), concept, chosen, reporter, origin)
         return io.NodeOutput(tuned, tuned.losses["stage2"], tuned.lora, ui=reporter.ui())

@@ -76,7 +76,7 @@ class LiveRun:
         self.state = "running"
         self.began, self._clock = time.time(), time.monotonic()
         self.ended: float | None = None
-        self.total = self.done = 0
+        self.total = self.done = self.before = 0
         self.moment: Moment | None = None
         self.x: list[int] = []
         self.series: dict[str, list[float | None]] = {}
@@ -111,6 +111,13 @@ class LiveRun:
         with self._lock:
             self.subject, self._subject_sent = _data_url(picture, SUBJECT_SIDE), False
         self._send()
+
+    def past(self, done: int, moment: Moment, values: Mapping[str, float]) -> None:
+        """Takes a step of an earlier run that is gone on from: it is on the curves, and took no time of this one."""
+        with self._lock:
+            self.done = self.before = done
+            self.moment = moment
+            self._append(moment.x, values)
 
     def step(self, done: int, moment: Moment, values: Mapping[str, float], preview: Any = None) -> None:
         """Takes a finished step. values: by name in LOSS_TERMS; numbers that are not finite leave a gap. preview: a PIL
@@ -157,7 +164,9 @@ class LiveRun:
             return None
         first, then = self._first
         pace = (
-            (time.monotonic() - then) / (self.done - first) if self.done > first else self.elapsed / max(1, self.done)
+            (time.monotonic() - then) / (self.done - first)
+            if self.done > first
+            else self.elapsed / max(1, self.done - self.before)
         )
         return pace * max(0, self.total - self.done)
 

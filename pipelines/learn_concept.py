@@ -16,15 +16,18 @@ from torch import Tensor, nn
 from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS, build_encoder, resume_encoder
 from ..concept.file import check_width
+from ..concept.kept_training import Keeper
 from ..concept.lora import LoraSet
 from ..concept.mask_check import odd_about
 from ..concept.picture import Prepared, prepare
-from ..concept.settings import LARGEST_RESOLUTION, Stage1Settings, Stage2Settings
+from ..concept.settings import LARGEST_RESOLUTION, Stage1Settings, Stage2Settings, StageSettings
 from ..concept.training import Subject, Trained, train_stage1, train_stage2
 from ..diffusion.report import Steps
 from ..host import checks, text
 from ..host.concept_model import ConceptModel, with_concept_model
+from ..host.folders import training_states
 from ..host.gradients import own_copy
+from ..host.identity import identity
 from ..host.memory import PeakMemory
 from ..host.progress import courtesy
 from ..host.vae import posterior
@@ -33,7 +36,9 @@ from ..pictures.mask_picture import mask_picture
 from ..support import checks as values
 from ..support import warnings
 from ..support.errors import InputError
+from ..support.warnings import warn
 from .reporter import Reporter
+from .resuming import StateKeeper, training_key
 
 log = logging.getLogger("single_image_studio")
 
@@ -52,13 +57,24 @@ class Checkpoint:
         checks.require_sd1_clip(self.clip, self.model)
         checks.require_vae(self.vae)
 
+    def identity(self) -> str:
+        """The same for the same weights, LoRAs and merges."""
+        return " ".join(identity(patcher) for patcher in (self.model, self.clip.patcher, self.vae.patcher))
+
 
 def learn_concept(
-    checkpoint: Checkpoint, image: Tensor, mask: Tensor, settings: Stage1Settings, reporter: Reporter
+    checkpoint: Checkpoint,
+    image: Tensor,
+    mask: Tensor,
+    settings: Stage1Settings,
+    reporter: Reporter,
+    origin: str | None = None,
 ) -> Concept:
     """Stage I: learns one word for the subject; the model is not changed.
 
     image: (1, H, W, 3 or 4) in [0, 1]. mask: (1, H', W'), 1 = subject.
+    origin: with one, the training's state is kept, and it goes on from a kept one; tells what the wires of
+    `checkpoint` were made by, beside their weights (`host.identity.made_by`).
     Raises: InputError for wires, pictures and values that cannot work, and when training diverges.
     """
     checkpoint.check()
@@ -72,9 +88,10 @@ def learn_concept(
     def stage1(model: ConceptModel) -> Steps[Trained]:
         start = text.class_embedding(checkpoint.clip, settings.class_word)
         encoder = build_encoder(settings.encoder, checks.text_width(checkpoint.clip), settings.seed, start)
-        return train_stage1(model, encoder, _subject(prepared), settings)
+        return train_stage1(model, encoder, _subject(prepared), settings, keeper)
 
     run = _Training("Stage I", checkpoint, prepared, settings.class_word, settings.precision)
+    keeper = run.keeper(settings, origin)
     trained = run.follow(stage1, reporter)
     return Concept(
         embedding=trained.embedding,
@@ -88,9 +105,12 @@ def learn_concept(
     )
 
 
-def tune_concept(checkpoint: Checkpoint, concept: Concept, settings: Stage2Settings, reporter: Reporter) -> Concept:
+def tune_concept(
+    checkpoint: Checkpoint, concept: Concept, settings: Stage2Settings, reporter: Reporter, origin: str | None = None
+) -> Concept:
     """Stage II: a small LoRA for a closer likeness; the new concept's LoRA and embedding belong together.
 
+    origin: as in `learn_concept`.
     Raises: InputError for wires, concepts and values that cannot work, and when training diverges.
     """
     checkpoint.check()
@@ -105,9 +125,10 @@ def tune_concept(checkpoint: Checkpoint, concept: Concept, settings: Stage2Setti
     def stage2(model: ConceptModel) -> Steps[Trained]:
         subject = _subject(prepared)
         encoder = _encoder_to_go_on_with(concept, subject.pixels, model.device)
-        return train_stage2(model, encoder, _lora(model, concept, settings), subject, settings)
+        return train_stage2(model, encoder, _lora(model, concept, settings), subject, settings, keeper)
 
     run = _Training("Stage II", checkpoint, prepared, concept.class_word, settings.precision)
+    keeper = run.keeper(settings, origin, concept)
     trained = run.follow(stage2, reporter)
     return dataclasses.replace(
         concept,
@@ -135,6 +156,20 @@ class _Training:
     prepared: Prepared
     class_word: str
     precision: str
+
+    def keeper(self, settings: StageSettings, origin: str | None, concept: Concept | None = None) -> Keeper | None:
+        """Who keeps this training's state; None without an origin, or where it cannot be told from another one."""
+        if origin is None:
+            return None
+        pictures = {"picture": self.prepared.picture, "mask": self.prepared.mask}
+        try:
+            made = f"{self.class_word} {origin} {self.checkpoint.identity()}"
+            key = training_key(self.name, settings, made, pictures, concept)
+        except Exception as error:  # weights in a form of another pack's
+            log.info("A training cannot be told from another one.", exc_info=error)
+            warn("state_not_kept", reason=type(error).__name__)
+            return None
+        return StateKeeper(training_states(), key, settings.steps)
 
     def follow(self, stage: Callable[[ConceptModel], Steps[Trained]], reporter: Reporter) -> Trained:
         """Trains, with every step reported."""

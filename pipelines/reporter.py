@@ -65,12 +65,22 @@ class Reporter:
 
         Raises: the host's InterruptProcessingException when the user has pressed cancel.
         """
+        moment = Moment(report.phase, report.step, report.steps, picture, self.pictures)
+        if report.past:
+            self._show_past(report, moment)
+            return
         shown = report.latents if self._preview_every and report.step % self._preview_every == 0 else None
         preview = self.advance(report.cost, f"step {self.done + report.cost} of {self.total}", shown)
         if self._live is not None:
             with courtesy("The live view"):
-                moment = Moment(report.phase, report.step, report.steps, picture, self.pictures)
                 self._live.step(self.done, moment, report.losses, preview)
+
+    def _show_past(self, report: StepReport, moment: Moment) -> None:
+        """A step of an earlier run counts and is on the curve; it is shown with the next one, or at the end."""
+        self.done += report.cost
+        if self._live is not None:
+            with courtesy("The live view"):
+                self._live.past(self.done, moment, report.losses)
 
     def advance(self, cost: int, text: str, latents: Tensor | None = None) -> Any:
         """Moves the bar, for work that has no steps to report. Returns the preview as a PIL picture, or None.

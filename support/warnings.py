@@ -49,6 +49,19 @@ SENTENCES: Mapping[str, str] = {
         "Out of memory in the VAE: the picture was encoded in tiles, so the same latents are learned at every step, and"
         " not draws of the VAE's spread."
     ),
+    # Going on with a training
+    "went_on": "Went on from step {done} of {steps}, which was kept.",
+    "state_damaged": "What was kept of this training is damaged, so it began anew.",
+    "state_of_another_version": (
+        "What was kept of this training was made by another version of the pack, of ComfyUI or of torch, or on another"
+        " device, so it began anew."
+    ),
+    "state_beyond_steps": (
+        "What was kept of this training is of step {done}, and `steps` is {steps}, so it began anew."
+    ),
+    "state_not_kept": (
+        "The state of this training could not be kept ({reason}): if it is cancelled, it will begin anew."
+    ),
     # MODEL and what was made with another one
     "concept_of_another_checkpoint": (
         "The concept {name} was made with another checkpoint than `model`: the likeness may be weaker."
@@ -226,6 +239,12 @@ def collecting(source: str) -> Iterator[list[Warned]]:
         yield collector.warned
     finally:
         _collector.reset(token)
+
+
+def told() -> list[Warned]:
+    """What was warned of so far inside of `collecting`."""
+    collector = _collector.get()
+    return [] if collector is None else list(collector.warned)
 
 
 def placed_by(look_up: Callable[[], object]) -> None:

@@ -1,18 +1,20 @@
-"""Writes a new file completely or not at all, and never over another."""
+"""Writes a file completely or not at all; a new one never over another."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import math
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -22,6 +24,8 @@ DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 MEGABYTE = 2**20
 LEFT_BEHIND = re.compile(r"\..{1,40}\.[0-9a-f]{12}\.tmp", re.DOTALL)
 LEFT_AFTER = 15 * 60  # seconds
+DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.float16: "F16", torch.bfloat16: "BF16",
+          torch.int64: "I64", torch.uint8: "U8"}  # fmt: skip
 
 
 class FileTaken(InputError):
@@ -48,19 +52,54 @@ def write_new_bytes(payload: bytes, path: Path) -> Path:
     Returns path.
     Raises: FileTaken when the path exists; InputError when the disk is full or the folder cannot be written.
     """
+    try:
+        with _temporary_beside(path) as temporary:
+            _write_through(temporary, [payload])
+            _publish(temporary, path, payload)
+    except OSError as error:
+        raise _readable(error, path, len(payload)) from error
+    _sync_folder(path.parent)
+    return path
+
+
+def write_over(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> None:
+    """Writes a safetensors file, in the place of an older one of its name if there is one.
+
+    Tensor by tensor: a gigabyte on a GPU takes no second gigabyte of memory.
+    tensors: of the dtypes in DTYPES, on any device.
+    Raises: OSError when the disk is full or the folder cannot be written; the older file is left as it was then.
+    """
+    with _temporary_beside(path) as temporary:
+        _write_through(temporary, _safetensors(tensors, metadata))
+        os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def _safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
+    """A safetensors file in pieces: the header's length (8 bytes, little endian), the header, and each tensor."""
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.nbytes
+        header[name] = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for tensor in tensors.values():
+        yield tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+@contextlib.contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """Where to write before the file gets its name; gone afterwards. Makes the folder, and sweeps it."""
     temporary = path.parent / f".{path.stem[:40]}.{secrets.token_hex(6)}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)
-        _write_through(temporary, payload)
-        _publish(temporary, path, payload)
-    except OSError as error:
-        raise _readable(error, path, len(payload)) from error
+        yield temporary
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-    return path
 
 
 def sweep(folder: Path) -> None:
@@ -77,11 +116,12 @@ def sweep(folder: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _write_through(path: Path, payload: bytes) -> None:
+def _write_through(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Makes a new file and waits until its bytes are on the disk; a file that could not be finished is removed."""
     with path.open("xb") as file:
         try:
-            file.write(payload)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         except BaseException:
@@ -104,7 +144,7 @@ def _publish(temporary: Path, path: Path, payload: bytes) -> None:
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
-        _write_through(path, payload)  # exFAT and some network drives have no links
+        _write_through(path, [payload])  # exFAT and some network drives have no links
 
 
 def _sync_folder(folder: Path) -> None:

@@ -107,6 +107,25 @@ def test_time_left_is_by_the_pace_after_the_first_step(live: Any, clock: SimpleN
     assert run.elapsed == pytest.approx(64)
 
 
+def test_steps_of_an_earlier_run_are_on_the_curve_and_took_no_time_of_this_one(
+    live: Any, clock: SimpleNamespace, events: list[dict[str, Any]]
+) -> None:
+    run = run_of(live)
+    run.begin(10)
+    for step in range(1, 7):
+        run.past(step, live.Moment("learning", step, 10), {"loss": float(step)})
+    assert run.remaining is None
+    clock.value += 4
+    run.step(7, live.Moment("learning", 7, 10), {"loss": 7.0})
+    assert run.remaining == pytest.approx(3 * 4)
+    clock.value += 1
+    run.step(8, live.Moment("learning", 8, 10), {"loss": 8.0})
+    assert run.remaining == pytest.approx(2 * 1)
+    told = [(event["x"], event["series"]) for event in events if event["x"]]
+    assert told[0] == ([1, 2, 3, 4, 5, 6, 7], {"loss": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]})
+    assert run.history()["x"] == list(range(1, 9))
+
+
 @pytest.mark.parametrize(("error", "state"), [("InterruptProcessingException", "cancelled"), (ValueError, "failed")])
 def test_how_it_ended_is_told_and_the_error_goes_on(
     live: Any, clock: SimpleNamespace, events: list[dict[str, Any]], error: Any, state: str

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from single_image_studio.concept.data import Concept
 from single_image_studio.concept.file import load_concept, save_concept
 from single_image_studio.support import writing
 from single_image_studio.support.errors import InputError
-from single_image_studio.support.writing import FileTaken, write_new
+from single_image_studio.support.writing import FileTaken, write_new, write_over
 
 from ..helpers.samples import assert_same, make_concept
 
@@ -161,3 +163,27 @@ def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
         os.utime(path, (0, time.time() - 3600))
     writing.write_new_bytes(b"whole", tmp_path / "y.safetensors")
     assert not old.exists() and new.exists() and all(path.exists() for path in others)
+
+
+def test_what_is_written_over_is_read_by_safetensors_itself(tmp_path: Path) -> None:
+    tensors = {
+        "scalar": torch.tensor(1.5),
+        "empty": torch.zeros(0, 3),
+        "half": torch.randn(3, 2).to(torch.bfloat16),
+        "turned": torch.randn(4, 5).t(),
+        "double": torch.tensor([float("nan"), 1e-300], dtype=torch.float64),
+        "bytes": torch.arange(7, dtype=torch.uint8),
+        "ünïcode": torch.tensor([2**62]),
+    }
+    path = tmp_path / "new" / "file.safetensors"
+    write_over(tensors, {"a": "ü\n"}, path)
+    with safe_open(path, "pt") as file:
+        assert file.metadata() == {"a": "ü\n"}
+        assert set(file.keys()) == set(tensors)
+        for name, tensor in tensors.items():
+            read = file.get_tensor(name)
+            assert read.dtype == tensor.dtype and read.shape == tensor.shape
+            assert read.reshape(-1).view(torch.uint8).tolist() == tensor.reshape(-1).view(torch.uint8).tolist()
+    write_over({"other": torch.ones(2)}, {}, path)
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.safetensors"]
+    assert list(load_file(path)) == ["other"]

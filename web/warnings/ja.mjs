@@ -20,6 +20,13 @@ export const ja = {
   optimiser_memory: "メモリ不足：ステップ {step} の更新を重みごとに行いました（移動平均がわずかにずれます）。",
   vae_in_tiles:
     "VAE のメモリ不足：画像をタイルに分けてエンコードしました。そのため、VAE の分布からの抽出ではなく、毎ステップ同じ潜在表現を学習します。",
+  // Going on with a training
+  went_on: "残っていたステップ {done}（全 {steps}）から続けました。",
+  state_damaged: "この学習の残っていた状態が壊れているため、最初から始めました。",
+  state_of_another_version:
+    "この学習の残っていた状態は、別のバージョンのこのパック・ComfyUI・torch か、別のデバイスのものです。最初から始めました。",
+  state_beyond_steps: "この学習の残っていた状態はステップ {done} で、`steps` は {steps} です。最初から始めました。",
+  state_not_kept: "この学習の状態を残せませんでした（{reason}）。キャンセルすると、次は最初から始まります。",
   // MODEL and what was made with another one
   concept_of_another_checkpoint:
     "コンセプト {name} は `model` とは別のチェックポイントで作られました。あまり似ないことがあります。",

@@ -18,6 +18,12 @@ export const zh = {
   optimiser_memory: "内存不足：第 {step} 步的更新改为逐个权重进行，其滑动平均略有偏差。",
   vae_in_tiles:
     "VAE 内存不足：图片已分块编码，因此每一步学习的都是同一组潜变量，而不是 VAE 分布的抽样。",
+  // Going on with a training
+  went_on: "从保存的第 {done} 步（共 {steps} 步）继续。",
+  state_damaged: "这次训练保存的状态已损坏，因此从头开始。",
+  state_of_another_version: "这次训练保存的状态来自另一版本的扩展、ComfyUI 或 torch，或来自另一种设备，因此从头开始。",
+  state_beyond_steps: "这次训练保存的状态在第 {done} 步，而 `steps` 是 {steps}，因此从头开始。",
+  state_not_kept: "无法保存这次训练的状态（{reason}）：如果取消，它将从头开始。",
   // MODEL and what was made with another one
   concept_of_another_checkpoint: "概念 {name} 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",
   stage1_of_another_checkpoint: "`concept` 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",

@@ -1,0 +1,101 @@
+"""What a run's numbers depend on, told in a few bytes, so that a later run can tell whether it is the same one."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+ROOMS = ("concept", "diffusion", "host", "losses", "pipelines", "support")
+SAMPLES = 256  # numbers of each tensor
+
+
+@functools.cache
+def versions() -> str:
+    """Of the pack's own code, the host and torch: with another one, numbers may be rounded otherwise."""
+    digest = hashlib.sha256(f"{torch.__version__} {_host_version()}".encode())
+    root = Path(__file__).parent.parent
+    for path in sorted(path for room in ROOMS for path in (root / room).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _host_version() -> str:
+    try:
+        from comfyui_version import __version__
+    except ImportError:
+        return ""
+    return str(__version__)
+
+
+def identity(patcher: Any) -> str:
+    """Of a model's weights and the LoRAs and merges on it: samples of every tensor.
+
+    `host.weights.fingerprint` leaves LoRAs out and knows the UNet alone. What is no tensor (a patch of the attention,
+    say) is not looked at: `made_by` tells those apart.
+    """
+    digest = hashlib.sha256()
+    for name, weight in sorted(patcher.model.named_parameters()):
+        kept = patcher.backup.get(name)  # a patch of another clone is on: the original lies here
+        digest.update(name.encode())
+        digest.update(samples(weight if kept is None else getattr(kept, "weight", kept)))
+    for name, patches in sorted(patcher.patches.items(), key=lambda item: str(item[0])):
+        digest.update(str(name).encode())
+        for tensor in _tensors_of(patches):
+            digest.update(samples(tensor))
+    return digest.hexdigest()
+
+
+def samples(tensor: Tensor) -> bytes:
+    """A tensor's form and some of its numbers, evenly spread."""
+    flat = tensor.detach().reshape(-1)
+    some = flat[:: max(1, len(flat) // SAMPLES)]
+    head = f"{tensor.dtype} {tuple(tensor.shape)}".encode()
+    return head + some.to("cpu", torch.float32).numpy().tobytes()
+
+
+def _tensors_of(value: Any) -> Iterator[Tensor]:
+    """Those of the host's patches: tuples, lists and adapters of tensors and numbers, which become tensors too."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (int, float)):
+        yield torch.tensor(float(value))
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _tensors_of(part)
+    elif hasattr(value, "weights"):
+        yield from _tensors_of(value.weights)
+
+
+def made_by(hidden: Any, inputs: Iterable[str]) -> str:
+    """The nodes, with all their values, that the wires at a node's inputs come from; "" outside of a graph.
+
+    hidden: the node's hidden inputs `unique_id` and `dynprompt`. The nodes' ids and places don't count.
+    """
+    graph, node = getattr(hidden, "dynprompt", None), getattr(hidden, "unique_id", None)
+    if graph is None or not graph.has_node(node):
+        return ""
+    links = graph.get_node(node)["inputs"]
+    known: dict[tuple[str, int], str] = {}
+    return _digest([_of_link(graph, links.get(name), known) for name in inputs])
+
+
+def _of_link(graph: Any, value: Any, known: dict[tuple[str, int], str]) -> str:
+    """A value as it is, or the digest of the node that a link leads to."""
+    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and graph.has_node(value[0])):
+        return repr(value)
+    link = value[0], int(value[1])
+    if link not in known:
+        node = graph.get_node(link[0])
+        inputs = [(name, _of_link(graph, given, known)) for name, given in sorted(node["inputs"].items())]
+        known[link] = _digest([node["class_type"], link[1], inputs])
+    return known[link]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()
