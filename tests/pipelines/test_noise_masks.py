@@ -11,12 +11,12 @@ from torch import Tensor
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
 from single_image_studio.diffusion.quality import latent_psnr
+from single_image_studio.inversion.methods import METHODS
 
 from ..helpers.conditionings import encode
 from ..helpers.stock_sampling import host_samples, published_sigmas, star
 
 STEPS, CFG = 8, 5.0
-METHODS = ["null_text", "negative_prompt", "direct", "ddim"]
 
 
 @pytest.fixture
