@@ -53,7 +53,8 @@ def interval(values: Sequence[float], scale: float = 1.0, digits: int = 0) -> st
     return f"{scale * statistics.mean(values):+.{digits}f}{half}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table and an empty line."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
 
@@ -70,7 +71,7 @@ def _edits(rows: Sequence[Row]) -> list[str]:
         pairs = [f"{cell} ({less})" if less else cell for cell, less in zip(cells, against, strict=True)]
         lines.append([words, f"{WORK[variant] * BACKWARD:.0f}", *pairs])
     head = ["the edit starts from", "forwards a picture", "edit done", "colours, pattern, background kept", "all"]
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _solvers(rows: Sequence[Row]) -> list[str]:
@@ -93,7 +94,7 @@ def _solvers(rows: Sequence[Row]) -> list[str]:
     psnr = ["as `adam`", f"{statistics.mean(adam['psnr']):.2f} dB", f"{statistics.mean(ours['psnr']):.2f} dB"]
     psnr[2] += f" ({interval(less, digits=2)} dB)"
     lines = [[name, f"{f:.1f}", f"{f / base:.2f}", p] for (name, f), p in zip(work.items(), psnr, strict=True)]
-    return _table(["solver", "forwards a step", "share", "PSNR of the latents (against `adam`)"], lines)
+    return table(["solver", "forwards a step", "share", "PSNR of the latents (against `adam`)"], lines)
 
 
 def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> None:
