@@ -1,8 +1,8 @@
 """What does each inversion cost and keep, and how are edits with it? `python -m lab.measuring.inversions`.
 
 Inverts the demo's pictures in every way, reconstructs them, and edits them (move, resize, turn, change class) with the
-target prompt as it is, after different shares of the steps with the source prompt; `lab.world.oracle` tells whether the
-edit happened and what stayed. Keeps the edited pictures and writes a line a batch of pictures and inversion
+target prompt as it is, after a share of the steps with the source prompt; `lab.world.oracle` tells whether the edit
+happened and what stayed. Keeps the edited pictures and writes a line a batch of pictures and inversion
 (`--folder`), so that a run that was stopped goes on, and then the table (`--out`) with a sheet of pictures.
 """
 
@@ -22,7 +22,7 @@ from .editing_bench import Bench
 from .learning import pack_module
 
 SEED = 98_000
-ALPHA, RATIOS = 1.0, (0.2, 0.4)
+ALPHA, RATIOS = 1.0, (0.4,)
 BATCH = 8
 INVERSIONS: dict[str, dict[str, Any]] = {
     "ddim": {"method": "ddim"},
@@ -66,10 +66,10 @@ def _pixel_psnr(bench: Bench, rebuilt: torch.Tensor) -> list[float]:
 
 
 def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
-    """Measures what the folder lacks: all inversions of the first pictures, then of the next."""
+    """Measures what the folder lacks: the inversions of the first pictures, then of the next."""
     results = args.folder / "results.jsonl"
     done = {(row["first"], row["inversion"]) for row in inversions_report.read(results, settings)}
-    wanted = [(first, name) for first in range(0, args.pictures, BATCH) for name in INVERSIONS]
+    wanted = [(first, name) for first in range(0, args.pictures, BATCH) for name in args.inversions]
     bench = None
     for first, name in (one for one in wanted if one not in done):
         tasks = [task(i) for i in range(first, min(first + BATCH, args.pictures))]
@@ -90,6 +90,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--inversions", nargs="+", choices=list(INVERSIONS), default=list(INVERSIONS))
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=5.0)
     sampling.add_checkpoint_argument(parser)

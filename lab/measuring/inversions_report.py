@@ -91,7 +91,7 @@ def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> N
         ),
         "",
         *_table(rows),
-        f"The same edits, at the largest ratio:\n\n![edits]({out.with_suffix('.jpg').name})",
+        f"Edits of the first pictures:\n\n![edits]({out.with_suffix('.jpg').name})",
     ]
     out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

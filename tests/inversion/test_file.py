@@ -116,6 +116,9 @@ def test_files_that_are_no_inversion(tmp_path: pathlib.Path) -> None:
         InputError, match="mine.safetensors cannot be used: .*embeddings are not those of its 10 steps: invert"
     ):
         load_inversion(rewritten(path, {"uncond_embeds": torch.zeros(3, 1, 77, 8)}, steps="10"))
+    for eta, said in (("2", "`eta` is 2.0"), ("nan", "`eta` is nan"), ("much", "damaged")):
+        with pytest.raises(InputError, match=said):
+            load_inversion(rewritten(save_inversion(make("edit_friendly"), f"eta_{eta}", [tmp_path]), eta=eta))
     with pytest.raises(InputError, match="cannot be read"):
         load_inversion(tmp_path / "gone.safetensors")
     path.write_bytes(path.read_bytes()[:2000])
