@@ -30,7 +30,7 @@ from .reporter import Reporter
 
 PREVIEW_EVERY = 5
 # In dB. docs/reports/EDITING.md, the mean of 40 pictures: 38 for null-text without a source prompt, whose pictures are
-# hard to tell from the given ones; 26.7 to 28.8 for every other inversion that is not exact. Below that is poor.
+# hard to tell from the given ones; 26.7 to 28.8 for null-text with one, negative-prompt and DDIM. Below that is poor.
 CLOSELY, WELL = 35.0, 26.0
 
 
