@@ -117,8 +117,8 @@ def _optimised(
     model: EpsModel, trajectory: Tensor, source: Prompt, guidance: Guidance, settings: InversionSettings
 ) -> Steps[Reconstruction]:
     if not settings.optimises:
-        return reconstruct(model, trajectory, source, guidance, settings.schedule)
-    return null_text(model, trajectory, source, guidance, settings.schedule, settings.null_text)
+        return reconstruct(model, trajectory, source, guidance, settings.sampling_schedule)
+    return null_text(model, trajectory, source, guidance, settings.sampling_schedule, settings.null_text)
 
 
 def _measured(
@@ -130,7 +130,7 @@ def _measured(
 def _as_it_is(
     model: EpsModel, trajectory: Tensor, source: Prompt, guidance: Guidance, settings: InversionSettings
 ) -> Steps[Reconstruction]:
-    return reconstruct(model, trajectory, source, guidance, settings.schedule)
+    return reconstruct(model, trajectory, source, guidance, settings.sampling_schedule)
 
 
 METHODS = {
