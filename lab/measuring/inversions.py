@@ -103,7 +103,7 @@ def main() -> None:
     if not args.report:
         run(args, settings)
     rows = inversions_report.read(args.folder / "results.jsonl", settings)
-    inversions_report.write(rows, settings, args.out)
+    inversions_report.write(rows, settings, args.out, INVERSIONS)
     inversions_report.sheet(rows, args.folder, [task(i) for i in range(BATCH)], args.out.with_suffix(".jpg"))
     print(f"report {args.out}")
 

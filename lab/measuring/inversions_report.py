@@ -19,6 +19,7 @@ from .fast_editing_report import interval, table
 Row = dict[str, Any]
 BASE = "direct"
 """What the others are compared with: exact, and the cheapest of them that was there before."""
+EXACT = "exact"
 SCORES = {"edit": "edit done", "kept": "colours, pattern, background kept"}
 
 
@@ -39,8 +40,14 @@ def figures_of(rows: Iterable[Row], inversion: str) -> dict[int, dict[str, float
     return found
 
 
+def _psnrs(mine: Sequence[dict[str, float]]) -> list[str]:
+    """Of latents and pixels, and of latents where nothing adds the offsets of exact inversions."""
+    latents, pixels = (_psnr([one[kind] for one in mine]) for kind in ("latents", "pixels"))
+    return [latents, pixels, "lacks the offsets" if latents == EXACT else latents]
+
+
 def _psnr(values: Sequence[float]) -> str:
-    return "exact" if math.inf in values else f"{interval(values, digits=1).lstrip('+')} dB"
+    return EXACT if math.inf in values else f"{interval(values, digits=1).lstrip('+')} dB"
 
 
 def _share(mine: dict[int, dict[str, float]], base: dict[int, dict[str, float]], name: str) -> str:
@@ -56,20 +63,32 @@ def _table(rows: Sequence[Row]) -> list[str]:
     figures = {name: figures_of(rows, name) for name in names}
     lines = []
     for name, mine in sorted(figures.items(), key=lambda each: _evaluations(rows, each[0])):
-        psnrs = [_psnr([one[kind] for one in mine.values()]) for kind in ("latents", "pixels")]
         base = mine if name == BASE else figures.get(BASE, {})
         shares = [_share(mine, base, f"{ratio} {score}") for ratio in ratios for score in SCORES]
-        lines.append([name, f"{_evaluations(rows, name):.1f}", *psnrs, *shares])
-    head = ["inversion", "UNet evaluations a step", "PSNR, latents", "PSNR, pixels"]
+        lines.append([name, f"{_evaluations(rows, name):.1f}", *_psnrs(list(mine.values())), *shares])
+    head = ["inversion", "UNet evaluations a step", "PSNR, latents", "PSNR, pixels", "in ComfyUI's own samplers"]
     return table([*head, *(f"{words}, ratio {ratio}" for ratio in ratios for words in SCORES.values())], lines)
+
+
+def _missing(rows: Iterable[Row], wanted: Iterable[str]) -> list[str]:
+    names = [name for name in wanted if name not in {row["inversion"] for row in rows}]
+    if not names:
+        return []
+    return [
+        f"Not measured with these settings yet: {'; '.join(names)} (null-text: [FAST_EDITING.md](FAST_EDITING.md)).",
+        "",
+    ]
 
 
 def _evaluations(rows: Iterable[Row], name: str) -> float:
     return statistics.mean(row["evaluations"] for row in rows if row["inversion"] == name)
 
 
-def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> None:
-    """Raises: SystemExit when nothing is measured yet."""
+def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path, wanted: Iterable[str] = ()) -> None:
+    """wanted: all inversions, to tell which are not measured yet.
+
+    Raises: SystemExit when nothing is measured yet.
+    """
     if not rows:
         raise SystemExit("nothing is measured with these settings yet")
     pictures = max(len(figures_of(rows, row["inversion"])) for row in rows)
@@ -83,7 +102,8 @@ def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> N
         ),
         "",
         (
-            "Each inverts with the source prompt and reconstructs, against the picture as the VAE gives it back. Edits"
+            "Each inverts with the source prompt and reconstructs, against the picture as the VAE gives it back;"
+            " ComfyUI's own samplers take the same steps, and cannot add the offsets of exact inversions. Edits"
             " (move, resize, turn, change class) head for the target prompt as it is (`alpha` 1, no text"
             " optimisation) after the source prompt's share of the steps (ratio); judged by `lab/world/oracle.py`. An"
             " evaluation that is differentiated counts as one here, and costs about twice as much. 95 % intervals over"
@@ -91,6 +111,7 @@ def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> N
         ),
         "",
         *_table(rows),
+        *_missing(rows, wanted),
         f"Edits of the first pictures:\n\n![edits]({out.with_suffix('.jpg').name})",
     ]
     out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

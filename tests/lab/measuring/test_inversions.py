@@ -26,13 +26,14 @@ def test_differences_are_of_the_pictures_that_both_have(tmp_path: pathlib.Path) 
         row(2, "direct", 3, math.inf, [1.0, 1.0]),
         row(0, "ddim", 2, 30.0, [0.0, 0.0]),
     ]
-    inversions_report.write(rows, SETTINGS, tmp_path / "TABLE.md")
+    inversions_report.write(rows, SETTINGS, tmp_path / "TABLE.md", ["direct", "ddim", "null_text"])
     text = (tmp_path / "TABLE.md").read_text(encoding="utf-8")
     assert "4 pictures, 4 minutes of one core" in text
+    assert "Not measured with these settings yet: null_text (" in text
     lines = [line for line in text.splitlines() if line.startswith(("| ddim", "| direct"))]
     # one of two pictures was done by `direct` and not by DDIM: -50, and 98 is 1.96 deviations over the root of two
-    assert lines[0] == "| ddim | 2.0 | 30.0 ± 0.0 dB | 29.0 ± 0.0 dB | 0 % (-50 ± 98) | 50 % (+0 ± 0) |"
-    assert lines[1] == "| direct | 3.0 | exact | exact | 75 % | 50 % |"
+    assert lines[0] == "| ddim | 2.0 | 30.0 ± 0.0 dB | 29.0 ± 0.0 dB | 30.0 ± 0.0 dB | 0 % (-50 ± 98) | 50 % (+0 ± 0) |"
+    assert lines[1] == "| direct | 3.0 | exact | exact | lacks the offsets | 75 % | 50 % |"
 
 
 def test_other_settings_are_other_results(tmp_path: pathlib.Path) -> None:
