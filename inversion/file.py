@@ -1,12 +1,12 @@
 """The inversion file: one safetensors that samples the picture again without inverting it again.
 
-Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) for
-direct inversion; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask, `noise_mask`
+Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) of
+exact methods; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask, `noise_mask`
 (B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); for each optimised prompt, from 1,
 `prompt_1.target` (1 or B, n, width) and `prompt_1.embeds` (B, n, width); all float32. Metadata, all strings: `format`,
 `format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON),
-`created` (ISO 8601, UTC); where there are optimised prompts, `prompts` (JSON: settings and losses of each). A newer
-version may add names.
+`created` (ISO 8601, UTC); where there are optimised prompts, `prompts` (JSON: settings and losses of each); where the
+offsets hold fresh noise, `eta`, its share of DDPM's. A newer version may add names.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def load_inversion(path: Path) -> Inversion:
     try:
         return Inversion(
             method=metadata["method"],
-            schedule=DDIMSchedule(int(metadata["steps"]), int(metadata["steps_offset"])),
+            schedule=_schedule(metadata),
             guidance_scale=float(metadata["guidance_scale"]),
             noise_latents=tensors["noise_latents"],
             noise_alpha_bar=float(metadata["noise_alpha_bar"]),
@@ -89,6 +89,11 @@ def load_inversion(path: Path) -> Inversion:
         raise InputError(
             f"{path.name} is damaged ({brief(str(error))}): copy or download it again, or {CHOOSE}."
         ) from error
+
+
+def _schedule(metadata: Mapping[str, str]) -> DDIMSchedule:
+    eta = float(metadata.get("eta", "0"))
+    return DDIMSchedule(int(metadata["steps"]), int(metadata["steps_offset"]), eta)
 
 
 def _outside(tensors: Mapping[str, torch.Tensor]) -> Outside | None:
@@ -134,6 +139,7 @@ def _metadata(inversion: Inversion) -> dict[str, str]:
         "report": write_numbers(inversion.report),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         **({"prompts": write_numbers(prompts)} if prompts else {}),
+        **({"eta": repr(float(inversion.schedule.eta))} if inversion.schedule.eta else {}),
     }
 
 

@@ -230,6 +230,8 @@ class NullTextInvert(Node):
                 "null-text inversion",
                 "negative prompt inversion",
                 "direct inversion",
+                "fixed-point inversion",
+                "edit-friendly ddpm inversion",
                 "unsampler",
                 "toli",
             ],
@@ -329,6 +331,15 @@ class NullTextInvert(Node):
                         " close in half the computing."
                     ),
                 ),
+                io.Int.Input(
+                    "seed",
+                    optional=True,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=False,
+                    tooltip="edit_friendly only: fixes the noise it draws. Another seed gives another edit.",
+                ),
             ],
             outputs=[
                 InversionSocket.Output(
@@ -375,6 +386,7 @@ class NullTextInvert(Node):
         vae: Any = None,
         steps_offset: int = 1,
         solver: str = "adam",
+        seed: int = 0,
     ) -> io.NodeOutput:
         updates: dict[str, Any] = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
         updates["solver"] = solver
@@ -384,6 +396,7 @@ class NullTextInvert(Node):
             guidance_scale=cfg,
             null_text=_null_text_settings(method, updates),
             precision=precision,
+            seed=seed,
         )
         prompts = SourcePrompts(source=source, uncond=uncond)
         with Reporter("inversion", address(cls)) as reporter:

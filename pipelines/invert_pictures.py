@@ -30,7 +30,7 @@ from .reporter import Reporter
 
 PREVIEW_EVERY = 5
 # In dB. docs/reports/EDITING.md, the mean of 40 pictures: 38 for null-text without a source prompt, whose pictures are
-# hard to tell from the given ones; 26.7 to 28.8 for every other inversion that is not exact. Below that is poor.
+# hard to tell from the given ones; 26.7 to 28.8 for null-text with one, negative-prompt and DDIM. Below that is poor.
 CLOSELY, WELL = 35.0, 26.0
 
 
@@ -151,7 +151,7 @@ def _inversion(
     offsets = [one.reconstruction.offsets for one in pictures if one.reconstruction.offsets is not None]
     return Inversion(
         method=settings.method,
-        schedule=settings.schedule,
+        schedule=settings.sampling_schedule,
         guidance_scale=settings.sampling_scale,
         noise_latents=torch.cat([one.noise_latents for one in pictures]).cpu(),
         noise_alpha_bar=float(_alpha_bar(model)[settings.schedule.timesteps[0]]),
@@ -176,6 +176,7 @@ def _figures(runs: Sequence[_Run], settings: InversionSettings) -> dict[str, Any
     return {
         "method": settings.method,
         **({"solver": settings.null_text.solver} if settings.optimises else {}),
+        **({"seed": settings.seed} if settings.sampling_schedule.eta else {}),
         "steps": settings.schedule.steps,
         "cfg": settings.sampling_scale,
         "pictures": len(runs),
@@ -199,17 +200,23 @@ def report_text(report: Mapping[str, Any]) -> str:
     Markdown and would run its lines together."""
     by_construction = " (by construction)" if METHODS[report["method"]].exact else ""
     solver = f", solver {report['solver']}" if report.get("solver", "adam") != "adam" else ""
+    seed = f", seed {report['seed']}" if "seed" in report else ""
     lines = [
-        f"method: {report['method']}{solver}, {report['steps']} steps, cfg {report['cfg']:g}",
+        f"method: {report['method']}{solver}, {report['steps']} steps, cfg {report['cfg']:g}{seed}",
         f"reconstruction PSNR, latents: {_decibels(report['latent_psnr'])}{by_construction}",
     ]
     if "pixel_psnr" in report:
         lines.append(f"reconstruction PSNR, pixels after the VAE: {_decibels(report['pixel_psnr'])}")
     lines += _lines_by_picture(report)
     lines.append(f"UNet evaluations: {report['unet_evaluations']}; seconds: {report['seconds']:.1f}")
-    start = stock_start(DDIMSchedule(report["steps"]))
-    lines.append(f"with ComfyUI's own sampler: ddim_uniform, steps {report['steps']}, start_at_step {start}")
+    lines.append(f"with ComfyUI's own sampler: {_stock_sampler(report)}")
     return "\n".join([_in_words(report), "", *(f"- {line}" for line in lines)])
+
+
+def _stock_sampler(report: Mapping[str, Any]) -> str:
+    if METHODS[report["method"]].eta:
+        return "not possible, as the noise of each step is in `inversion` alone"
+    return f"ddim_uniform, steps {report['steps']}, start_at_step {stock_start(DDIMSchedule(report['steps']))}"
 
 
 def _in_words(report: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ def number(name: str, value: Any, *, above_zero: bool = False) -> float:
 def share(name: str, value: Any) -> float:
     """The value, if it is a share: from 0 to 1."""
     if not is_number(value) or not 0 <= value <= 1:
-        raise InputError(f"`{name}` is {brief(value)}; it is a share of the steps, from 0 to 1: change `{name}`.")
+        raise InputError(f"`{name}` is {brief(value)}; it is a share, from 0 to 1: change `{name}`.")
     return value  # type: ignore[no-any-return]
 
 

@@ -131,13 +131,14 @@ class Bench:
         from single_image_studio.inversion.grid import EditPrompts, sample_grid
         from single_image_studio.inversion.sampling import Guidance
 
-        back, scale = inverted.reconstruction, self.settings(method).sampling_scale
+        back, settings = inverted.reconstruction, self.settings(method)
+        scale, schedule = settings.sampling_scale, settings.sampling_schedule
 
         def algorithm(model: Any, prompts: dict[str, Any]) -> list[Tensor]:
             start = prompts["source"] if optimized is None else prompts["target"].with_context(optimized)
             guidance = Guidance([prompts["uncond"].with_context(e) for e in back.uncond_embeds], scale, back.offsets)
             end = prompts["target"] if target is None else prompts["target"].with_context(target)
             edit = EditPrompts(prompts["source"], end, start)
-            return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, self.schedule))
+            return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, schedule))
 
         return self.run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)

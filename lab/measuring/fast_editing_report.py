@@ -15,7 +15,16 @@ Row = dict[str, Any]
 SCORES = ("edit", "kept", "both")
 BACKWARD = 2.14  # a forward with its backward to the prompt, in forwards, at full size
 PUBLISHED = 3.08  # the same with the backward to all weights, which the published code computes
-WORK = {"paper": 200, "fast": 50, "slower": 50, "faster": 50, "source once": 50, "projection": 50, "no optimisation": 0, "adam": 50}
+WORK = {
+    "paper": 200,
+    "fast": 50,
+    "slower": 50,
+    "faster": 50,
+    "source once": 50,
+    "projection": 50,
+    "no optimisation": 0,
+    "adam": 50,
+}
 """Steps of text optimisation, by variant."""
 WORDS = {
     "paper": "as the paper: 200 steps",
@@ -55,7 +64,8 @@ def interval(values: Sequence[float], scale: float = 1.0, digits: int = 0) -> st
     return f"{scale * statistics.mean(values):+.{digits}f}{half}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table and an empty line."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
 
@@ -73,7 +83,7 @@ def _edits(rows: Sequence[Row]) -> list[str]:
         lines.append([words, f"{WORK[variant] * BACKWARD:.0f}", _start(rows, variant), *pairs])
     head = ["the edit starts from", "forwards a picture", "PSNR at alpha 0"]
     head += ["edit done", "colours, pattern, background kept", "all"]
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _start(rows: Sequence[Row], variant: str) -> str:
@@ -103,7 +113,7 @@ def _solvers(rows: Sequence[Row]) -> list[str]:
     psnr = ["as `adam`", f"{statistics.mean(adam['psnr']):.2f} dB", f"{statistics.mean(ours['psnr']):.2f} dB"]
     psnr[2] += f" ({interval(less, digits=2)} dB)"
     lines = [[name, f"{f:.1f}", f"{f / base:.2f}", p] for (name, f), p in zip(work.items(), psnr, strict=True)]
-    return _table(["solver", "forwards a step", "share", "PSNR of the latents (against `adam`)"], lines)
+    return table(["solver", "forwards a step", "share", "PSNR of the latents (against `adam`)"], lines)
 
 
 def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> None:

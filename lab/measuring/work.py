@@ -54,8 +54,9 @@ def tasks(costs: Costs) -> list[Task]:
     return [
         Task("Stage I, 50 steps of 16", 50 * 16 * stage1(costs)),
         Task("Stage II, 100 steps of 4", 100 * 4 * stage2(costs)),
-        Task("Null-Text Invert, `ddim` or `negative_prompt`, 50 steps", inversion_steps * 2),
+        Task("Null-Text Invert, `ddim`, `negative_prompt` or `edit_friendly`, 50 steps", inversion_steps * 2),
         Task("… `direct`", inversion_steps * 3),
+        Task("… `fixed_point`", inversion_steps * 4),
         Task("… `null_text`, at most (10 updates each step)", inversion_steps * null_text(costs, 10)),
         Task("Imagic Text Optimize, 200 steps", text_steps * costs.learn),
         Task("Timestep-Aware KSampler, 50 steps", inversion_steps * 2),

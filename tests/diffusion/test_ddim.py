@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from single_image_studio.diffusion.ddim import DDIMSchedule, ddim_step
+from single_image_studio.diffusion.ddim import DDIMSchedule, ddim_step, ddpm_variance
 from single_image_studio.diffusion.guidance import guide
 from single_image_studio.diffusion.process import scaled_linear_alpha_bar
 from single_image_studio.diffusion.quality import latent_psnr, psnr
@@ -33,6 +33,32 @@ def test_one_step_by_hand() -> None:
     torch.testing.assert_close(stepped, torch.full((1, 4, 2, 2), 2.2))
     torch.testing.assert_close(ddim_step(stepped, eps, torch.tensor(0.64), torch.tensor(0.36)), latents)
     torch.testing.assert_close(ddim_step(latents, eps, torch.tensor(0.36), torch.tensor(0.36)), latents)
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_with_fresh_noise_a_step_is_diffusers(eta: float, offset: int) -> None:
+    """Its mean, and the deviation of the noise that is to come on top."""
+    alpha_bar, generator = scaled_linear_alpha_bar(), torch.Generator().manual_seed(0)
+    settings = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+    scheduler = DDIMScheduler(**settings, clip_sample=False, set_alpha_to_one=False, steps_offset=offset)
+    scheduler.set_timesteps(20)
+    latents, eps, noise = (torch.randn(1, 4, 2, 2, generator=generator) for _ in range(3))
+    for step in DDIMSchedule(20, offset, eta).down(alpha_bar):
+        theirs = scheduler.step(eps, step.timestep, latents, eta=eta, variance_noise=noise).prev_sample
+        drawn = eta * ddpm_variance(step.alpha_bar_from, step.alpha_bar_to).sqrt() * noise
+        torch.testing.assert_close(step.move(latents, eps) + drawn, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_inversion_draws_nothing() -> None:
+    ups = [DDIMSchedule(20, eta=eta).up(scaled_linear_alpha_bar()) for eta in (0.0, 1.0)]
+    assert [step.eta for step in ups[1]] == [step.eta for step in ups[0]] == [0.0] * 20
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan"), "much"])
+def test_an_impossible_share_of_noise_is_refused(eta) -> None:
+    with pytest.raises(InputError, match="`eta`"):
+        DDIMSchedule(50, 1, eta)
 
 
 @pytest.mark.parametrize("steps", [0, -3, 1000, 2.5])

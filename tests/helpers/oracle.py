@@ -53,6 +53,47 @@ def invert(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, steps: 
     return trajectory
 
 
+def fixed_point(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, steps: int, corrections: int) -> Tensor:
+    """The noisiest latents of a way up whose every step is taken anew with the eps of where it led."""
+    scheduler = DDIMInverseScheduler(**SCHEDULE, steps_offset=1)
+    scheduler.set_timesteps(steps)
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            found = latents
+            for _ in range(1 + corrections):
+                found = scheduler.step(unet(found, t, context).sample, t, latents).prev_sample
+            latents = found
+    return latents
+
+
+def edit_friendly(
+    unet: UNet2DConditionModel, pivots: Tensor, source: Tensor, conds: list[Tensor], uncond: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
+    """LEDITS++'s inversion and sampling, by its own functions: the noise maps z, (steps, B, 4, h, w), and an edit.
+
+    pivots: the picture at every level, (steps + 1, B, 4, h, w), noisiest first. conds: of the edit, one a step.
+    """
+    from diffusers.pipelines.ledits_pp.pipeline_leditspp_stable_diffusion import compute_noise
+
+    steps = len(conds)
+    scheduler = DDIMScheduler(**SCHEDULE, steps_offset=1)
+    scheduler.set_timesteps(steps)
+
+    def guided(latents: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        eps_uncond = unet(latents, t, uncond).sample
+        return eps_uncond + scale * (unet(latents, t, cond).sample - eps_uncond)
+
+    found, latents = [], pivots[0]
+    with torch.no_grad():
+        for i, t in enumerate(scheduler.timesteps):
+            eps = guided(pivots[i], t, source)
+            found.append(compute_noise(scheduler, pivots[i + 1], pivots[i], t, eps, 1.0)[0])
+        for z, t, cond in zip(found, scheduler.timesteps, conds, strict=True):
+            eps = guided(latents, t, cond)
+            latents = scheduler.step(eps, t, latents, eta=1.0, variance_noise=z).prev_sample
+    return torch.stack(found), latents
+
+
 def sample(
     unet: UNet2DConditionModel,
     latents: Tensor,

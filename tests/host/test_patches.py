@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from single_image_studio.inversion.methods import METHODS
+
 from ..helpers.conditionings import encode
 from ..helpers.lora import some_lora
 
@@ -59,7 +61,7 @@ def by_side(strength: float) -> Any:
     return patch
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "direct", "ddim"])
+@pytest.mark.parametrize("method", METHODS)
 def test_the_report_tells_what_the_sampler_gives_back(demo_model: Any, method: str) -> None:
     """Under a patch that treats the sides differently: sampling with the source prompt alone, as told within 0.1 dB."""
     from single_image_studio.diffusion.ddim import DDIMSchedule

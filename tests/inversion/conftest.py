@@ -41,3 +41,11 @@ def latent(demo_model) -> dict[str, Tensor]:
     picture, _ = painting.render(random_scenes.sample_scene(random.Random(5)))
     with torch.inference_mode():
         return {"samples": demo_model[2].encode(torch.from_numpy(picture)[None].float() / 255)}
+
+
+@pytest.fixture
+def clean(latent) -> Tensor:
+    """The demo picture's latents, VP scale."""
+    from single_image_studio.host.latents import latents_from
+
+    return latents_from(latent)

@@ -21,10 +21,10 @@ from single_image_studio.support.errors import InputError
 def make(method: str = "null_text", seed: int = 0) -> Inversion:
     generator = torch.Generator().manual_seed(seed)
     count = 10 if method == "null_text" else 1
-    offsets = torch.randn(10, 2, 4, 3, 5, generator=generator) if method == "direct" else None
+    offsets = torch.randn(10, 2, 4, 3, 5, generator=generator) if METHODS[method].exact else None
     return Inversion(
         method,
-        DDIMSchedule(10, 0),
+        DDIMSchedule(10, 0, METHODS[method].eta),
         7.5,
         torch.randn(2, 4, 3, 5, generator=generator),
         0.0055,
@@ -42,7 +42,7 @@ def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
     two = load_inversion(path)
     assert (two.method, two.schedule, two.guidance_scale, two.noise_alpha_bar, two.base_model) == (
         method,
-        DDIMSchedule(10, 0),
+        one.schedule,
         7.5,
         0.0055,
         "abc",
@@ -54,7 +54,9 @@ def test_there_and_back(tmp_path: pathlib.Path, method: str) -> None:
     )
     assert not two.noise_latents.is_inference()
     with safe_open(path, "pt") as file:
-        assert file.metadata()["format"] == "single_image_studio.inversion"
+        metadata = file.metadata()
+    assert metadata["format"] == "single_image_studio.inversion"
+    assert ("eta" in metadata) == (method == "edit_friendly"), "the files of other methods stay what they were"
 
 
 def test_reports_are_valid_json_and_infinite_ones_come_back(tmp_path: pathlib.Path) -> None:
@@ -114,6 +116,9 @@ def test_files_that_are_no_inversion(tmp_path: pathlib.Path) -> None:
         InputError, match="mine.safetensors cannot be used: .*embeddings are not those of its 10 steps: invert"
     ):
         load_inversion(rewritten(path, {"uncond_embeds": torch.zeros(3, 1, 77, 8)}, steps="10"))
+    for eta, said in (("2", "`eta` is 2.0"), ("nan", "`eta` is nan"), ("much", "damaged")):
+        with pytest.raises(InputError, match=said):
+            load_inversion(rewritten(save_inversion(make("edit_friendly"), f"eta_{eta}", [tmp_path]), eta=eta))
     with pytest.raises(InputError, match="cannot be read"):
         load_inversion(tmp_path / "gone.safetensors")
     path.write_bytes(path.read_bytes()[:2000])

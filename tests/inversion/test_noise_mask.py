@@ -100,7 +100,8 @@ def test_every_method_measures_its_way_back_under_the_mask(method: str, share: f
     back = found.reconstruction
     guidance = Guidance([uncond.with_context(e) for e in back.uncond_embeds], settings.sampling_scale, back.offsets)
     model = masked(found.trajectory, mask)
-    sampled = result_of(sample(model, found.noise_latents, [prompt(1)], guidance, SCHEDULE.down(ALPHA_BAR)))
+    steps = settings.sampling_schedule.down(ALPHA_BAR)
+    sampled = result_of(sample(model, found.noise_latents, [prompt(1)], guidance, steps))
     torch.testing.assert_close(sampled, back.latents, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(sampled * (mask == 0), latents * (mask == 0), atol=1e-5, rtol=0)
 

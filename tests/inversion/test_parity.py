@@ -17,6 +17,7 @@ from single_image_studio.inversion.sampling import Guidance, sample
 from single_image_studio.inversion.text_optimization import TextOptimizationSettings, optimize_text
 
 from ..helpers import oracle
+from ..helpers.in_host import in_host
 from ..helpers.toy import ToyModel, ToyPrompt
 
 SCALE = 7.5
@@ -24,32 +25,6 @@ SCALE = 7.5
 
 def relative(a: Tensor, b: Tensor) -> float:
     return float((a - b).norm() / b.norm())
-
-
-def in_host(model: Any, latents: Tensor, conds: dict[str, Any], algorithm: Any, gradients: bool = False) -> Any:
-    """Runs an algorithm as a node would: in inference mode, through the host's conditioning machinery, in fp32."""
-    from single_image_studio.host.session import UnetSession
-
-    positive = {k: v for k, v in conds.items() if k != "uncond"}
-    negative = {k: v for k, v in conds.items() if k == "uncond"}
-    session = UnetSession(
-        model=model,
-        shape=latents.shape,
-        timesteps=DDIMSchedule().timesteps,
-        positive=positive,
-        negative=negative,
-        gradients=gradients,
-        precision="fp32",
-    )
-    with torch.inference_mode():
-        return session.run(lambda unet: algorithm(unet, unet.prompts))
-
-
-@pytest.fixture
-def clean(latent) -> Tensor:
-    from single_image_studio.host.latents import latents_from
-
-    return latents_from(latent)
 
 
 @pytest.mark.parametrize("offset", [1, 0])

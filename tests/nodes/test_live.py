@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lab.hosting.client import Client, Event, describe_failure
+from single_image_studio.inversion.methods import METHODS
 
 from ..helpers.graphs import node, sources, stage1, stage2
 from ..helpers.waiting import wait_to_the_last_event, wait_until
@@ -118,6 +119,8 @@ def test_a_cancelled_run_says_so_within_a_step(server: Client) -> None:
         ("negative_prompt", ["inverting", "reconstructing"]),
         ("direct", ["inverting", "measuring"]),
         ("ddim", ["inverting", "reconstructing"]),
+        ("fixed_point", ["inverting", "reconstructing"]),
+        ("edit_friendly", ["measuring"]),
     ],
 )
 def test_every_inversion_is_told(server: Client, method: str, phases: list[str]) -> None:
@@ -149,8 +152,8 @@ def test_every_inversion_is_told(server: Client, method: str, phases: list[str])
     assert describe_failure(entry) is None
     (whole,) = entry["outputs"]["invert"]["sis_live"]
     assert whole["done"] == whole["total"]
-    assert whole["moment"] == {"phase": phases[1], "step": 5, "steps": 5, "picture": 2, "pictures": 2}
-    if method == "direct":  # exact by construction
+    assert whole["moment"] == {"phase": phases[-1], "step": 5, "steps": 5, "picture": 2, "pictures": 2}
+    if METHODS[method].exact:  # by construction
         assert whole["x"] == []
     else:
         assert whole["x"] == list(range(1, 11))  # two pictures, one after the other

@@ -68,7 +68,7 @@ def both(
 
 
 @pytest.mark.parametrize("sampler", ["euler", "ddim"])
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "ddim"])
+@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "ddim", "fixed_point"])
 def test_stock_samplers_agree(demo_model, inverted, method: str, sampler: str) -> None:
     ours, theirs = both(*demo_model[:2], inverted(method), sampler)
     assert (ours - theirs).norm() / ours.norm() <= 1e-4
@@ -88,7 +88,7 @@ def test_with_a_controlnet_on_the_target(demo_model, inverted) -> None:
     assert (ours - bare).norm() / bare.norm() > 1e-2, "the ControlNet must do something"
 
 
-@pytest.mark.parametrize("method", ["null_text", "negative_prompt"])
+@pytest.mark.parametrize("method", ["null_text", "negative_prompt", "fixed_point"])
 def test_the_plain_wires_reconstruct_as_well(demo_model, latent, inverted, method: str) -> None:
     """Also on the stock ddim_uniform, which goes on to no noise at all."""
     import comfy.samplers

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
 from single_image_studio.diffusion.quality import latent_psnr
+from single_image_studio.inversion.methods import METHODS
 
 from ..helpers.conditionings import encode
 from ..helpers.stock_sampling import host_samples, published_sigmas, star
 
 STEPS, CFG = 8, 5.0
-METHODS = ["null_text", "negative_prompt", "direct", "ddim"]
 
 
 @pytest.fixture
@@ -116,11 +116,12 @@ def test_every_picture_of_a_batch_has_its_own_mask(demo_model: Any, latent: Any)
         torch.testing.assert_close(one, alone["samples"][0], atol=1e-3, rtol=0)
 
 
-def test_a_saved_inversion_keeps_the_mask(demo_model: Any, latent: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["negative_prompt", "edit_friendly"])
+def test_a_saved_inversion_keeps_the_mask(demo_model: Any, latent: Any, tmp_path: Path, method: str) -> None:
     from single_image_studio.inversion.file import load_inversion, save_inversion
 
     model, clip, _ = demo_model
-    inversion = inverted(model, clip, {**latent, "noise_mask": SOFT})
+    inversion = inverted(model, clip, {**latent, "noise_mask": SOFT}, method)
     loaded = load_inversion(save_inversion(inversion, "masked", [tmp_path]))
     assert torch.equal(edited(model, clip, loaded)[0]["samples"], edited(model, clip, inversion)[0]["samples"])
 

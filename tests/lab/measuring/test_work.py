@@ -15,7 +15,7 @@ def test_costs_add_up() -> None:
     assert work.stage2(ROUND) == 6
     assert work.null_text(ROUND, updates=10) == 23
     evaluations = [task.evaluations for task in work.tasks(ROUND)]
-    assert evaluations == [50 * 16 * 3, 100 * 4 * 6, 100, 150, 50 * 23, 200 * 2, 100]
+    assert evaluations == [50 * 16 * 3, 100 * 4 * 6, 100, 150, 200, 50 * 23, 200 * 2, 100]
 
 
 def test_the_table_speaks_of_pictures() -> None:
