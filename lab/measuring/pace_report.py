@@ -24,6 +24,8 @@ SCORES = {
 }
 OURS, PUBLISHED = (2.52, 4.36), (6.06, 5.48)
 """TFLOP a sample of Stage I and II at SD 1.5's size: BENCH.md."""
+GOAL = 0.25  # of the published structure's operations
+NO_END = 10**9
 
 
 def score(row: Row, title: str) -> float:
@@ -63,10 +65,6 @@ class Results:
         pairs = zip(self.scores(way, title, concepts), self.scores(self.full, title, concepts), strict=True)
         return [one - full for one, full in pairs]
 
-    def seconds(self, way: Settings, concepts: Sequence[int]) -> float:
-        """The processor's, of a concept in the mean."""
-        return statistics.mean(self._of(way)[index]["seconds"] for index in concepts)
-
     def _of(self, way: Settings) -> dict[int, Row]:
         return self._rows.get(json.dumps(way), {})
 
@@ -80,7 +78,7 @@ def words(way: Settings) -> str:
 
 def table(results: Results, ways: Mapping[str, Settings], first: int, stop: int) -> list[str]:
     """In Markdown: each way's work and means, and under them its paired differences."""
-    head = ["", "concepts", "of the full way's operations", "of the published structure's", "CPU time", *SCORES]
+    head = ["", "concepts", "of the full way's operations", "of the published structure's", *SCORES]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, way in ways.items():
         concepts = results.concepts(way, first, stop)
@@ -88,7 +86,7 @@ def table(results: Results, ways: Mapping[str, Settings], first: int, stop: int)
             lines.append("| " + " | ".join([f"**{name}**: {words(way)}", *_cells(results, way, concepts)]) + " |")
         if len(concepts) > 1 and way != results.full:
             less = [_signed(results.differences(way, title, concepts)) for title in SCORES]
-            lines.append("| … less full | | | | | " + " | ".join(less) + " |")
+            lines.append("| … less full | | | | " + " | ".join(less) + " |")
     return lines
 
 
@@ -96,13 +94,37 @@ def _cells(results: Results, way: Settings, concepts: Sequence[int]) -> list[str
     full = results.full
     share = operations(way) / operations(full)
     published = operations(way) / operations(full, PUBLISHED)
-    time = results.seconds(way, concepts) / results.seconds(full, concepts)
     means = [statistics.mean(results.scores(way, title, concepts)) for title in SCORES]
-    return [str(len(concepts)), *(f"{value:.2f}" for value in (share, published, time, *means))]
+    return [str(len(concepts)), *(f"{value:.2f}" for value in (share, published, *means))]
 
 
 def _signed(values: Sequence[float]) -> str:
     return "{:+.2f} ± {:.2f}".format(*interval(values))
+
+
+def verdict(results: Results, ways: Mapping[str, Settings], looked: int) -> list[str]:
+    """In Markdown: for each measured way but the full, whether the goal is met, and what the intervals leave open."""
+    lines = []
+    for name, way in ways.items():
+        concepts = results.concepts(way, looked, NO_END)
+        if way == results.full or len(concepts) < 2:
+            continue
+        share = operations(way) / operations(results.full, PUBLISHED)
+        differences = {title: interval(results.differences(way, title, concepts)) for title in SCORES}
+        apart = [title for title, (mean, half) in differences.items() if abs(mean) > half]
+        mean, half = differences["all as asked"]
+        lines += [
+            (
+                f"- *{name}*: {share:.2f} of the published structure's operations, goal ≤ {GOAL}:"
+                f" {'met' if share <= GOAL else '**missed**'}."
+            ),
+            (
+                "- Scores, told apart from the full way's: "
+                f"{', '.join(apart) if apart else 'none, every interval holds 0'}."
+                f" Up to {max(0.0, half - mean):.2f} less of *all as asked* cannot be excluded."
+            ),
+        ]
+    return lines
 
 
 def write(rows: Sequence[Row], ways: Mapping[str, Settings], looked: int, out: pathlib.Path) -> None:
@@ -144,6 +166,8 @@ def write(rows: Sequence[Row], ways: Mapping[str, Settings], looked: int, out: p
         "",
         "Other concepts, which nothing was chosen by.",
         "",
-        *table(results, ways, looked, 10**6),
+        *table(results, ways, looked, NO_END),
+        "",
+        *verdict(results, ways, looked),
     ]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")

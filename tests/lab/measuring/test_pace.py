@@ -54,8 +54,18 @@ def test_the_report_keeps_what_was_chosen_by_apart(tmp_path: pathlib.Path) -> No
     last = [cells(line) for line in measured.splitlines() if line.startswith("| ")][-2:]
     assert last[0][0] == "**short**: 20 × 8 + 10 × 6, stratified, cosine from 2 times the rate"
     # 664.8 TFLOP of 1852.8, and of 3254.4; means of 0.75 and 1.5
-    assert last[0][1:6] == ["2", "0.36", "0.20", "0.25", "1.12"]
+    assert last[0][1:5] == ["2", "0.36", "0.20", "1.12"]
     assert last[1][-1] == "+0.62 ± 4.76"  # of +0.25 and +1.00: 12.71 · 0.375
+    assert "0.20 of the published structure's operations, goal ≤ 0.25: met" in measured
+    assert "none, every interval holds 0. Up to 4.14 less" in measured
+
+
+def test_a_way_that_is_worse_and_dear_is_told() -> None:
+    full, dear = Way().settings(), Way((39, 39)).settings()
+    rows = [row(i, full, 1.0) for i in (1, 2, 3)] + [row(i, dear, 0.1 * i) for i in (1, 2, 3)]
+    cost, scores = pace_report.verdict(Results(rows, full), {"full": full, "dear": dear}, 1)
+    assert cost.endswith("0.56 of the published structure's operations, goal ≤ 0.25: **missed**.")
+    assert "apart from the full way's: mean colour, pattern" in scores
 
 
 def test_every_concept_is_measured_in_the_full_way_and_once(
