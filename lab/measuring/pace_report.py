@@ -158,7 +158,7 @@ def write(rows: Sequence[Row], ways: Mapping[str, Settings], looked: int, out: p
         "",
         "## Chosen by",
         "",
-        f"The first {looked} concepts.",
+        f"Among the first {looked} concepts.",
         "",
         *table(results, ways, 0, looked),
         "",
