@@ -144,8 +144,8 @@ def write(rows: Sequence[Row], settings: dict[str, Any], out: pathlib.Path) -> N
         "## Text optimisation",
         "",
         (
-            "Against the paper's way; the last line against the second. All inversions but its are by `line_search`. An edit that has come less near to the picture"
-            " at alpha 0 has less of `alpha` to choose from."
+            "Against the paper's way; the last line against the second. All inversions but its are by `line_search`. An"
+            " edit that has come less near to the picture at alpha 0 has less of `alpha` to choose from."
         ),
         "",
         *_edits(rows),

@@ -1,140 +1,121 @@
-"""Can training be shorter for the same concept? `python -m lab.measuring.pace --concepts 20`.
+"""Can training be shorter for the same concept? `python -m lab.measuring.pace`.
 
 Trains the same concepts in several ways, draws pictures with each from the same noises, and judges them with
-`lab.world.oracle`, as `lab.measuring.ablation` does. Every finished concept is a line of `--results`, so that a run can
-be stopped and gone on with. At the end, or alone with `--report`, writes the table (`--out`).
+`lab.world.oracle`, as `lab.measuring.ablation` does. All ways are looked at on a few concepts; those that were
+chosen by that are measured on others. Every concept in a way is a line of `--results`, so that a run can be stopped and
+gone on with. At the end, or alone with `--report`, writes the tables (`--out`).
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import json
 import pathlib
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import ablation, sampling
-from .ablation_report import interval
+from ..world import world
+from . import ablation, pace_report, sampling
 from .learning import VARIANTS, Learner, Training
 
 Models = tuple[Any, Any, Any]  # MODEL, CLIP and VAE
 STAGES = ("I background", "II semantic")
-SCORES = {
-    "mean colour": ("asked", "mean_color"),
-    "pattern": ("asked", "pattern"),
-    "background as asked": ("asked", "asked_background"),
-    "all as asked": ("asked", "success"),
-    "class": ("alone", "class"),
-}
-FULL = "uniform, constant, 40 + 40 steps"
 
 
 @dataclass(frozen=True)
 class Way:
-    """How both stages are trained. steps: of each. rate: times the rates of `Training`. timesteps, schedule: the
-    nodes' inputs."""
+    """How Stage I and II are trained. steps, batch: of each. rate: times the rates of `Training`. timesteps, schedule:
+    the nodes' inputs, of both."""
 
-    steps: int
+    steps: tuple[int, int] = (Training.steps1, Training.steps2)
+    batch: tuple[int, int] = (Training.batch1, Training.batch2)
     rate: float = 1.0
     timesteps: str = "uniform"
     schedule: str = "constant"
 
     def learner(self, models: Models) -> Learner:
-        usual = Training()
-        training = dataclasses.replace(
-            usual, steps1=self.steps, steps2=self.steps, rate1=self.rate * usual.rate1, rate2=self.rate * usual.rate2
+        (steps1, steps2), (batch1, batch2) = self.steps, self.batch
+        training = Training(
+            steps1=steps1,
+            batch1=batch1,
+            rate1=self.rate * Training.rate1,
+            steps2=steps2,
+            batch2=batch2,
+            rate2=self.rate * Training.rate2,
         )
         return Learner(*models, training, 10, 3.0)
 
+    def settings(self) -> dict[str, Any]:
+        """As a file has them."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[no-any-return]
 
+
+FULL = "full"
 WAYS = {
-    FULL: Way(40),
-    "uniform, cosine from twice the rate, 16 + 16 steps": Way(16, 2.0, "uniform", "cosine"),
-    "stratified, cosine from twice the rate, 16 + 16 steps": Way(16, 2.0, "stratified", "cosine"),
+    FULL: Way(),
+    "half of all": Way((28, 28), (4, 3), rate=1.5, timesteps="stratified", schedule="cosine"),
+    "fast": Way((16, 40), (4, 3), rate=2, timesteps="stratified", schedule="cosine"),
 }
+CHOSEN = (FULL, "fast")
+LOOKED = 9  # concepts that all ways are looked at on; the chosen are measured on others
 
 
-def measure(models: Models, index: int, images: int) -> dict[str, Any]:
-    """One concept in every way: its scores after Stage II, and seconds of training."""
+def measure(models: Models, way: Way, index: int, images: int) -> dict[str, Any]:
+    """One concept in one way: the scores of its pictures after Stage II, by prompt, and the processor's seconds of
+    training."""
     scene = ablation.concept_scene(ablation.SEED, index)
-    cls = scene.objects[0].cls
     background = ablation.free_background([scene], ablation.BACKGROUNDS[0])
+    began, learner, concept = time.process_time(), way.learner(models), None
+    pace = {"timesteps": way.timesteps, "rate_schedule": way.schedule}
+    for stage in STAGES:
+        concept = learner.learn(scene, VARIANTS[stage], index, concept, **pace)[0]
+    seconds = time.process_time() - began
+    rates = _judged(learner, concept, scene, background, images)
+    return {"concept": index, "way": way.settings(), "rates": rates, "seconds": round(seconds, 1)}
+
+
+def _judged(learner: Learner, concept: Any, scene: world.Scene, background: str, images: int) -> dict[str, Any]:
+    """By prompt: the phrase on a background that was asked for, and the class word without the concept's name."""
     seeds = [ablation.SEED * 1_000 + i for i in range(images)]
-    rates = {}
-    for name, way in WAYS.items():
-        began, learner, concept = time.monotonic(), way.learner(models), None
-        for stage in STAGES:
-            pace = {"timesteps": way.timesteps, "rate_schedule": way.schedule}
-            concept = learner.learn(scene, VARIANTS[stage], index, concept, **pace)[0]
-        seconds = time.monotonic() - began
-        prompts = ["{0}"] * images + [f"{{0}} on a {background} background"] * images
-        drawn = learner.draw([concept], prompts, seeds * 2)
-        judged = {
-            "alone": ablation.measure(drawn[:images], scene, None),
-            "asked": ablation.measure(drawn[images:], scene, background),
-        }
-        rates[name] = {score: judged[prompt][key] for score, (prompt, key) in SCORES.items()}
-        rates[name]["seconds"] = round(seconds, 1)
-    return {"concept": index, "class": cls, "images": images, "rates": rates}
+    prompts = {"asked": f"{{0}} on a {background} background", "class": scene.objects[0].cls}
+    lines = [prompt for prompt in prompts.values() for _ in seeds]
+    drawn = learner.draw([concept], lines, seeds * len(prompts)).reshape(len(prompts), images, 128, 128, 3)
+    return {
+        name: ablation.measure(part, scene, background if name == "asked" else None)
+        for name, part in zip(prompts, drawn, strict=True)
+    }
 
 
-def _signed(values: Sequence[float]) -> str:
-    return "{:+.2f} ± {:.2f}".format(*interval(values))
+def work(concepts: int) -> list[tuple[int, str]]:
+    """All that is to be measured: (concept, way). The first `LOOKED` concepts in all ways, `concepts` others in the
+    chosen."""
+    looked = [(index, name) for index in range(LOOKED) for name in WAYS]
+    return looked + [(index, name) for index in range(LOOKED, LOOKED + concepts) for name in CHOSEN]
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """In Markdown: each way's means, and how it differs from the first, concept by concept."""
-    lines = ["| | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 1) + "|"]
-    for name in WAYS:
-        means = [statistics.mean(row["rates"][name][score] for row in rows) for score in SCORES]
-        lines.append(f"| {name} | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
-    for name in list(WAYS)[1:]:
-        pairs = [[row["rates"][name][s] - row["rates"][FULL][s] for row in rows] for s in SCORES]
-        lines.append("| … less the first, paired | " + " | ".join(map(_signed, pairs)) + " |")
-    short = list(WAYS)[1:]
-    pairs = [[row["rates"][short[1]][s] - row["rates"][short[0]][s] for row in rows] for s in SCORES]
-    lines.append("| stratified less uniform, paired | " + " | ".join(map(_signed, pairs)) + " |")
-    return "\n".join(lines)
-
-
-def report(rows: Sequence[dict[str, Any]]) -> str:
-    """The page: what was done, and the table."""
-    usual, first = Training(), rows[0]
-    return f"""# Shorter trainings, on the demo world
-
-Measured {datetime.date.today()} with `python -m lab.measuring.pace`: {len(rows)} concepts, {first["images"]} pictures
-of each prompt, 10 DDIM steps, CFG 3, the same starting noises for all rows; checkpoint sha256
-{first["settings"]["sha256"]}. Stage I with batch {usual.batch1} and learning rate {usual.rate1}, then Stage II with
-batch {usual.batch2} and rate {usual.rate2}, encoder `none`. 16 + 16 steps are 0.40 of the operations of 40 + 40. The
-columns are those of [ABLATION.md](ABLATION.md); `class` is of the phrase alone, the others of the phrase on a
-background that was asked for.
-Differences are concept by concept, mean ± half of the 95 % interval (Student's t).
-
-{table(rows)}
-"""
-
-
-def run(args: argparse.Namespace, indices: Sequence[int], settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Measures concepts, and adds each to the results when it is finished."""
+def run(
+    args: argparse.Namespace, rows: Sequence[dict[str, Any]], settings: dict[str, Any], todo: Sequence[tuple[int, str]]
+) -> list[dict[str, Any]]:
+    """Measures what is not among the rows, and adds each to the results when it is finished. Returns all rows."""
+    done = {(row["concept"], json.dumps(row["way"])) for row in rows}
+    todo = [(index, name) for index, name in todo if (index, json.dumps(WAYS[name].settings())) not in done]
     models = sampling.load(args.checkpoint)
     args.results.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for index in indices:
-        rows.append({**measure(models, index, args.images), "settings": settings})
+    rows = list(rows)
+    for index, name in todo:
+        rows.append({**measure(models, WAYS[name], index, args.images), "settings": settings})
         with args.results.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
-        print(rows[-1]["rates"], flush=True)
+        print(index, name, pace_report.line(rows[-1]), flush=True)
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--concepts", type=int, default=20)
+    parser.add_argument("--concepts", type=int, default=20, help="beside those that ways are chosen on")
     parser.add_argument("--images", type=int, default=4, help="of each prompt")
     sampling.add_checkpoint_argument(parser)
     parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/pace.jsonl"))
@@ -144,9 +125,8 @@ def main() -> None:
     settings = {"images": args.images, "sha256": ablation.checksum(args.checkpoint)}
     rows = ablation.read_rows(args.results, None if args.report else settings)
     if not args.report:
-        missing = [index for index in range(args.concepts) if all(row["concept"] != index for row in rows)]
-        rows += run(args, missing, settings)
-    args.out.write_text(report(sorted(rows, key=lambda row: row["concept"])))
+        rows = run(args, rows, settings, work(args.concepts))
+    pace_report.write(rows, {name: way.settings() for name, way in WAYS.items()}, LOOKED, args.out)
 
 
 if __name__ == "__main__":
