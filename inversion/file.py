@@ -1,9 +1,9 @@
 """The inversion file: one safetensors that samples the picture again without inverting it again.
 
-Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width), `offsets` (steps, B, 4, h, w) of
+Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width; float32 or float16), `offsets` (steps, B, 4, h, w) of
 exact methods; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask, `noise_mask`
 (B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); for each optimised prompt, from 1,
-`prompt_1.target` (1 or B, n, width) and `prompt_1.embeds` (B, n, width); all float32. Metadata, all strings: `format`,
+`prompt_1.target` (1 or B, n, width) and `prompt_1.embeds` (B, n, width); the others float32. Metadata, all strings: `format`,
 `format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON),
 `created` (ISO 8601, UTC); where there are optimised prompts, `prompts` (JSON: settings and losses of each); where the
 offsets hold fresh noise, `eta`, its share of DDPM's. A newer version may add names.
@@ -21,7 +21,9 @@ from pathlib import Path
 import torch
 
 from ..diffusion.ddim import DDIMSchedule
+from ..support.checks import choice
 from ..support.errors import InputError, brief
+from ..support.finite import are_finite
 from ..support.names import EXTENSION, check_name, numbered
 from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
@@ -33,25 +35,28 @@ from .noise_mask import Outside
 FORMAT = "single_image_studio.inversion"
 FORMAT_VERSION = 1
 TRIES = 1000
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16}
 VERSION = r"[0-9]{1,9}"
 
 
-def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path]) -> Path:
+def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path], precision: str = "fp32") -> Path:
     """Saves as NAME, or NAME_2, NAME_3 … where that is taken in one of the folders; the first is written to. The same
     inversion saved again finds its file.
 
-    Raises: InputError when the name cannot be used, the disk is full or the folder cannot be written; nothing is left
-        then.
+    precision: a key of `PRECISIONS`, in which the unconditional embeddings are written; they are most of a file.
+    Raises: InputError when the name cannot be used, an embedding is too large for fp16, the disk is full or the folder
+        cannot be written; nothing is left then.
     """
     bare = check_name(name)
+    tensors = _in(precision, _tensors(inversion))
     for candidate in itertools.islice(numbered(bare), TRIES):
         file = candidate + EXTENSION
         there = [folder / file for folder in folders if os.path.lexists(folder / file)]
-        if there and _same(inversion, there[0]):
+        if there and _same(inversion, tensors, there[0]):
             return there[0]
         if not there:
             try:
-                return write_new(_tensors(inversion), _metadata(inversion), folders[0] / file)
+                return write_new(tensors, _metadata(inversion), folders[0] / file)
             except FileTaken:
                 continue
     raise FileTaken(f"{bare} and {TRIES} names after it are taken: change `name`.")
@@ -75,7 +80,7 @@ def load_inversion(path: Path) -> Inversion:
             guidance_scale=float(metadata["guidance_scale"]),
             noise_latents=tensors["noise_latents"],
             noise_alpha_bar=float(metadata["noise_alpha_bar"]),
-            uncond_embeds=tensors["uncond_embeds"],
+            uncond_embeds=_widened(tensors["uncond_embeds"]),
             offsets=tensors.get("offsets"),
             outside=_outside(tensors),
             picture=tensors.get("picture"),
@@ -125,6 +130,19 @@ def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
 
 
+def _in(precision: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    choice("precision", precision, tuple(PRECISIONS))
+    embeds = tensors["uncond_embeds"].to(PRECISIONS[precision])
+    if not are_finite(embeds):
+        raise InputError("the inversion holds an embedding that is too large for fp16: set `precision` to fp32.")
+    return tensors | {"uncond_embeds": embeds}
+
+
+def _widened(embeds: torch.Tensor) -> torch.Tensor:
+    """Embeddings that were written in fp16, as the rest of the pack has them."""
+    return embeds.float() if embeds.dtype == torch.float16 else embeds
+
+
 def _metadata(inversion: Inversion) -> dict[str, str]:
     prompts = [{"settings": prompt.settings, "losses": prompt.losses} for prompt in inversion.prompts]
     return {
@@ -143,14 +161,18 @@ def _metadata(inversion: Inversion) -> dict[str, str]:
     }
 
 
-def _same(inversion: Inversion, path: Path) -> bool:
+def _same(inversion: Inversion, mine: Mapping[str, torch.Tensor], path: Path) -> bool:
+    """mine: the inversion's tensors as they would be written."""
     try:
-        other = load_inversion(path)
+        other, theirs = load_inversion(path), read_tensors(path)
     except InputError:
         return False
-    mine, theirs = _tensors(inversion), _tensors(other)
     same_numbers = _numbers(inversion) == _numbers(other)
-    return same_numbers and mine.keys() == theirs.keys() and all(torch.equal(mine[k].cpu(), theirs[k]) for k in mine)
+    return same_numbers and mine.keys() == theirs.keys() and all(_equal(mine[k].cpu(), theirs[k]) for k in mine)
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
 
 
 def _numbers(inversion: Inversion) -> tuple[object, ...]:

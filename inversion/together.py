@@ -30,7 +30,7 @@ def sample_together(
     for done, step in enumerate(steps, start=1):
         batch, size = _step(model, batch, step, conds[0], contexts, guidance, size)
         yield StepReport("sampling", done, len(steps), cost=len(conds), latents=batch)
-    return list(batch.split(1))
+    return list(torch.split(batch, 1))
 
 
 def _step(
@@ -38,7 +38,7 @@ def _step(
 ) -> tuple[Tensor, int]:
     """Where one step leads all, in parts of `size`; when memory runs out in halves of these. Returns that size too."""
     while True:
-        parts = zip(batch.split(size), contexts.split(size), strict=True)
+        parts = zip(torch.split(batch, size), torch.split(contexts, size), strict=True)
         try:
             moved = [guided_step(model, part, step, cond.with_context(context), guidance) for part, context in parts]
             return torch.cat(moved), size

@@ -8,6 +8,7 @@ from comfy_api.v0_0_2 import io
 
 from ..host import folders
 from ..inversion.data import Inversion
+from ..inversion.file import PRECISIONS
 from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.keep_inversion import keep_inversion, kept_inversion
 from .schema import CATEGORY, InversionSocket, Node, schema
@@ -41,6 +42,16 @@ class SaveInversion(Node):
                         " optimised again."
                     ),
                 ),
+                io.Combo.Input(
+                    "precision",
+                    optional=True,
+                    options=list(PRECISIONS),
+                    default="fp32",
+                    tooltip=(
+                        "Number format of the unconditional embeddings in the file. fp32: exactly what was found. fp16:"
+                        " about half the size, with pictures that differ slightly."
+                    ),
+                ),
             ],
             outputs=[
                 InversionSocket.Output(
@@ -55,8 +66,8 @@ class SaveInversion(Node):
         )
 
     @classmethod
-    def execute(cls, inversion: Inversion, name: str, optimized: Any = None) -> io.NodeOutput:
-        inversion, path = keep_inversion(inversion, name, optimized)
+    def execute(cls, inversion: Inversion, name: str, optimized: Any = None, precision: str = "fp32") -> io.NodeOutput:
+        inversion, path = keep_inversion(inversion, name, optimized, precision)
         return io.NodeOutput(
             inversion, path.stem, ui={"text": [f"Saved as {path.stem}."], "saved_inversion": [path.stem]}
         )

@@ -17,17 +17,20 @@ from .kept_prompts import PLAIN, keeping
 log = logging.getLogger("single_image_studio")
 
 
-def keep_inversion(inversion: Inversion, name: str, optimized: Conditioning | None = None) -> tuple[Inversion, Path]:
+def keep_inversion(
+    inversion: Inversion, name: str, optimized: Conditioning | None = None, precision: str = "fp32"
+) -> tuple[Inversion, Path]:
     """Saves an inversion in the host's folder of inversions. Returns what was saved, and where.
 
-    optimized: a target prompt optimised for the picture, to be kept too.
+    optimized: a target prompt optimised for the picture, to be kept too. precision: fp32, or fp16 for the
+    unconditional embeddings.
     Raises: InputError when a file cannot keep it, or it cannot be saved under this name.
     """
     checks.kind("inversion", inversion, Inversion, "Null-Text Invert")
     _check_uncond(inversion)
     if optimized is not None:
         inversion = keeping(inversion, optimized)
-    path = save_inversion(inversion, name, folders.INVERSIONS.folders())
+    path = save_inversion(inversion, name, folders.INVERSIONS.folders(), precision)
     log.info("Saved the inversion as %s.", path)
     return inversion, path
 

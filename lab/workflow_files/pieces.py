@@ -39,7 +39,12 @@ SAM = Model("sam_vit_b_01ec64.safetensors", f"{HUB}/lmz/candle-sam/resolve/main/
 PICTURE = "example.png"  # which every ComfyUI has in its input folder
 NEGATIVE = ""
 # the quicker ways, whose edits are as good as the papers' defaults: docs/reports/FAST_EDITING.md
-QUICK_TEXT = {"steps": 50, "learning_rate": 0.008, "rate_schedule": "cosine", "timesteps": "golden_ratio"}
+QUICK_TEXT: dict[str, Any] = {
+    "steps": 50,
+    "learning_rate": 0.008,
+    "rate_schedule": "cosine",
+    "timesteps": "golden_ratio",
+}
 QUICK_SOLVER = "line_search"
 FOUND_PLACES = 150  # pixels below a node that shows the places that its concept found
 REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps

@@ -88,6 +88,30 @@ def test_a_taken_name_gets_a_number_and_the_same_stays(tmp_path: pathlib.Path) -
     assert (tmp_path / "broken.safetensors").read_bytes() == b"not mine"
 
 
+def test_fp16_halves_the_embeddings_and_nothing_else(tmp_path: pathlib.Path) -> None:
+    one = make()
+    whole, half = (save_inversion(one, name, [tmp_path], name) for name in ("fp32", "fp16"))
+    assert whole.stat().st_size - half.stat().st_size == pytest.approx(one.uncond_embeds.numel() * 2, abs=64)
+    two = load_inversion(half)
+    assert two.uncond_embeds.dtype == torch.float32
+    assert torch.equal(two.uncond_embeds, one.uncond_embeds.half().float())
+    assert torch.equal(two.noise_latents, one.noise_latents)
+    names = [save_inversion(one, "fp16", [tmp_path], precision).name for precision in ("fp16", "fp32", "fp32")]
+    assert names == ["fp16.safetensors", "fp16_2.safetensors", "fp16_2.safetensors"]
+
+
+def test_what_fp16_cannot_hold_and_other_formats_are_refused(tmp_path: pathlib.Path) -> None:
+    large = dataclasses.replace(make(), uncond_embeds=make().uncond_embeds * 1e5)
+    with pytest.raises(InputError, match="too large for fp16: set `precision` to fp32"):
+        save_inversion(large, "large", [tmp_path], "fp16")
+    with pytest.raises(InputError, match="`precision`"):
+        save_inversion(make(), "other", [tmp_path], "int8")
+    assert not list(tmp_path.iterdir())
+    path = save_inversion(make(), "double", [tmp_path])
+    with pytest.raises(InputError, match="float32"):
+        load_inversion(rewritten(path, {"uncond_embeds": make().uncond_embeds.double()}))
+
+
 @pytest.mark.parametrize("name", ["../up", "", "a b", "CON", "x" * 65])
 def test_names_that_cannot_be_used(tmp_path: pathlib.Path, name: str) -> None:
     with pytest.raises(InputError, match="`name`"):

@@ -21,9 +21,12 @@ def sizes(demo_model: Models, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many latents each call of the UNet gets, both sides of guidance counted."""
     found: list[int] = []
     apply: Callable[..., Any] = demo_model[0].model.apply_model
-    monkeypatch.setattr(
-        demo_model[0].model, "apply_model", lambda x, *args, **more: (found.append(len(x)), apply(x, *args, **more))[1]
-    )
+
+    def counted(x: Any, *args: Any, **more: Any) -> Any:
+        found.append(len(x))
+        return apply(x, *args, **more)
+
+    monkeypatch.setattr(demo_model[0].model, "apply_model", counted)
     return found
 
 
