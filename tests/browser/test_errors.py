@@ -149,7 +149,7 @@ def test_an_error_in_another_workflow_says_so(frontend: Frontend, snap: Callable
     run = frontend.page.evaluate(ELSEWHERE)
     assert frontend.wait(run).kind == "error"
     telling = frontend.page.locator("[role=dialog], .sis-notices [role=alert]").filter(has_text="694 MB")
-    expect(telling.last).to_contain_text(re.compile(r"find \(in (the workflow \S.*|another workflow)\)"))
+    expect(telling.last).to_contain_text(re.compile(r"find \(in (the workflow “.+”|another workflow)\)"))
     snap(frontend)
     assert "SIS_MaskFromPrompt" not in telling.last.inner_text()
 

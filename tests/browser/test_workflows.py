@@ -98,6 +98,7 @@ def test_the_names_of_inputs_are_whole(quiet: Frontend, name: str, snap: Callabl
     pack = [str(node["id"]) for node in quiet.workflow()["nodes"] if node["type"].startswith("SIS_")]
     quiet.frame(*pack)
     quiet.page.wait_for_function(f"() => {{ const {{ cut, shown }} = ({LABELS})(); return shown && !cut.length }}")
+    quiet.frame(*quiet.node_ids("SIS_TrainStage1"), *quiet.node_ids("SIS_NullTextInvert"))
     snap(quiet)
 
 

@@ -29,7 +29,7 @@ def test_a_failed_node_has_its_own_title_and_says_when_its_workflow_is_not_the_o
     """The one that it was queued with, else its class's; never the class."""
     assert said(furnish(tmp_path), TITLES) == [
         "Outline",
-        "My mask (in the workflow learn)",
+        "My mask (in the workflow “learn”)",
         "Mask from Prompt (in another workflow)",
         "Mask from Prompt (in another workflow)",
     ]

@@ -106,7 +106,7 @@ export const en = {
     "The prompt names the concept <{name}>, and no concept is loaded on its CLIP: connect that of Load Concept.",
   // Errors
   errors: "Errors",
-  inWorkflow: "{title} (in the workflow {name})",
+  inWorkflow: "{title} (in the workflow “{name}”)",
   inAnotherWorkflow: "{title} (in another workflow)",
   close: "Close",
   // What was saved

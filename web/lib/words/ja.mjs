@@ -107,7 +107,7 @@ export const ja = {
     "プロンプトにコンセプト <{name}> がありますが、CLIP に読み込まれていません。「コンセプトを読み込み」の clip をつないでください。",
   // Errors
   errors: "エラー",
-  inWorkflow: "{title}（ワークフロー {name}）",
+  inWorkflow: "{title}（ワークフロー「{name}」）",
   inAnotherWorkflow: "{title}（別のワークフロー）",
   close: "閉じる",
   // What was saved

@@ -107,7 +107,7 @@ export const zh = {
     "提示词提到概念 <{name}>，但它的 CLIP 上没有加载任何概念：请接上「加载概念」的 clip。",
   // Errors
   errors: "错误",
-  inWorkflow: "{title}（在工作流 {name} 中）",
+  inWorkflow: "{title}（在工作流“{name}”中）",
   inAnotherWorkflow: "{title}（在另一个工作流中）",
   close: "关闭",
   // What was saved
