@@ -140,24 +140,38 @@ def unmarked(choice: str) -> str:
 
 
 def how_to_get(*missing: tuple[PublishedModel, str]) -> str:
-    """One sentence: which models are missing, how large they are, where they go and where to find them. missing: each
-    with its folder."""
-    lacking = " and ".join(f"{model.name} ({model.megabytes:,} MB) is not in {folder}" for model, folder in missing)
-    sources = " and ".join(_source(model, folder, len(missing) == 1) for model, folder in missing)
-    models = [model for model, _ in missing]
-    return f"{lacking}: download {sources}{_command(models)}"
+    """Which models are missing, how large they are, where they go and where to find them: of one model a sentence; of
+    several, a line for each after it. missing: each with its folder."""
+    command = _command([model for model, _ in missing])
+    if len(missing) > 1:
+        lines = "\n".join(_line(model, folder) for model, folder in missing)
+        return f"{len(missing)} models are missing. Download each into its folder{command}:\n{lines}"
+    ((model, folder),) = missing
+    lacking = f"{model.name} ({model.megabytes:,} MB) is not in {folder}"
+    if model.is_folder:
+        return f"{lacking}: download {_files(model)} from {model.page} into {folder}/{model.name}{command}."
+    return f"{lacking}: download it from {_address(model)}{command}."
 
 
-def _source(model: PublishedModel, folder: str, alone: bool) -> str:
-    """What to download from where."""
-    if not model.is_folder:
-        return f"{'it' if alone else model.name} from {model.files[0].url if model.files else model.page}"
-    files = ", ".join(file.name for file in model.files) or "config.json, preprocessor_config.json, model.safetensors"
-    return f"{files} from {model.page} into {folder}/{model.name}"
+def _line(model: PublishedModel, folder: str) -> str:
+    """A model in a list of several. No words: they would be English in every language."""
+    size = f"{model.name} ({model.megabytes:,} MB)"
+    if model.is_folder:
+        return f"{size}: {_files(model)} → {folder}/{model.name}: {model.page}"
+    return f"{size} → {folder}: {_address(model)}"
+
+
+def _address(model: PublishedModel) -> str:
+    return model.files[0].url if model.files else model.page
+
+
+def _files(model: PublishedModel) -> str:
+    """What a folder of a model holds."""
+    return ", ".join(file.name for file in model.files) or "config.json, preprocessor_config.json, model.safetensors"
 
 
 def _command(models: Sequence[PublishedModel]) -> str:
     """The end of the sentence: our own downloader, where it has all of them."""
     if not all(model.files for model in models):
-        return "."
-    return f", or run `python -m masking.download {' '.join(m.name for m in models)}` in the pack's folder."
+        return ""
+    return f", or run `python -m masking.download {' '.join(m.name for m in models)}` in the pack's folder"

@@ -30,9 +30,9 @@ def rename_concept(name: str, new_name: str) -> str:
     Raises: InputError when there is no such concept of ours, or the new name cannot be used or is taken.
     """
     path = _own_file(name)
-    target = path.with_name(check_name(new_name) + EXTENSION)
+    target = path.with_name(check_name(new_name, "The new name") + EXTENSION)
     if target.exists() or target.is_symlink():
-        raise InputError(f"`name` is {brief(target.stem)}, and there is a concept of that name: use another.")
+        raise InputError(f"There is a concept called {brief(target.stem)} already: use another name.")
     path.rename(target)
     folder = name.replace("\\", "/").rpartition("/")[0]
     return f"{folder}/{target.stem}" if folder else target.stem
@@ -63,7 +63,7 @@ def _own_file(name: str) -> pathlib.Path:
             if path.parent.resolve().is_relative_to(own.resolve()):
                 return path
     raise InputError(
-        f"there is no concept {brief(name)} in the pack's own folder: only those that are there can be changed."
+        f"There is no concept {brief(name)} in the pack's own folder: only those that are there can be changed."
     )
 
 

@@ -15,20 +15,20 @@ LONGEST_NAME_BYTES = 200  # file systems allow 255 bytes, of which temporary nam
 RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, called: str = "`name`") -> str:
     """Returns the name as it is used: without spaces around it and without a trailing ".safetensors".
 
     Letters and digits of every script, "_", "-" and "." inside are fine. Composed and decomposed accents become one
     spelling (NFC), since file systems differ in which they keep and prompts must find the file.
     Raises: InputError for a name that could leave its folder, that some system cannot store, or that a prompt would cut
-    short or read as syntax.
+    short or read as syntax. called: what the error calls it.
     """
     if not isinstance(name, str):
-        raise InputError(f"`name` is {brief(name)}; expected text: change `name`.")
+        raise InputError(f"{called} is {brief(name)}; expected text: change it.")
     bare = _drop_extension(unicodedata.normalize("NFC", name).strip())
     problem = _problem(bare)
     if problem:
-        raise InputError(f"`name` is {brief(name)}, which {problem}: use letters, digits, _ and -, as in my_concept.")
+        raise InputError(f"{called} is {brief(name)}, which {problem}: use letters, digits, _ and -, as in my_concept.")
     return bare
 
 
@@ -51,7 +51,7 @@ def _problem(name: str) -> str | None:
     if not name:
         return "is empty"
     if "/" in name or "\\" in name:
-        return "points into another folder"
+        return f"has a {'/' if '/' in name else chr(92)} and so points into another folder"
     if name.startswith("."):
         return "starts with a dot, so it would be hidden"
     if RESERVED.fullmatch(unicodedata.normalize("NFKC", name)):  # Windows also reserves COM¹

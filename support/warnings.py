@@ -100,16 +100,16 @@ SENTENCES: Mapping[str, str] = {
     ),
     # Concepts kept apart
     "apart_without_phrase": (
-        "No prompt here names <{name}>, which is kept apart: its LoRA acts on its phrase only, so write it in a prompt,"
-        " and encode that with CLIP Text Encode."
+        "No prompt here says <{name}>, so the concept stays out of the picture: write <{name}> and its class word in a"
+        " CLIP Text Encode, or turn `keep_apart` off."
     ),
     "apart_without_region": (
-        "Inverting and editing need the same prediction at the same step every time, so no places are looked for here:"
-        " {names} acts on its phrase's words alone, unless a mask is connected to `region`."
+        "Inverting and editing do not look for the place of {names} in the picture: it acts through its phrase's words"
+        " alone; to give it a place, connect a mask to `region`."
     ),
     "apart_unknown_phrases": (
-        "Where a prompt names {names} is not known here (CLIP Text Encode tells it): as if `keep_apart` were off, its"
-        " LoRA acts on everything."
+        "`keep_apart` does nothing for {names} here, which acts on the whole picture: encode the prompts with CLIP Text"
+        " Encode."
     ),
     "apart_unknown_rows": (
         "Another pack runs `model` on parts of the batch, of which it's not known which is which: {names} acts on none"
@@ -119,7 +119,7 @@ SENTENCES: Mapping[str, str] = {
         "Another pack runs `model` on tiles of the picture, of which it's not known where they are: {names} acts on its"
         " phrase's words alone."
     ),
-    "lora_not_apart": "A part of the LoRA of {name} only exists as a change of weights: it acts on the whole picture.",
+    "lora_not_apart": "A part of the LoRA of {name} cannot be kept apart: it acts on the whole picture.",
     "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
     "region_repeated": (
         "The region of {name} has {masks} masks and the batch {pictures} pictures: the masks were repeated in turn."

@@ -12,7 +12,7 @@ import pytest
 from single_image_studio.support.warnings import SENTENCES
 
 WEB = pathlib.Path(__file__).resolve().parent.parent / "web"
-ROOMS = ("concept", "evaluation", "host", "inversion", "masking", "nodes", "pictures", "pipelines", "support")
+ROOMS = ("concept", "evaluation", "host", "inversion", "masking", "nodes", "page", "pictures", "pipelines", "support")
 WORDS = WEB / "lib" / "words"
 TABLE = {
     path.stem: dict(re.findall(r'^  (\w+):\s+"([^"]*)",$', path.read_text(encoding="utf-8"), re.M))

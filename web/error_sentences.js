@@ -1,24 +1,16 @@
 // Says in one sentence what an artist did wrong, where the page does not by itself: newer frontends show only that
 // "this node threw an error", and keep the reason in a report; none has it in the artist's language. The sentences are
 // the pack's InputErrors.
-import { api, app } from "./lib/host.mjs";
-import { isOpen, runOf } from "./lib/origin.mjs";
-import { nodeAt } from "./lib/page.mjs";
 import { tidyDialogs } from "./errors/dialog.mjs";
 import { clearNotices, showNotice } from "./errors/notice.mjs";
 import { translated } from "./errors/sentences.mjs";
+import { titleOf } from "./errors/title.mjs";
+import { api, app } from "./lib/host.mjs";
+
+/** @import { Failure } from "./types/messages" */
 
 const ENOUGH_FOR_A_DIALOG = 500; // ms; older frontends show theirs in less
 const LOOK = 50; // ms; a dialog may be closed again at once
-
-/**
- * @typedef {object} Failure
- * @property {string} prompt_id
- * @property {string} node_id
- * @property {string} [node_type]
- * @property {string} [exception_type]
- * @property {string} exception_message
- */
 
 /**
  * Waits for the page's own dialog, and says the sentence when none comes, or none in the page's language.
@@ -41,9 +33,7 @@ function showUnlessShown(type, title, sentence) {
 async function onError({ detail }) {
   if (!detail?.node_type?.startsWith("SIS_") || !detail.exception_type?.endsWith("InputError")) return;
   const sentence = String(detail.exception_message).trim().replace(/^InputError: /, "");
-  const { workflow } = await runOf(detail.prompt_id);
-  const node = isOpen(detail.prompt_id, workflow, detail.node_id) ? nodeAt(detail.node_id) : undefined;
-  showUnlessShown(detail.node_type, node?.title ?? detail.node_type, sentence);
+  showUnlessShown(detail.node_type, await titleOf(detail), sentence);
 }
 
 app.registerExtension({

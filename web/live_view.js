@@ -1,6 +1,6 @@
 // Shows on each training and inversion node what it does while it runs.
-import { RUN_ENDS, api, app } from "./lib/host.mjs";
-import { KINDS, addLiveView, begin, end, restore, take, tick } from "./live/feed.mjs";
+import { api, app } from "./lib/host.mjs";
+import { KINDS, addLiveView, restore, take, tick } from "./live/feed.mjs";
 
 const EVENT = "single_image_studio.live";
 
@@ -11,8 +11,6 @@ app.registerExtension({
   name: "SingleImageStudio.LiveView",
   setup() {
     api.addEventListener("reconnected", restore);
-    api.addEventListener("execution_cached", ({ detail }) => begin(detail));
-    for (const type of RUN_ENDS) api.addEventListener(type, end);
     setInterval(tick, 1000);
   },
   nodeCreated(node) {

@@ -57,9 +57,30 @@ def test_the_proposed_cell_has_a_star_and_is_named(frontend: Frontend, snap: Cal
     dialog = page.get_by_role("dialog", name="An edit, large")
     expect(dialog.locator("output")).to_have_text(f"{words(best)} (★ best of these by the model's own eyes)")
     snap(frontend, "large")
+    around, picture = (part.bounding_box() for part in (dialog, dialog.get_by_role("img")))
+    assert around is not None and picture is not None
+    left, right = picture["x"] - around["x"], around["x"] + around["width"] - picture["x"] - picture["width"]
+    assert left == pytest.approx(right, abs=1)  # the long words do not push the picture aside
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight" if best == 0 else "ArrowUp")
     expect(dialog.locator("output")).not_to_contain_text("★")
+
+
+def test_the_star_is_still_there_after_a_reload(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    page = frontend.page
+    frontend.load_api(numbered(graph())[0])
+    frontend.load(frontend.workflow(), new_tab=True)  # the page brings back what it opened in a tab of its own
+    assert frontend.run().kind == "success"
+    page.mouse.move(0, 0)  # off the cells, whose values it would say
+    say = page.locator(".sis-say")
+    expect(say).to_contain_text("★ Best of these")
+    before = say.inner_text()
+    frontend.reload()
+    frontend.settle()
+    frontend.frame(*frontend.node_ids("SIS_EditGrid"))
+    expect(page.locator(".sis-table .sis-best")).to_have_count(1)
+    expect(say).to_have_text(before)
+    snap(frontend)
 
 
 def test_each_picture_of_a_batch_has_its_own(frontend: Frontend) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from ..helpers.frontend import RENDERERS, Frontend
 from ..helpers.graphs import node, save, sources, stage1
 from ..helpers.page_graphs import FAINT, loading, numbered
 
+RED = "rgb(229, 72, 77)"
 SEEDS = itertools.count(91200)  # each page learns anew
 
 
@@ -42,7 +44,8 @@ def dialog(frontend: Frontend, shelf: pathlib.Path) -> Locator:
     frontend.frame("2")
     expect(frontend.page.locator(".sis-face")).to_contain_text("kettle")
     frontend.page.locator(".sis-face").click()
-    opened = frontend.page.get_by_role("dialog", name="Choose a concept")
+    expect(frontend.page.get_by_role("dialog", name="Choose a concept")).to_be_visible()
+    opened = frontend.page.locator(".sis-picker")
     opened.get_by_role("searchbox").fill("q_")
     expect(opened.get_by_role("option")).to_have_count(3)
     return opened
@@ -68,17 +71,25 @@ def test_a_concept_is_renamed_and_its_nodes_follow(
     dialog.get_by_role("option").filter(has_text="q_copper").click()
     expect(dialog).to_be_visible()  # nothing is chosen meanwhile
     dialog.get_by_role("button", name="Rename", exact=True).click()
+    expect(dialog).to_have_accessible_name("Rename or delete a concept")
+    expect(dialog.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(dialog.get_by_role("button", name=re.compile("^(Back|Close)$"))).to_have_count(2)
     field = dialog.get_by_label("New name of q_copper")
     expect(field).to_be_focused()
     field.fill("q_tin")
     frontend.page.keyboard.press("Enter")
-    expect(dialog.get_by_role("alert")).to_contain_text("there is a concept of that name")
+    expect(dialog.get_by_role("alert")).to_have_text("There is a concept called 'q_tin' already: use another name.")
+    expect(dialog.get_by_role("alert")).to_have_css("border-left-color", RED)
     frontend.messages.clear()  # the refusal, which is meant
     snap(frontend)
     assert not frontend.page.evaluate(FAINT, ".sis-picker")
     field.fill("q_brass")
     frontend.page.keyboard.press("Enter")
     expect(dialog.get_by_role("option").filter(has_text="q_brass")).to_have_count(1)
+    expect(dialog.get_by_role("status").filter(has_text="Prompts keep")).to_have_text(
+        "Renamed. Prompts keep the old name: write <q_brass> kettle in them now."
+    )
+    snap(frontend, "renamed")
     assert sorted(path.stem for path in shelf.glob("q_*")) == ["q_brass", "q_kept", "q_tin"]
     frontend.page.keyboard.press("Escape")
     assert frontend.prompt()["2"]["inputs"]["concept_name"] == "q_brass"
@@ -93,7 +104,8 @@ def test_a_concept_is_deleted_after_a_question(
     delete = dialog.get_by_role("button", name="Delete", exact=True)
     delete.click()
     expect(dialog.get_by_text("Delete q_tin for good?")).to_be_visible()
-    expect(dialog.get_by_text("its exports in embeddings and loras stay")).to_be_visible()
+    expect(dialog.get_by_text("its exports in embeddings and loras stay")).to_have_css("border-left-color", RED)
+    assert not frontend.page.evaluate(FAINT, ".sis-picker")
     # it alone is framed, not the one that the node uses
     framed = dialog.get_by_role("option").evaluate_all(
         "(options) => options.filter((one) => getComputedStyle(one).borderTopColor !== 'rgba(0, 0, 0, 0)')"

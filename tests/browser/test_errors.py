@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,14 @@ def finding(**changes: Any) -> Graph:
     }
 
 
+# Presses Run and opens another workflow before the host has begun to run this one.
+ELSEWHERE = """async () => {
+  const { app } = window, empty = { last_node_id: 0, last_link_id: 0, nodes: [], links: [], groups: [], config: {},
+    extra: {}, version: 0.4, id: crypto.randomUUID() };
+  await app.queuePrompt(0, 1);
+  await app.loadGraphData(empty, true, true, null);
+  return sisTest.queued.at(-1);
+}"""
 MISTAKES = {
     "an empty mask": (
         learning(mask=["black", 0]),
@@ -76,7 +85,8 @@ MISTAKES = {
     "no class word": (learning(class_word=" "), "`class_word` is empty: name the subject's kind in a word or two"),
     "a name with a slash": (
         learning() | {"save": save("a/b", concept=["one", 0])},
-        "`name` is 'a/b', which points into another folder: use letters, digits, _ and -, as in my_concept.",
+        "`name` is 'a/b', which has a / and so points into another folder: use letters, digits, _ and -, as in"
+        " my_concept.",
     ),
     "a missing concept": (loading("nobody"), "there is no concept 'nobody' in "),
     "a missing detector": (
@@ -116,6 +126,32 @@ def test_a_mistake_is_one_sentence(frontend: Frontend, case: str, snap: Callable
     assert "Traceback" not in text and "File " not in text and "InputError" not in text, text
     # in the report that the dialog offers: without the path of our folder
     assert end.details["exception_type"] == "InputError"
+
+
+def test_missing_files_have_a_line_each_with_a_link(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    missing = {"detector": "groundingdino_swint_ogc.pth", "segmenter": "sam_vit_b_01ec64.pth"}
+    frontend.load_api(numbered(finding(**missing))[0])
+    assert frontend.run().kind == "error"
+    links = frontend.page.locator("[role=dialog], .sis-notices [role=alert]").get_by_role("link")
+    expect(links).to_have_count(2)
+    snap(frontend)
+    lines = links.first.evaluate("(link) => link.parentElement.innerText").splitlines()
+    for file, link in zip(missing.values(), links.all(), strict=True):
+        (line,) = (line for line in lines if line.startswith(f"{file} ("))
+        assert line.endswith(str(link.get_attribute("href"))) and " MB) → " in line
+        assert link.get_attribute("target") == "_blank"
+
+
+def test_an_error_in_another_workflow_says_so(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    graph, ids = numbered(finding(detector="groundingdino_swint_ogc.pth"))
+    frontend.load_api(graph)
+    frontend.load(frontend.workflow(), new_tab=True)
+    run = frontend.page.evaluate(ELSEWHERE)
+    assert frontend.wait(run).kind == "error"
+    telling = frontend.page.locator("[role=dialog], .sis-notices [role=alert]").filter(has_text="694 MB")
+    expect(telling.last).to_contain_text(re.compile(r"find \(in (the workflow “.+”|another workflow)\)"))
+    snap(frontend)
+    assert "SIS_MaskFromPrompt" not in telling.last.inner_text()
 
 
 @pytest.mark.parametrize(("locale", "words"), [("zh", "（694 MB）：请从"), ("ja", "（694 MB）がありません。")])

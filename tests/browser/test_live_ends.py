@@ -42,9 +42,9 @@ def test_a_new_run_takes_the_old_end_away(frontend: Frontend) -> None:
     assert (waiting["idle"], waiting["status"], waiting["curves"]) == ("Waiting for its turn …", "", {})
     frontend.interrupt()
     assert frontend.wait(run).kind == "interrupted"
-    # it never came to the second node, which shows its own last run again
+    # it never came to the second node, which shows the run before again, and that it is that one
     again = wait_until(frontend, "5", "view.idle === ''")
-    assert (again["status"], again["last"]) == ("Done", 12)
+    assert (again["status"], again["time"], again["last"]) == ("Not run this time. Last time:", "", 12)
     assert shown(frontend, "4")["status"].startswith("Cancelled")
 
 
@@ -129,3 +129,29 @@ def test_what_a_run_leaves_on_its_nodes_goes(frontend: Frontend, snap: Callable[
     )
     snap(frontend, "afterwards")
     assert {one["id"]: one["height"] for one in frontend.page.evaluate(LEFT)} == pytest.approx(before, abs=4)
+
+
+def test_edit_grid_says_that_it_waits_and_how_far_it_is(frontend: Frontend, snap: Callable[..., Any]) -> None:
+    """Its run is long enough for a look at it: the cancelled one leaves what was there before."""
+    cells = {"alphas": "0, 0.2, 0.4, 0.6", "source_ratios": "0.2, 0.4, 0.6, 0.8"}
+    graph = editing_graphs.sources() | {
+        "inv": editing_graphs.inversion(steps=20, method="ddim"),
+        "grid": editing_graphs.grid(**cells),
+    }
+    prompt, ids = numbered(graph)
+    frontend.load_api(prompt)
+    frontend.frame(ids["grid"])
+    frontend.page.evaluate(
+        "() => { window.sisSaid = []; const line = document.querySelector('.sis-say');"
+        " setInterval(() => line.value !== sisSaid.at(-1) && sisSaid.push(line.value), 5) }"
+    )
+    run = frontend.queue()
+    frontend.page.wait_for_function("() => sisSaid.some((said) => /^Sampling, [1-9]\\d* of \\d+$/.test(said))")
+    snap(frontend)
+    frontend.interrupt()
+    assert frontend.wait(run).kind == "interrupted"
+    frontend.page.wait_for_function("() => sisSaid.at(-1) === 'Run to see the edits here.'")
+    assert frontend.page.evaluate("() => sisSaid.slice(0, 2)") == [
+        "Run to see the edits here.",
+        "Waiting for its turn …",
+    ]

@@ -19,6 +19,14 @@ from ..helpers.frontend import Box, Frontend
 from ..helpers.shipped_page import CUT_NOTES, overlaps, queued, shipped_file
 from ..helpers.shipped_runs import RUNS, prepare
 
+# Which names of our nodes' inputs the Vue renderer cuts, and how many it shows.
+LABELS = """() => {
+  const labels = [...document.querySelectorAll("[data-node-id]")].filter((drawn) => window.app.canvas.graph.nodes.some(
+    (node) => String(node.id) === drawn.dataset.nodeId && node.type.startsWith("SIS_"))).flatMap((drawn) =>
+    [...drawn.querySelectorAll("p.truncate, [data-testid=widget-layout-field-label]")]);
+  const cut = labels.filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent);
+  return { cut, shown: labels.filter((label) => label.clientWidth).length };
+}"""
 BOXES_OF_GROUPS = (
     """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
 )
@@ -80,6 +88,18 @@ def check_groups(frontend: Frontend) -> None:
             and box.x + box.width <= group.x + group.width
             and box.y + box.height <= group.y + group.height
         ], node_id
+
+
+@pytest.mark.parametrize("name", ["learn_a_concept", "edit_a_photo"])
+def test_the_names_of_inputs_are_whole(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
+    if quiet.renderer != "vue":
+        pytest.skip("the classic renderer makes room for them by itself")
+    quiet.load(shipped_file("workflows", name), new_tab=True)
+    pack = [str(node["id"]) for node in quiet.workflow()["nodes"] if node["type"].startswith("SIS_")]
+    quiet.frame(*pack)
+    quiet.page.wait_for_function(f"() => {{ const {{ cut, shown }} = ({LABELS})(); return shown && !cut.length }}")
+    quiet.frame(*quiet.node_ids("SIS_TrainStage1"), *quiet.node_ids("SIS_NullTextInvert"))
+    snap(quiet)
 
 
 def test_links_survive_saving_again(quiet: Frontend) -> None:

@@ -178,13 +178,14 @@ def test_what_is_published_is_well_formed() -> None:
     assert find_published("sam_vit_b_01ec64.pth", DETECTOR_FOLDER) is None
 
 
-def test_two_missing_models_are_one_sentence() -> None:
+def test_of_two_missing_models_each_has_a_line() -> None:
     both = [find_published(*of) for of in (("groundingdino_swint_ogc.pth", DETECTOR_FOLDER), ("sam-vit-base", "sams"))]
     assert how_to_get(*((model, f"/m/{model.kind}") for model in both if model)) == (
-        "groundingdino_swint_ogc.pth (694 MB) is not in /m/grounding-dino and sam-vit-base (375 MB) is not in /m/sams:"
-        " download groundingdino_swint_ogc.pth from https://github.com/IDEA-Research/GroundingDINO/releases/download/"
-        "v0.1.0-alpha/groundingdino_swint_ogc.pth and config.json, preprocessor_config.json, model.safetensors from"
-        " https://huggingface.co/facebook/sam-vit-base into /m/sams/sam-vit-base."
+        "2 models are missing. Download each into its folder:\n"
+        "groundingdino_swint_ogc.pth (694 MB) → /m/grounding-dino: https://github.com/IDEA-Research/GroundingDINO/"
+        "releases/download/v0.1.0-alpha/groundingdino_swint_ogc.pth\n"
+        "sam-vit-base (375 MB): config.json, preprocessor_config.json, model.safetensors → /m/sams/sam-vit-base:"
+        " https://huggingface.co/facebook/sam-vit-base"
     )
 
 

@@ -61,6 +61,23 @@ def test_a_reloaded_page_remembers_and_a_run_that_nobody_knows_is_nobodys(host: 
     assert told(host, steps)["seen"] == [["a", "one", False]]
 
 
+def test_a_node_is_given_again_all_that_it_was_given_first(host: pathlib.Path) -> None:
+    """So nothing that a node shows can be missing only after a reload: it gets nothing that is not kept."""
+    script = """
+    const { arrive, onResult, restore } = await import(`${pack}/lib/results.mjs`);
+    const node = { id: 4 }, given = [];
+    app.graph = { id: "a", nodes: [node], getNodeById: () => node };
+    api.runs = { run: "a" };
+    onResult(node, (output) => given.push(output));
+    const output = { cells: ["{}"], sheets: [{}], layout: [{}], best: [3], images: [{}], text: ["long"] };
+    await arrive({ node: "4", prompt_id: "run", output });
+    restore();
+    console.log(JSON.stringify(given));
+    """
+    first, again = said(host, script)
+    assert first == again == {"cells": ["{}"], "sheets": [{}], "layout": [{}], "best": [3]}
+
+
 def test_a_graph_without_an_id_is_known_by_its_nodes(host: pathlib.Path) -> None:
     steps = """
     api.runs = { run: NO_ID };

@@ -1,4 +1,6 @@
-// The page's own error dialog, where it shows one: it shows our sentence with its backticks, and a class for a title.
+// The page's own error dialog, where it shows one: it shows our sentence with its backticks and without links, and a
+// class for a title.
+import { rich } from "../lib/rich.mjs";
 
 /**
  * Makes a sentence readable in the dialogs that show it. Returns whether any does.
@@ -11,9 +13,22 @@ export function tidyDialogs(sentence, type, title) {
   const telling = dialogs.filter((dialog) => dialog.textContent?.includes(sentence));
   for (const text of telling.flatMap(textsIn)) {
     if (text.data.trim() === type) text.data = title;
-    else text.data = text.data.replace(sentence, () => sentence.replaceAll("`", ""));
+    else if (text.data.includes(sentence)) tidy(text, sentence);
   }
   return telling.length > 0;
+}
+
+/**
+ * Takes the backticks away, and makes addresses links. The text stays, with what is before them: the page's own.
+ * @param {Text} text
+ * @param {string} sentence
+ */
+function tidy(text, sentence) {
+  const [before, ...after] = text.data.split(sentence);
+  const [first, ...others] = rich(sentence.replaceAll("`", ""));
+  text.data = before + first;
+  text.after(...others, after.join(sentence));
+  if (sentence.includes("\n") && text.parentElement) text.parentElement.style.whiteSpace = "pre-line";
 }
 
 /** @param {Element} parent */

@@ -48,6 +48,9 @@ export const en = {
   // Files and names
   not_there: "`{widget}`: there is no {thing} {name} in {folders}; save one with {saver}, or choose another.",
   bad_name: "`name` is {name}, which {problem}: use letters, digits, _ and -, as in my_concept.",
+  new_name: "The new name is {name}, which {problem}: use letters, digits, _ and -, as in my_concept.",
+  name_taken: "There is a concept called {name} already: use another name.",
+  not_own: "There is no concept {name} in the pack's own folder: only those that are there can be changed.",
   newer:
     "{file} was made by a newer version of Single Image Studio (format {version}; this one reads {format}): " +
     "update the pack.",
@@ -73,6 +76,11 @@ export const en = {
   not_found_far:
     "`prompt`: no {phrases} was found{where}: the best score was {score} and `box_threshold` is {threshold}; " +
     "use another word, or paint the mask instead.",
+  download_each:
+    "`detector` and `segmenter`: {count} models are missing. Download each into its folder:\n{lines}",
+  download_each_or_run:
+    "`detector` and `segmenter`: {count} models are missing. Download each into its folder, or run `{command}` in " +
+    "the pack's folder:\n{lines}",
   download_or_run:
     "`{widget}`: {model} ({megabytes} MB) is not in {folder}: download it from {address}, or run `{command}` in " +
     "the pack's folder.",

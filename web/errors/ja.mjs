@@ -33,6 +33,9 @@ export const ja = {
   // Files and names
   not_there: "`{widget}`：{folders} に {name}（{thing}）がありません。{saver} で保存するか、別のものを選んでください。",
   bad_name: "`name` の {name} は名前に使えません（{problem}）。my_concept のように英数字と _ と - を使ってください。",
+  new_name: "新しい名前は {name} です。名前に使えません（{problem}）。my_concept のように英数字と _、- を使ってください。",
+  name_taken: "{name} というコンセプトがすでにあります。別の名前にしてください。",
+  not_own: "このパックのフォルダーに {name} というコンセプトはありません。変更できるのはその中のものだけです。",
   newer: "{file} は新しい版の Single Image Studio で作られました（形式 {version}、この版は {format} まで）。パックを更新してください。",
   file_empty: "{file} は空です。コピーかダウンロードをやり直すか、コンセプト保存・インバージョン保存のファイルを選んでください。",
   disk_full: "{folder} のディスクがいっぱいで {file} は保存されず、上書きもありません。結果はまだ接続上にあります。{megabytes} MB 空けて、もう一度実行してください。",
@@ -52,6 +55,10 @@ export const ja = {
   not_found_far:
     "`prompt`：{phrases} が見つかりません{where}。最高スコアは {score}、`box_threshold` は {threshold} です。" +
     "別の言葉にするか、代わりにマスクを塗ってください。",
+  download_each: "`detector` と `segmenter`：{count} 個のモデルがありません。それぞれのフォルダーにダウンロードしてください：\n{lines}",
+  download_each_or_run:
+    "`detector` と `segmenter`：{count} 個のモデルがありません。" +
+    "それぞれのフォルダーにダウンロードするか、このパックのフォルダーで `{command}` を実行してください：\n{lines}",
   download_or_run:
     "`{widget}`：{folder} に {model}（{megabytes} MB）がありません。{address} からダウンロードするか、パックのフォルダーで `{command}` を実行してください。",
   download_files:

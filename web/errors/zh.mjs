@@ -32,6 +32,9 @@ export const zh = {
   // Files and names
   not_there: "`{widget}`：{folders} 中没有 {name}（{thing}）；请先用 {saver} 保存，或选择其他项。",
   bad_name: "`name` 是 {name}，不能用作名称（{problem}）：请使用字母、数字、_ 和 -，例如 my_concept。",
+  new_name: "新名称是 {name}，不能用作名称（{problem}）：请使用字母、数字、_ 和 -，例如 my_concept。",
+  name_taken: "已有名为 {name} 的概念：请换一个名称。",
+  not_own: "本节点包自己的文件夹中没有概念 {name}：只能更改其中的概念。",
   newer: "{file} 由更新版本的 Single Image Studio 制作（格式 {version}，此版本可读 {format}）：请更新本节点包。",
   file_empty: "{file} 是空文件：请重新复制或下载，或选择由“保存概念”或“保存反演”写出的文件。",
   disk_full: "{folder} 所在的磁盘已满，{file} 没有保存，也没有覆盖任何文件；结果仍在连线上：请腾出 {megabytes} MB 后重新运行。",
@@ -50,6 +53,8 @@ export const zh = {
     "或改为手绘遮罩。",
   not_found_far:
     "`prompt`：没有找到 {phrases}{where}：最高得分为 {score}，而 `box_threshold` 是 {threshold}；请换用其他词，或改为手绘遮罩。",
+  download_each: "`detector` 和 `segmenter`：缺少 {count} 个模型。请分别下载到各自的文件夹：\n{lines}",
+  download_each_or_run: "`detector` 和 `segmenter`：缺少 {count} 个模型。请分别下载到各自的文件夹，或在本节点包的文件夹中运行 `{command}`：\n{lines}",
   download_or_run: "`{widget}`：{folder} 中没有 {model}（{megabytes} MB）：请从 {address} 下载，或在本节点包的文件夹中运行 `{command}`。",
   download_files:
     "`{widget}`：{folder} 中没有 {model}（{megabytes} MB）：请从 {address} 下载 {files} 放入 {place}，或在本节点包的文件夹中运行 `{command}`。",

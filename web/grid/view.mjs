@@ -2,6 +2,7 @@
 import { element } from "../lib/elements.mjs";
 import { after, widgetOf } from "../lib/page.mjs";
 import { onResult } from "../lib/results.mjs";
+import { onTurn } from "../lib/turns.mjs";
 import { addView } from "../lib/views.mjs";
 import { say } from "../lib/words.mjs";
 import { cellWords, gridOf, heightOf, plannedGrid } from "./cells.mjs";
@@ -11,6 +12,7 @@ import { ReceiverSelect } from "./receiver_select.mjs";
 import { allHave, sendTo } from "./receivers.mjs";
 import { CellTable } from "./table.mjs";
 
+/** @import { Turn } from "../lib/turns.mjs" */
 /** @import { GraphNode } from "../types/host" */
 /** @import { Cell, GridOutput } from "../types/messages" */
 /** @import { Grid } from "./cells.mjs" */
@@ -24,7 +26,10 @@ export class GridView {
     this.node = node;
     /** @type {Grid | null} what has run */
     this.grid = null;
-    this.lasting = say("gridEmpty"); // what the line says while no cell is pointed at
+    this.lasting = say("gridEmpty"); // what the line says while no cell is pointed at, and no run goes on
+    this.going = ""; // what the run does now
+    /** @type {Cell | null} */
+    this.pointed = null;
     this.line = element("output", { class: "sis-say" }, this.lasting);
     this.table = new CellTable({
       point: (cell) => this.#point(cell),
@@ -59,6 +64,7 @@ export class GridView {
       setTimeout(() => this.#restore());
     });
     onResult(node, (output) => this.#take(/** @type {GridOutput} */ (output)));
+    onTurn(node, (turn) => this.#wait(turn));
   }
 
   async #restore() {
@@ -71,6 +77,7 @@ export class GridView {
     const grid = gridOf(output);
     if (!grid) return;
     this.grid = grid;
+    this.pointed = null;
     this.#draw();
     this.#say(this.#hint());
   }
@@ -146,9 +153,17 @@ export class GridView {
     this.line.value = text;
   }
 
+  /** @param {Turn} turn in the run that goes on */
+  #wait(turn) {
+    this.going = wordsOf(turn);
+    this.line.setAttribute("aria-live", this.going ? "off" : "polite"); // a screen reader would read every step
+    if (!this.pointed) this.line.value = this.going || this.lasting;
+  }
+
   /** @param {Cell | null} cell */
   #point(cell) {
-    this.line.value = cell ? cellWords(cell) : this.lasting;
+    this.pointed = cell;
+    this.line.value = cell ? cellWords(cell) : this.going || this.lasting;
   }
 
   /** @param {number} index of a cell */
@@ -165,4 +180,14 @@ export class GridView {
     else this.#say(say(this.receivers.hasAny ? "severalReceivers" : "noReceiver"));
     this.#mark();
   }
+}
+
+/**
+ * What the line says of a turn; "" when there is nothing to wait for.
+ * @param {Turn} turn
+ */
+function wordsOf(turn) {
+  if (turn.state === "queued") return say("queued");
+  if (turn.state !== "running") return "";
+  return turn.max > 1 ? say("sampling", { step: Math.round(turn.value), steps: turn.max }) : say("preparing");
 }

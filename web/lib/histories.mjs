@@ -23,6 +23,7 @@ export class History {
     this.subject = null;
     /** @type {Record<string, Term> | null} how Python wants its terms shown */
     this.terms = null;
+    this.isPassed = false; // a later run ended before it came to the node
     this.take(message);
   }
 

@@ -15,7 +15,13 @@ import { keep, recall } from "./tab_memory.mjs";
  */
 
 const MEMORY = "single_image_studio.results";
-const KEPT = ["phrase", "saved_inversion", "cells", "sheets", "layout", "sis_live", "finds"]; // of our nodes' outputs
+// what our nodes' outputs are read for: nodes get nothing else, so that nothing they show is lost when it is kept
+const READ = [
+  "phrase", "saved_inversion", "loaded_concept", // Save Concept, Save Inversion, Load Concept
+  "cells", "sheets", "layout", "best", // Edit Grid
+  "sis_live", // training and inversion
+  "finds", // Mask from Prompt
+];
 
 const store = new ResultStore(recall(MEMORY) ?? []);
 /** @type {WeakMap<GraphNode, Take>} */
@@ -41,12 +47,12 @@ export async function arrive({ node, display_node, output, prompt_id }) {
   if (!output) return;
   const id = String(display_node ?? node);
   const { workflow } = await runOf(prompt_id);
-  const kept = Object.entries(output).filter(([key]) => KEPT.includes(key));
-  if (isNamed(workflow) && kept.length) {
-    store.put(workflow, id, Object.fromEntries(kept));
+  const read = Object.fromEntries(Object.entries(output).filter(([key]) => READ.includes(key)));
+  if (isNamed(workflow) && Object.keys(read).length) {
+    store.put(workflow, id, read);
     keep(MEMORY, store.entries);
   }
-  if (isOpen(prompt_id, workflow, id)) give(id, output, true);
+  if (isOpen(prompt_id, workflow, id)) give(id, read, true);
 }
 
 /** Gives the open workflow's nodes what is remembered of them. */

@@ -43,6 +43,19 @@ async function ask() {
 }
 
 /**
+ * A run that goes on or has ended; undefined for one that the host does not know, or no more.
+ * @param {string} prompt_id
+ * @returns {Promise<Run | undefined>}
+ */
+export async function runNamed(prompt_id) {
+  const { queue_running = [] } = await json("/queue"); // first: what ends goes from here to the history
+  const queued = queue_running.find((/** @type {Queued} */ [, id]) => id === prompt_id);
+  if (queued) return runOf(queued, {});
+  const ended = (await json(`/history/${encodeURIComponent(prompt_id)}`))[prompt_id];
+  return ended && runOf(ended.prompt, ended.outputs ?? {});
+}
+
+/**
  * @param {Queued} queued
  * @param {Record<string, any>} outputs
  * @returns {Run}

@@ -3,10 +3,12 @@ import { api } from "../lib/host.mjs";
 import { Histories } from "../lib/histories.mjs";
 import { NO_ID, after, nodeAt, rootGraph } from "../lib/page.mjs";
 import { onResult } from "../lib/results.mjs";
+import { onTurn } from "../lib/turns.mjs";
 import { addView } from "../lib/views.mjs";
 import { View } from "./view.mjs";
 
 /** @import { History } from "../lib/histories.mjs" */
+/** @import { Turn } from "../lib/turns.mjs" */
 /** @import { GraphNode } from "../types/host" */
 /** @import { RunMessage } from "../types/messages" */
 
@@ -26,10 +28,9 @@ const views = new WeakMap();
 const running = new Set();
 /** @type {Map<View, History | null>} what is shown at the next frame */
 const waiting = new Map();
-/** @type {Map<View, History | null>} those that a run will come to, with what they showed before */
-const queued = new Map();
-/** @type {string | null} the run that goes on */
-let current = null;
+/** @typedef {{ history: History | null, isReached: boolean }} Kept */
+/** @type {WeakMap<View, Kept>} what a run hides until it tells of the node */
+const hidden = new WeakMap();
 
 /**
  * Puts a live view on a node.
@@ -42,6 +43,7 @@ export function addLiveView(node) {
   views.set(node, view);
   after(widget, "onRemove", () => running.delete(view));
   onResult(node, (output, { workflow }) => takeResult(view, output, workflow));
+  onTurn(node, (turn) => turned(view, turn));
 }
 
 /**
@@ -53,40 +55,27 @@ export function take(message) {
 }
 
 /**
- * A run begins: takes what an earlier one left from the nodes that will run again.
- * @param {{ prompt_id: string, nodes: string[] }} run nodes: those whose results are reused
+ * A node's turn in a run. What an earlier run left is hidden until the run comes to the node; if it never does, that is
+ * shown again, as the earlier run's.
+ * @param {View} view
+ * @param {Turn} turn
  */
-export async function begin({ prompt_id, nodes }) {
-  current = prompt_id;
-  const ids = (await nodesOfRun(prompt_id)).filter((id) => !nodes.includes(id));
-  if (current !== prompt_id) return; // it has ended
-  for (const id of ids) {
-    const node = nodeAt(id);
-    const view = node && views.get(node);
-    if (!view || view.history?.facts.prompt_id === prompt_id) continue;
-    if (!queued.has(view)) queued.set(view, view.history);
+function turned(view, { state }) {
+  const kept = hidden.get(view);
+  const history = kept?.history ?? waiting.get(view) ?? view.history;
+  if (state === "queued") {
+    hidden.set(view, { history, isReached: false });
+    waiting.delete(view);
     view.queue();
+  } else if (state === "running") {
+    if (kept) kept.isReached = true;
+  } else {
+    const isPassed = kept !== undefined && state !== "done";
+    const isNews = kept !== undefined || history?.isPassed;
+    hidden.delete(view);
+    if (history) history.isPassed = isPassed;
+    if (isNews) show(view, history);
   }
-}
-
-/** A run has ended: what it never came to shows its own last run again. */
-export function end() {
-  current = null;
-  for (const [view, history] of queued) if (view.isQueued) show(view, history);
-  queued.clear();
-}
-
-/**
- * The ids of the nodes of a run of the open workflow; none of another workflow's, or of a run that has ended.
- * @param {string} prompt_id
- * @returns {Promise<string[]>}
- */
-async function nodesOfRun(prompt_id) {
-  const answer = await api.fetchApi("/queue").catch(() => null);
-  /** @type {[number, string, object, { extra_pnginfo?: { workflow?: { id?: string } } }][]} */
-  const running = answer?.ok ? (await answer.json()).queue_running : [];
-  const run = running.find(([, id]) => id === prompt_id);
-  return run && run[3]?.extra_pnginfo?.workflow?.id === rootGraph()?.id ? Object.keys(run[2]) : [];
 }
 
 /** Everything that is known of the open workflow, the server's memory included. */
@@ -149,6 +138,12 @@ function place(history) {
  * @param {History | null} history
  */
 function show(view, history) {
+  const kept = hidden.get(view);
+  if (kept && !kept.isReached) {
+    kept.history = history;
+    return;
+  }
+  hidden.delete(view);
   if (!waiting.size) requestAnimationFrame(drawWaiting);
   waiting.set(view, history);
 }

@@ -5,7 +5,8 @@ import { say } from "../lib/words.mjs";
 /** @import { History } from "../lib/histories.mjs" */
 
 /** @param {History} history */
-export function statusText({ facts: { state, moment } }) {
+export function statusText({ isPassed, facts: { state, moment } }) {
+  if (isPassed) return say("passed");
   if (state !== "running") return moment && state !== "done" ? `${say(state)}, ${say("atStep", moment)}` : say(state);
   if (!moment) return say("preparing");
   const phase = say(moment.phase, moment);
@@ -13,7 +14,8 @@ export function statusText({ facts: { state, moment } }) {
 }
 
 /** @param {History} history */
-export function timeText({ elapsedNow, remainingNow }) {
+export function timeText({ isPassed, elapsedNow, remainingNow }) {
+  if (isPassed) return "";
   const left = remainingNow === null ? "" : say("timeLeft", { time: clock(remainingNow) });
   return [clock(elapsedNow), left].filter(Boolean).join(" · ");
 }

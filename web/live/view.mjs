@@ -66,7 +66,7 @@ export class View {
     this.chart.showIdle(this.isQueued ? say("queued") : idleText(history));
     this.status.textContent = history ? statusText(history) : "";
     this.time.textContent = history ? timeText(history) : "";
-    this.bar.style.visibility = history ? "visible" : "hidden";
+    this.bar.style.visibility = history && !history.isPassed ? "visible" : "hidden";
     this.progress.style.width = history?.facts.total ? `${(100 * history.facts.done) / history.facts.total}%` : "0";
   }
 

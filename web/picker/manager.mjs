@@ -1,7 +1,8 @@
 // Renaming and deleting concepts in the list: on while its button is pressed, for the concept that is marked then.
+import { translated } from "../errors/sentences.mjs";
 import { element } from "../lib/elements.mjs";
 import { say } from "../lib/words.mjs";
-import { change } from "./concepts.mjs";
+import { allConcepts, change } from "./concepts.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
@@ -59,14 +60,14 @@ export class Manager {
       this.#do("rename", { name, new_name: field.value }, field);
     };
     const save = element("button", { type: "submit", class: "sis-close" }, say("rename"));
-    this.#show(element("form", { submit }, field, save, button("cancel", () => this.#offer())));
+    this.#show(element("form", { submit }, field, save, button("back", () => this.#offer())));
     field.select();
   }
 
   /** @param {Concept} concept */
   #askDeletion({ name }) {
     const keep = button("keep", () => this.#offer());
-    const question = element("span", { id: "sis-question" }, say("deleteQuestion", { name }));
+    const question = element("span", { id: "sis-question", class: "sis-alarm" }, say("deleteQuestion", { name }));
     const confirm = button("delete", () => this.#do("delete", { name }, keep));
     for (const choice of [confirm, keep]) choice.setAttribute("aria-describedby", question.id);
     this.#show(question, confirm, keep);
@@ -84,12 +85,20 @@ export class Manager {
       this.marked = null;
       this.onChange(request.name, newName);
       this.#offer();
+      if (newName) this.#tellRenamed(newName);
       this.toggle.focus();
     } catch (error) {
       this.panel.querySelector("[role=alert]")?.remove();
-      this.panel.append(element("span", { role: "alert" }, /** @type {Error} */ (error).message.replaceAll("`", "")));
+      const sentence = translated(/** @type {Error} */ (error).message).replaceAll("`", "");
+      this.panel.append(element("span", { role: "alert", class: "sis-alarm" }, sentence));
       focus.focus();
     }
+  }
+
+  /** @param {string} name the new one, which no prompt has yet */
+  #tellRenamed(name) {
+    const phrase = allConcepts().find((concept) => concept.name === name)?.phrase ?? `<${name}>`;
+    this.#show(element("span", { role: "status" }, say("renamed", { phrase })));
   }
 
   /** @param {HTMLElement[]} parts */
@@ -99,7 +108,7 @@ export class Manager {
 }
 
 /**
- * @param {"manage" | "rename" | "delete" | "cancel" | "keep"} word
+ * @param {"manage" | "rename" | "delete" | "back" | "keep"} word
  * @param {() => void} click
  */
 function button(word, click) {

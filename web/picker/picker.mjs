@@ -34,20 +34,19 @@ export class Picker {
       input: () => this.#draw(),
       keydown: (/** @type {KeyboardEvent} */ event) => this.#onSearchKey(event),
     });
+    this.heading = element("h2", { id: "sis-picker-heading" });
+    this.leave = element("button", { type: "button", class: "sis-close", click: () => this.dialog.close() });
     this.dialog = this.#build();
   }
 
   #build() {
-    const heading = element("h2", { id: "sis-picker-heading" }, say("choose"));
-    const click = () => this.dialog.close();
-    const cancel = element("button", { type: "button", class: "sis-close", click }, say("cancel"));
     return element(
       "dialog",
-      { class: "sis-picker", "aria-labelledby": heading.id },
-      element("header", {}, heading, this.search, orderButton(() => this.#draw())),
+      { class: "sis-picker", "aria-labelledby": this.heading.id },
+      element("header", {}, this.heading, this.search, orderButton(() => this.#draw())),
       this.list,
       this.manager.panel,
-      element("footer", {}, this.count, this.manager.toggle, cancel),
+      element("footer", {}, this.count, this.manager.toggle, this.leave),
     );
   }
 
@@ -115,9 +114,12 @@ export class Picker {
     this.#mark();
   }
 
-  /** Frames what renaming and deleting mean; while they are on, the chosen one keeps its tick alone. */
+  /** Says what a click does, and frames what renaming and deleting mean; then the chosen one keeps its tick alone. */
   #mark() {
-    this.list.classList.toggle("sis-managed", this.manager.isOn);
+    const { isOn } = this.manager;
+    this.heading.textContent = say(isOn ? "manageTitle" : "choose");
+    this.leave.textContent = say(isOn ? "close" : "cancel"); // what was renamed or deleted stays so
+    this.list.classList.toggle("sis-managed", isOn);
     for (const option of this.#options) {
       if (option.dataset.name === this.manager.marked?.name) option.setAttribute("aria-current", "true");
       else option.removeAttribute("aria-current");

@@ -104,12 +104,15 @@ export interface App {
   graph: Graph;
   /** Newer frontends: `graph` may then be that of an open subgraph. */
   rootGraph?: Graph;
-  canvas: { processMouseWheel(event: WheelEvent): void };
+  /** Its graph is the one that is open, which may be a subgraph's. */
+  canvas: { graph?: Graph; processMouseWheel(event: WheelEvent): void };
   nodeOutputs?: Record<string, any>;
   extensionManager?: {
     /** Pinia, which has every store of the page. */
     _p?: { _s?: Map<string, OutputStore> };
     setting?: { get(name: string): string | undefined };
+    /** The page's store of workflows. */
+    workflow?: { openWorkflows?: { filename?: string; activeState?: { id?: string } | null }[] };
     toast?: { add(message: { severity: "error"; summary: string; detail: string; life: number }): void };
   };
   registerExtension(extension: Extension): void;

@@ -105,6 +105,15 @@ export interface RegionsMessage {
   pictures: string[];
 }
 
+/** The host's own event of a node that failed. */
+export interface Failure {
+  prompt_id: string;
+  node_id: string;
+  node_type?: string;
+  exception_type?: string;
+  exception_message: string;
+}
+
 /** The host's own event of a node that has run, or whose result is reused. */
 export interface NodeResult {
   node: string;

@@ -9,5 +9,5 @@ declare module "*/scripts/api.js" {
 }
 
 interface Window {
-  LiteGraph?: { vueNodesMode?: boolean };
+  LiteGraph?: { vueNodesMode?: boolean; registered_node_types?: Record<string, { title?: string } | undefined> };
 }

@@ -51,16 +51,16 @@ export const ja = {
     "ほかの拡張が `clip` のエンコードを変えていて、トークンと結果の位置が一対一になりません。このプロンプトでは、`keep_apart` がオンのコンセプトもすべての単語に効きます。",
   // Concepts kept apart
   apart_without_phrase:
-    "分けておく <{name}> がプロンプトにありません。LoRA はそのフレーズだけに働くので、CLIPテキストエンコードのプロンプトに書いてください。",
+    "どのプロンプトにも <{name}> がないため、コンセプトは画像に現れません。CLIPテキストエンコードに <{name}> とクラス語を書くか、`keep_apart` をオフにしてください。",
   apart_without_region:
-    "反転と編集では場所を探しません。`region` にマスクをつながないかぎり、{names} は自分のフレーズの言葉だけに働きます。",
+    "インバージョンと編集では画像の中の {names} の場所を探しません。フレーズの言葉を通してだけ働きます。場所を与えるには `region` にマスクをつないでください。",
   apart_unknown_phrases:
-    "プロンプトのどこに {names} があるか、ここではわかりません。`keep_apart` がオフのときと同じく、LoRA は全体に働きます。",
+    "CLIPテキストエンコード以外でエンコードされたプロンプトなので、`keep_apart` は {names} に効かず、画像全体に働きます。CLIPテキストエンコードでエンコードしてください。",
   apart_unknown_rows:
     "別のパックが `model` をバッチの一部ずつに使っていて、どの部分かわかりません。{names} はそのどれにも働きません。",
   apart_unknown_tiles:
     "別のパックが `model` を画像のタイルごとに使っていて、その場所がわかりません。{names} は自分のフレーズの言葉だけに働きます。",
-  lora_not_apart: "{name} の LoRA には重みの変更としてしか表せない部分があり、それは画像全体に働きます。",
+  lora_not_apart: "{name} の LoRA には分けておけない部分があり、それは画像全体に働きます。",
   region_resized: "{name} の領域は {mask}、画像は {picture} です。領域のサイズを変えました。",
   region_repeated: "{name} の領域にはマスクが {masks} 枚、バッチには画像が {pictures} 枚あります。マスクを順に繰り返しました。",
   region_empty: "{name} の領域は空です。コンセプトは画像のどこにも現れません。",

@@ -43,14 +43,14 @@ export const zh = {
     "其他扩展改变了 `clip` 编码提示词的方式，一个词元在结果里不止一个位置：在这条提示词里，打开 `keep_apart` 的概念作用于所有的词。",
   // Concepts kept apart
   apart_without_phrase:
-    "这里没有提示词提到保持分离的 <{name}>：它的 LoRA 只作用于它的短语，请在提示词中写出它，并用“CLIP文本编码”编码。",
+    "这里没有提示词写到 <{name}>，所以画面中不会出现这个概念：请在“CLIP文本编码”中写出 <{name}> 和它的类别词，或关闭 `keep_apart`。",
   apart_without_region:
-    "反演和编辑要求同一步的预测每次都相同，所以这里不寻找位置：{names} 只作用于它短语的词，除非给 `region` 接上遮罩。",
+    "反演和编辑不在图片中寻找 {names} 的位置：它只通过自己短语的词起作用；要给它一个位置，请给 `region` 接上遮罩。",
   apart_unknown_phrases:
-    "这里不知道提示词在何处提到 {names}（由“CLIP文本编码”告知）：就像 `keep_apart` 关闭时一样，它的 LoRA 作用于全部内容。",
+    "这里的提示词不是由“CLIP文本编码”编码的，所以 `keep_apart` 对 {names} 不起作用，它作用于整张图片：请用“CLIP文本编码”编码。",
   apart_unknown_rows: "另一个节点包把 `model` 用于批次的一部分，而这里不知道是哪一部分：{names} 对它们都不起作用。",
   apart_unknown_tiles: "另一个节点包把 `model` 用于图片的分块，而这里不知道它们在哪里：{names} 只作用于自己短语的词。",
-  lora_not_apart: "{name} 的 LoRA 有一部分只能作为权重的改变：它作用于整张图片。",
+  lora_not_apart: "{name} 的 LoRA 有一部分无法分开：它作用于整张图片。",
   region_resized: "{name} 的区域为 {mask}，图片为 {picture}：已缩放区域。",
   region_repeated: "{name} 的区域有 {masks} 个遮罩，批次有 {pictures} 张图片：遮罩已依次重复。",
   region_empty: "{name} 的区域是空的：图片中不会出现这个概念。",

@@ -31,11 +31,14 @@ export const en = {
   byName: "By name",
   byClassWord: "By class word",
   manage: "Rename or delete",
+  manageTitle: "Rename or delete a concept",
   manageHint: "Click a concept to rename or delete it.",
   rename: "Rename",
   delete: "Delete",
   keep: "Keep",
   newName: "New name of {name}",
+  renamed: "Renamed. Prompts keep the old name: write {phrase} in them now.",
+  back: "Back",
   deleteQuestion: "Delete {name} for good? What uses it stops working; its exports in embeddings and loras stay.",
   completionLabel: "Concepts to complete the prompt with",
   // Edit Grid
@@ -76,10 +79,12 @@ export const en = {
   notRunYet: "Curves appear here while it runs.",
   queued: "Waiting for its turn …",
   preparing: "Preparing …",
+  sampling: "Sampling, {step} of {steps}",
   done: "Done",
   cancelled: "Cancelled",
   failed: "Stopped by an error",
   lost: "Connection to this run was lost",
+  passed: "Not run this time. Last time:",
   timeLeft: "~{time} left",
   // The live view: its parts
   chartLabel: "{title}: curves, lower is closer to the picture",
@@ -101,6 +106,8 @@ export const en = {
     "The prompt names the concept <{name}>, and no concept is loaded on its CLIP: connect that of Load Concept.",
   // Errors
   errors: "Errors",
+  inWorkflow: "{title} (in the workflow “{name}”)",
+  inAnotherWorkflow: "{title} (in another workflow)",
   close: "Close",
   // What was saved
   saved: "Saved:",
@@ -116,6 +123,6 @@ export const en = {
   findsWired: "picked is connected: its wire decides.",
   findsReset: "Let select decide",
   // Where a concept is
-  regionFound: "Found here:",
+  regionFound: "keep_apart found the concept here (blue), and keeps it there:",
   regionAlt: "Where {name} was found in picture {number}",
 };

@@ -32,11 +32,14 @@ export const ja = {
   byName: "名前順",
   byClassWord: "クラス語順",
   manage: "名前の変更と削除",
+  manageTitle: "コンセプトの名前の変更と削除",
   manageHint: "名前を変える、または削除するコンセプトをクリックしてください。",
   rename: "名前を変更",
   delete: "削除",
   keep: "残す",
   newName: "{name} の新しい名前",
+  renamed: "名前を変えました。プロンプトは前の名前のままです。{phrase} と書き直してください。",
+  back: "戻る",
   deleteQuestion: "{name} を完全に削除しますか？ 使っているプロンプトとワークフローは動かなくなり、embeddings と loras に書き出したファイルは残ります。",
   completionLabel: "プロンプトを補うコンセプト",
   // Edit Grid
@@ -77,10 +80,12 @@ export const ja = {
   notRunYet: "実行中の曲線がここに表示されます。",
   queued: "順番を待っています…",
   preparing: "準備中…",
+  sampling: "サンプリング中、{step} / {steps}",
   done: "完了",
   cancelled: "キャンセルしました",
   failed: "エラーで停止",
   lost: "この実行との接続が切れました",
+  passed: "今回は実行されませんでした。前回：",
   timeLeft: "残り約 {time}",
   // The live view: its parts
   chartLabel: "{title}：曲線（低いほど画像に近い）",
@@ -102,6 +107,8 @@ export const ja = {
     "プロンプトにコンセプト <{name}> がありますが、CLIP に読み込まれていません。「コンセプトを読み込み」の clip をつないでください。",
   // Errors
   errors: "エラー",
+  inWorkflow: "{title}（ワークフロー「{name}」）",
+  inAnotherWorkflow: "{title}（別のワークフロー）",
   close: "閉じる",
   // What was saved
   saved: "保存しました：",
@@ -117,6 +124,6 @@ export const ja = {
   findsWired: "picked は接続されています。接続先の値が使われます。",
   findsReset: "select に任せる",
   // Where a concept is
-  regionFound: "見つかった場所：",
+  regionFound: "keep_apart が青い場所でコンセプトを見つけ、そこだけに働かせます：",
   regionAlt: "画像 {number} で {name} が見つかった場所",
 };

@@ -32,11 +32,14 @@ export const zh = {
   byName: "按名称",
   byClassWord: "按类别词",
   manage: "重命名或删除",
+  manageTitle: "重命名或删除概念",
   manageHint: "点击要重命名或删除的概念。",
   rename: "重命名",
   delete: "删除",
   keep: "保留",
   newName: "{name} 的新名称",
+  renamed: "已重命名。提示词里仍是旧名称：现在请在其中写 {phrase}。",
+  back: "返回",
   deleteQuestion: "永久删除 {name}？使用它的提示词和工作流将失效；导出到 embeddings 和 loras 的文件会保留。",
   completionLabel: "用于补全提示词的概念",
   // Edit Grid
@@ -77,10 +80,12 @@ export const zh = {
   notRunYet: "运行时曲线会显示在这里。",
   queued: "等待运行……",
   preparing: "准备中……",
+  sampling: "采样中，{step} / {steps}",
   done: "完成",
   cancelled: "已取消",
   failed: "因错误停止",
   lost: "与此次运行的连接已断开",
+  passed: "这次没有运行。上次的结果：",
   timeLeft: "大约还需 {time}",
   // The live view: its parts
   chartLabel: "{title}：曲线，越低越接近图片",
@@ -102,6 +107,8 @@ export const zh = {
     "提示词提到概念 <{name}>，但它的 CLIP 上没有加载任何概念：请接上「加载概念」的 clip。",
   // Errors
   errors: "错误",
+  inWorkflow: "{title}（在工作流“{name}”中）",
+  inAnotherWorkflow: "{title}（在另一个工作流中）",
   close: "关闭",
   // What was saved
   saved: "已保存：",
@@ -117,6 +124,6 @@ export const zh = {
   findsWired: "picked 已接线：由连线决定。",
   findsReset: "改由 select 决定",
   // Where a concept is
-  regionFound: "在这里找到：",
+  regionFound: "keep_apart 在蓝色处找到了这个概念，并让它只在那里起作用：",
   regionAlt: "{name} 在第 {number} 张图片中的位置",
 };
