@@ -1,12 +1,12 @@
 """The inversion file: one safetensors that samples the picture again without inverting it again.
 
-Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width; float32 or float16), `offsets` (steps, B, 4, h, w) of
-exact methods; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask, `noise_mask`
-(B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); for each optimised prompt, from 1,
-`prompt_1.target` (1 or B, n, width) and `prompt_1.embeds` (B, n, width); the others float32. Metadata, all strings: `format`,
-`format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`, `base_model`, `report` (JSON),
-`created` (ISO 8601, UTC); where there are optimised prompts, `prompts` (JSON: settings and losses of each); where the
-offsets hold fresh noise, `eta`, its share of DDPM's. A newer version may add names.
+Tensors: `noise_latents` (B, 4, h, w), `uncond_embeds` (1 or steps, B, n, width; float32 or float16), `offsets` (steps,
+B, 4, h, w) of exact methods; `picture` (B, 4, h, w), which older files lack; where the picture had a noise mask,
+`noise_mask` (B, 1, h, w), `trajectory` (steps + 1, B, 4, h, w) and `levels` (steps + 1,); for each optimised prompt,
+from 1, `prompt_1.target` (1 or B, n, width) and `prompt_1.embeds` (B, n, width); the others float32. Metadata, all
+strings: `format`, `format_version`, `method`, `steps`, `steps_offset`, `guidance_scale`, `noise_alpha_bar`,
+`base_model`, `report` (JSON), `created` (ISO 8601, UTC); where there are optimised prompts, `prompts` (JSON: settings
+and losses of each); where the offsets hold fresh noise, `eta`, its share of DDPM's. A newer version may add names.
 """
 
 from __future__ import annotations
