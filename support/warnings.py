@@ -49,6 +49,10 @@ SENTENCES: Mapping[str, str] = {
         "Out of memory in the VAE: the picture was encoded in tiles, so the same latents are learned at every step, and"
         " not draws of the VAE's spread."
     ),
+    "not_learned": (
+        "Stage I did not learn: at last, the subject's loss was {percent} % of what the class word alone gives; raise"
+        " `learning_rate` or `steps`."
+    ),
     # MODEL and what was made with another one
     "concept_of_another_checkpoint": (
         "The concept {name} was made with another checkpoint than `model`: the likeness may be weaker."

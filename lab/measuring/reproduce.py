@@ -17,11 +17,11 @@ import torch
 
 from . import sampling
 from .learning import load_pack
-from .reproduction import work
+from .reproduction import pages, work
 from .reproduction.concept_part import ConceptPart
 from .reproduction.edit_part import EditPart
 from .reproduction.lessons import Teacher
-from .results import checksum
+from .results import checksum, read_rows
 
 STEPS, CFG = 10, 3.0  # of the pictures of concepts
 
@@ -71,6 +71,8 @@ def main() -> None:
         torch.set_num_threads(1)  # the model is small: more threads gain little
         part = Everything(args.checkpoint, args.seeds, folder)
         work.run(args.results, settings, work.tasks(args.concepts, args.pictures), part)
+    pages.write(read_rows(args.results, None), folder, args.out)
+    print(f"report {args.out}")
 
 
 if __name__ == "__main__":
