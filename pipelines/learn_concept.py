@@ -38,8 +38,7 @@ from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
 LEARNED, FEWEST = 0.97, 10
-"""Of the class word's loss on the subject, what * must get below to have learned it; and the steps from which on one can
-tell."""
+"""Of the class word's loss on the subject, what * must get below to have learned it; and steps, to tell from."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ class _Training:
 
 def _warn_unless_learned(trained: Trained) -> None:
     """Where * brings the subject no closer than the class word does by itself, at the same noise, over the last third
-    of ten steps or more. (The loss of one step against another's tells little: it goes by the noise levels that were drawn.)"""
+    of ten steps or more. (One step's loss against another's tells little: it goes by the noise levels drawn.)"""
     losses = trained.losses["foreground"]
     star, alone = _last_third(losses), _last_third(trained.class_alone)
     if len(losses) >= FEWEST and alone and star > LEARNED * alone:

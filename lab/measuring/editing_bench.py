@@ -121,18 +121,11 @@ class Bench:
         return [self.decode(latents) for latents in self.edit_latents(inverted, method, optimized, cells)[0]]
 
     def edit_latents(
-        self,
-        inverted: Any,
-        method: str,
-        optimized: Tensor | None,
-        cells: Sequence[Any],
-        target: Tensor | None = None,
-        source: str = "source",
+        self, inverted: Any, method: str, optimized: Tensor | None, cells: Sequence[Any], target: Tensor | None = None
     ) -> tuple[list[Tensor], int, float]:
         """Every cell's latents, (tasks, 4, 16, 16) each; UNet evaluations a picture, and seconds a picture.
 
-        target: embeddings in place of the target prompt's, (tasks, n, width). source: what was inverted with, as in
-        `invert`.
+        target: embeddings in place of the target prompt's, (tasks, n, width).
         """
         from single_image_studio.diffusion.report import result_of
         from single_image_studio.inversion.grid import EditPrompts, sample_grid
@@ -147,4 +140,4 @@ class Bench:
             edit = EditPrompts(prompts["source"], end, start)
             return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, self.schedule))
 
-        return self.run({"source": self.prompts(source), "target": self.prompts("target")}, algorithm)
+        return self.run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)

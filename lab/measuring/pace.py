@@ -1,8 +1,8 @@
 """Can training be shorter for the same concept? `python -m lab.measuring.pace --concepts 20`.
 
 Trains the same concepts in several ways, draws pictures with each from the same noises, and judges them with
-`lab.world.oracle`, as `lab.measuring.ablation` does. Every finished concept is a line of `--results`, so that a run can
-be stopped and gone on with. At the end, or alone with `--report`, writes the table (`--out`).
+`lab.world.oracle`, as `lab.measuring.reproduce` does. Every finished concept is a line of `--results`, so that a run
+can be stopped and gone on with. At the end, or alone with `--report`, writes the table (`--out`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import ablation, sampling
-from .ablation_report import interval
+from . import concepts, sampling
+from .intervals import student
 from .learning import VARIANTS, Learner, Training
+from .results import checksum, read_rows
 
+SEED = 4_200
 Models = tuple[Any, Any, Any]  # MODEL, CLIP and VAE
 STAGES = ("I background", "II semantic")
 SCORES = {
@@ -61,10 +63,10 @@ WAYS = {
 
 def measure(models: Models, index: int, images: int) -> dict[str, Any]:
     """One concept in every way: its scores after Stage II, and seconds of training."""
-    scene = ablation.concept_scene(ablation.SEED, index)
+    scene = concepts.concept_scene(SEED, index)
     cls = scene.objects[0].cls
-    background = ablation.free_background([scene], ablation.BACKGROUNDS[0])
-    seeds = [ablation.SEED * 1_000 + i for i in range(images)]
+    background = concepts.free_background([scene], concepts.BACKGROUNDS[0])
+    seeds = [SEED * 1_000 + i for i in range(images)]
     rates = {}
     for name, way in WAYS.items():
         began, learner, concept = time.monotonic(), way.learner(models), None
@@ -75,8 +77,8 @@ def measure(models: Models, index: int, images: int) -> dict[str, Any]:
         prompts = ["{0}"] * images + [f"{{0}} on a {background} background"] * images
         drawn = learner.draw([concept], prompts, seeds * 2)
         judged = {
-            "alone": ablation.measure(drawn[:images], scene, None),
-            "asked": ablation.measure(drawn[images:], scene, background),
+            "alone": concepts.measure(drawn[:images], scene, None),
+            "asked": concepts.measure(drawn[images:], scene, background),
         }
         rates[name] = {score: judged[prompt][key] for score, (prompt, key) in SCORES.items()}
         rates[name]["seconds"] = round(seconds, 1)
@@ -84,7 +86,7 @@ def measure(models: Models, index: int, images: int) -> dict[str, Any]:
 
 
 def _signed(values: Sequence[float]) -> str:
-    return "{:+.2f} ± {:.2f}".format(*interval(values))
+    return "{:+.2f} ± {:.2f}".format(*student(values))
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -111,8 +113,8 @@ Measured {datetime.date.today()} with `python -m lab.measuring.pace`: {len(rows)
 of each prompt, 10 DDIM steps, CFG 3, the same starting noises for all rows; checkpoint sha256
 {first["settings"]["sha256"]}. Stage I with batch {usual.batch1} and learning rate {usual.rate1}, then Stage II with
 batch {usual.batch2} and rate {usual.rate2}, encoder `none`. 16 + 16 steps are 0.40 of the operations of 40 + 40. The
-columns are those of [ABLATION.md](ABLATION.md); `class` is of the phrase alone, the others of the phrase on a
-background that was asked for.
+columns are rates over pictures: `class` is of the phrase alone, the others of the phrase on a
+background that was asked for (mean colour: the object's, within 90 of 765; all: colours, pattern and background).
 Differences are concept by concept, mean ± half of the 95 % interval (Student's t).
 
 {table(rows)}
@@ -141,8 +143,8 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/PACE.md"))
     parser.add_argument("--report", action="store_true", help="train nothing: only write what the results hold")
     args = parser.parse_args()
-    settings = {"images": args.images, "sha256": ablation.checksum(args.checkpoint)}
-    rows = ablation.read_rows(args.results, None if args.report else settings)
+    settings = {"images": args.images, "sha256": checksum(args.checkpoint)}
+    rows = read_rows(args.results, None if args.report else settings)
     if not args.report:
         missing = [index for index in range(args.concepts) if all(row["concept"] != index for row in rows)]
         rows += run(args, missing, settings)

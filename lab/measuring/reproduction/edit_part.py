@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from .. import editing_tasks
 from ..editing_bench import Bench
+from ..editing_tasks import Task
 from ..learning import pack_module
 from .imagic import TUNED, Imagic
 
@@ -26,11 +28,11 @@ WITHOUT = (0.15, 0.3, 0.45, 0.6, 0.8, 1.0)  # alphas where there is no ratio to 
 
 @dataclass(frozen=True)
 class Variant:
-    """inversion, source: how, and with which prompt. text: alpha 0 is the optimised text, not the source prompt.
-    alphas, ratios: its cells."""
+    """inversion: how, "" for none. with_source: with the source prompt, or an empty one. text: alpha 0 is the optimised
+    text, not the source prompt. alphas, ratios: its cells."""
 
     inversion: str = "null_text"
-    source: str = "source"
+    with_source: bool = True
     text: bool = True
     alphas: tuple[float, ...] = ALPHAS
     ratios: tuple[float, ...] = RATIOS
@@ -48,10 +50,10 @@ VARIANTS: dict[str, Variant] = {
     NO_INJECTION: Variant(alphas=WITHOUT, ratios=(0.0,)),
     NO_TEXT: Variant(text=False),
     WITH_DDIM: Variant("ddim"),
-    NO_SOURCE: Variant(source="empty"),
+    NO_SOURCE: Variant(with_source=False),
     PLAIN_NULL_TEXT: Variant(text=False, alphas=WITHOUT, ratios=(0.0,)),
     PLAIN_DDIM: Variant("ddim", text=False, alphas=WITHOUT, ratios=(0.0,)),
-    **{name: Variant("none", alphas=WITHOUT, ratios=(0.0,)) for name in TUNED},
+    **{name: Variant("", alphas=WITHOUT, ratios=(0.0,)) for name in TUNED},
 }
 
 
@@ -70,7 +72,7 @@ class EditPart:
         tasks = [editing_tasks.make_task(SEED, i) for i in range(first, first + BATCH)]
         bench.look_at(tasks)
         text = bench.optimize(**TEXT)[0]
-        drawn = {**self._inverted(text), **self._finetuned(text, first)}
+        drawn = {**self._inverted(text, tasks), **self._finetuned(text, first)}
         if first == 0:
             np.savez_compressed(self._folder / "edits.npz", source=bench.decode(bench.latents), **drawn)
         verdicts = {
@@ -80,19 +82,24 @@ class EditPart:
         seconds = round(time.process_time() - began, 1)
         return {"picture": first, "kinds": [task.kind for task in tasks], "verdicts": verdicts, "cpu_seconds": seconds}
 
-    def _inverted(self, text: Tensor) -> dict[str, np.ndarray]:
+    def _inverted(self, text: Tensor, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
         """(cells, pictures, 128, 128, 3) of the variants that invert."""
-        bench, cells_of = self._bench, pack_module("inversion.grid").cells_of
-        ways = dict.fromkeys((v.inversion, v.source) for v in VARIANTS.values() if v.inversion != "none")
-        inverted = {way: bench.invert(*way)[0] for way in ways}
-        drawn = {}
-        for name, variant in VARIANTS.items():
-            if variant.inversion != "none":
-                found, start = inverted[variant.inversion, variant.source], text if variant.text else None
-                cells = cells_of(variant.alphas, variant.ratios)
-                latents, *_ = bench.edit_latents(found, variant.inversion, start, cells, source=variant.source)
-                drawn[name] = np.stack([bench.decode(one) for one in latents])
+        drawn: dict[str, np.ndarray] = {}
+        for with_source in (True, False):
+            self._bench.look_at(tasks if with_source else [replace(task, source="") for task in tasks])
+            named = {name: one for name, one in VARIANTS.items() if one.with_source == with_source}
+            inverted = {
+                way: self._bench.invert(way, "source")[0] for way in {v.inversion for v in named.values()} - {""}
+            }
+            for name, variant in named.items():
+                if variant.inversion:
+                    drawn[name] = self._edited(variant, inverted[variant.inversion], text)
+        self._bench.look_at(tasks)
         return drawn
+
+    def _edited(self, variant: Variant, inverted: Any, text: Tensor) -> np.ndarray:
+        cells = pack_module("inversion.grid").cells_of(variant.alphas, variant.ratios)
+        return np.stack(self._bench.edit(inverted, variant.inversion, text if variant.text else None, cells))
 
     def _finetuned(self, text: Tensor, first: int) -> dict[str, np.ndarray]:
         """The same of the variants that finetune the model."""

@@ -12,18 +12,18 @@ import numpy as np
 from ..intervals import student
 from . import plots, sheets, tables, values
 from .claims import EDITING, SINGLEINSERT
-from .concept_part import KEPT
+from .concept_part import HEATED, KEPT
 from .edit_part import CFG, FULL, INNER_STEPS, STEPS, TEXT, VARIANTS
 from .rows import PACE, ROWS
 from .tables import markdown, with_half
 
 READING = pathlib.Path(__file__).parent / "reading.md"
 RULE = (
-    "The rule: each claim is one or more comparisons of two rows, paired over concepts (or pictures). It **holds**"
-    " where the whole 95 % interval of the mean difference (Student's t) is on the claimed side, **holds weakly** where"
-    " only the mean is, and **does not hold here** where the mean is not. A claim is as good as its worst comparison."
-    " “Holds weakly” is no more than a tendency: half of the claims that were pure chance would get it, and one in forty"
-    " would “hold”; no correction is made for their number."
+    "The rule: each claim is one or more comparisons of two rows, paired over concepts (or pictures). It "
+    "**holds** where the whole 95 % interval of the mean difference (Student's t) is on the claimed side, "
+    "**holds weakly** where only the mean is, and **does not hold here** where the mean is not. A claim is as "
+    "good as its worst comparison. “Holds weakly” is no more than a tendency: half of the claims that were "
+    "pure chance would get it, and one in forty would “hold”; no correction is made for their number."
 )
 Cells = dict[str, list[tuple[tuple[float, float], tuple[float, float]]]]
 """By variant, of each cell: edits done and what was kept, each with half of its interval."""
@@ -183,7 +183,7 @@ def _concept_figures(found: values.Values, folder: pathlib.Path, out: pathlib.Pa
         "sweeps.png": True,
         "losses.jpg": sheets.of_rows(folder, losses, 0, out / "losses.jpg"),
         "others.jpg": sheets.of_rows(folder, [key for key in ROWS if key not in losses], 0, out / "others.jpg"),
-        "heat.jpg": sheets.of_heat(folder, range(KEPT), out / "heat.jpg"),
+        "heat.jpg": sheets.of_heat(folder, range(0, KEPT, HEATED), out / "heat.jpg"),
     }
     return [name for name, is_drawn in drawn.items() if is_drawn]
 

@@ -36,7 +36,7 @@ class Row:
     training: Training = PACE
     pace: Mapping[str, str] = field(default_factory=lambda: FALLING)
     starts_from: str = ""
-    every: int = 2
+    every: int = 3
     first: int = 0
     heat: bool = False
 

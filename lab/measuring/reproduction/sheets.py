@@ -54,7 +54,7 @@ def of_heat(folder: pathlib.Path, indices: Sequence[int], path: pathlib.Path) ->
     for index in indices:
         files = [kept_file(folder, index, key) for key in keys]
         if not all(file.is_file() for file in files):
-            continue
+            continue  # a run that has not come so far
         for key, file in zip(keys, files):
             with np.load(file) as kept:
                 pictures += [*kept["heat"]]
