@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS, build_encoder, resume_encoder
 from ..concept.file import check_width
+from ..concept.learned import doubts_about
 from ..concept.lora import LoraSet
 from ..concept.mask_check import odd_about
 from ..concept.picture import Prepared, prepare
@@ -37,8 +37,6 @@ from ..support.errors import InputError
 from .reporter import Reporter
 
 log = logging.getLogger("single_image_studio")
-LEARNED, FEWEST = 0.97, 10
-"""Of the class word's loss on the subject, what * must get below to have learned it; and steps, to tell from."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,8 @@ def learn_concept(
 
     run = _Training("Stage I", checkpoint, prepared, settings.class_word, settings.precision)
     trained = run.follow(stage1, reporter)
-    _warn_unless_learned(trained)
+    for note in doubts_about(trained):
+        warnings.tell(note)
     return Concept(
         embedding=trained.embedding,
         class_word=settings.class_word,
@@ -160,21 +159,6 @@ class _Training:
         log.info("%s: %d steps, loss %.4f at first, %.4f at last.", self.name, len(loss), loss[0], loss[-1])
         memory = "unknown" if gigabytes is None else f"{gigabytes:.2f} GB"
         log.info("%s took %.0f s; peak memory %s.", self.name, seconds, memory)
-
-
-def _warn_unless_learned(trained: Trained) -> None:
-    """Where * brings the subject no closer than the class word does by itself, at the same noise, over the last third
-    of ten steps or more. (One step's loss against another's tells little: it goes by the noise levels drawn.)"""
-    losses = trained.losses["foreground"]
-    star, alone = _last_third(losses), _last_third(trained.class_alone)
-    if len(losses) >= FEWEST and alone and star > LEARNED * alone:
-        warnings.warn("not_learned", percent=round(100 * star / alone))
-
-
-def _last_third(losses: Sequence[float]) -> float:
-    """Their mean; 0 where there are none."""
-    last = losses[-math.ceil(len(losses) / 3) :] if losses else ()
-    return sum(last) / max(1, len(last))
 
 
 def _ordinary(prepared: Prepared) -> Prepared:

@@ -74,7 +74,8 @@ class EditPart:
         text = bench.optimize(**TEXT)[0]
         drawn = {**self._inverted(text, tasks), **self._finetuned(text, first)}
         if first == 0:
-            np.savez_compressed(self._folder / "edits.npz", source=bench.decode(bench.latents), **drawn)
+            kept = {"source": bench.decode(bench.latents), **drawn}
+            np.savez_compressed(self._folder / "edits.npz", **kept)  # type: ignore[arg-type]
         verdicts = {
             name: [[editing_tasks.verdict(picture, task) for picture, task in zip(cell, tasks)] for cell in cells]
             for name, cells in drawn.items()

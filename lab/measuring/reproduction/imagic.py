@@ -60,13 +60,13 @@ class Imagic:
         """
         with torch.inference_mode(False), torch.enable_grad():
             generator = torch.Generator().manual_seed(seed)
-            given = [tensor.detach().clone() for tensor in (latents, optimized)]
+            picture, text = latents.detach().clone(), optimized.detach().clone()
             self._unet.load_state_dict(self._before)
             optimizer = torch.optim.Adam(self._unet.parameters(), lr=RATE)
             drawn, done = {}, 0
             for name, steps in TUNED.items():
                 for _ in range(steps - done):
-                    self._learn(optimizer, *given, generator)
+                    self._learn(optimizer, picture, text, generator)
                 done = steps
                 drawn[name] = self._draw(optimized, target, empty, alphas, seed)
         return drawn
