@@ -64,29 +64,41 @@ def verdict(gains: Sequence[float]) -> str:
     return HOLDS if mean - half > 0 else WEAKLY
 
 
-def _both(score: str, better: str, worse: str, lower: bool = False) -> tuple[Comparison, ...]:
-    """The same comparison in both stages."""
-    return tuple(Comparison(score, f"{stage} {better}", f"{stage} {worse}", lower) for stage in ("I", "II"))
+def _in_both(text: str, source: str, score: str, better: str, worse: str, lower: bool = False) -> tuple[Claim, ...]:
+    """The same of each stage."""
+    return tuple(
+        Claim(f"Stage {stage}: {text}", source, (Comparison(score, f"{stage} {better}", f"{stage} {worse}", lower),))
+        for stage in ("I", "II")
+    )
 
 
 STAR, CLASS = HEAT["star"], HEAT["class word"]
 SINGLEINSERT = (
-    Claim(
-        "The foreground loss lets go of the picture's background.",
+    *_in_both(
+        "the foreground loss lets go of the picture's background.",
         "table 2, CLIP-I-b",
-        _both("source", "foreground", "plain", lower=True),
-    ),
+        "source",
+        "foreground",
+        "plain",
+        lower=True,
+    ),  # fmt: skip
     Claim(
-        "In Stage I, the foreground loss brings a closer likeness.",
+        "Stage I: the foreground loss brings a closer likeness.",
         "section 4.3; table 2, CLIP-I-f",
-        (Comparison("likeness", "I foreground", "I plain"),),
+        (Comparison("color", "I foreground", "I plain"),),
     ),
-    Claim(
-        "The background loss lets go of still more of it.",
+    *_in_both(
+        "the background loss lets go of still more of it.",
         "table 2, CLIP-I-b",
-        _both("source", "background", "foreground", lower=True),
+        "source",
+        "background",
+        "foreground",
+        lower=True,
+    ),  # fmt: skip
+    *_in_both("the background loss lets prompts be followed.", "table 2, ESR", "esr", "background", "foreground"),
+    *_in_both(
+        "foreground and background loss together let prompts be followed.", "table 2, ESR", "esr", "background", "plain"
     ),
-    Claim("The background loss lets prompts be followed.", "table 2, ESR", _both("esr", "background", "foreground")),
     Claim(
         "The semantic loss lets prompts be followed better still.",
         "table 2, ESR",
@@ -107,9 +119,7 @@ SINGLEINSERT = (
         "table 1, ESR",
         (Comparison("esr", "II semantic", "I background", margin=0.05),),
     ),
-    Claim(
-        "With the background loss, * looks more at the subject.", "figure 5", _both(STAR, "background", "foreground")
-    ),
+    *_in_both("with the background loss, * looks more at the subject.", "figure 5", STAR, "background", "foreground"),
     Claim(
         "While the model is tuned without the semantic loss, the class word's look disperses.",
         "figure 5",
@@ -121,7 +131,7 @@ SINGLEINSERT = (
         (Comparison(CLASS, "II semantic", "II background"),),
     ),
     Claim("Too little γ: prompts are followed less.", "figure 12", (Comparison("esr", "I background", "gamma 0.1"),)),
-    Claim("Too much γ: less likeness.", "figure 12", (Comparison("likeness", "I background", "gamma 10"),)),
+    Claim("Too much γ: less likeness.", "figure 12", (Comparison("color", "I background", "gamma 10"),)),
     Claim("Too much η: a little less likeness.", "figure 12", (Comparison("likeness", "II semantic", "eta 10"),)),
     Claim(
         "In as many steps at the same rate, an encoder learns more than a free word.",

@@ -17,6 +17,7 @@ from .lessons import NAME, Learned, Teacher
 
 SCORES = {
     "likeness": "likeness",
+    "color": "mean colour",
     "found": "colours and pattern",
     "source": "source background",
     "class": "class",
@@ -54,6 +55,7 @@ def scores(pictures: np.ndarray, asked: Sequence[Asked], scene: world.Scene) -> 
     ]
     return {
         "likeness": float(np.mean([match.score for match in matches])),
+        "color": float(np.mean([match.mean_color for match in matches])),
         "found": float(np.mean([match.found for match in matches])),
         "source": float(np.mean([oracle.background_near(picture, scene.background) for picture in pictures])),
         "class": float(np.mean(alone)),

@@ -55,13 +55,14 @@ def singleinsert_page(found: values.Values, shown: Sequence[str]) -> str:
         f" {PACE.rate2:g}, the rate falling to 0, timesteps stratified, no encoder (a free word), rank {PACE.rank},"
         " unless a row says otherwise. Each row's pictures start from the same noises.",
         "",
-        "- *likeness*: how much of the concept's two colours and its layout an object shows, 0 to 1. *Colours and"
+        "- *Likeness*: how much of the concept's two colours and its layout an object shows, 0 to 1. *Mean colour*: the"
+        " share of pictures whose object has the concept's mean colour, whatever lies where. *Colours and"
         " pattern*: the share of pictures that show both. *Source background*: the share in which the background of the"
         " concept's own picture is there again, unasked (less is better). *Class*: the share whose object has the"
         " class's outline. *ESR*: the share of the prompts' goals that pictures show. *Goals and likeness*: the share"
         " that shows all its goals and the concept.",
         "- *Heat*: the share of a word's heat map inside the object, by the object's share of the picture; 1 is evenly"
-        " spread.",
+        f" spread. Of every {HEATED}nd concept.",
         "- Mean ± half of its 95 % interval over concepts (Student's t). In brackets: the paired difference from the"
         " row that the table names.",
         "",

@@ -140,7 +140,7 @@ def _nodes() -> dict[str, Row]:
         pace={},
         starts_from="I nodes",
         every=8,
-        first=3,
+        first=7,
     )
     return {"I nodes": one, "II nodes": two}
 

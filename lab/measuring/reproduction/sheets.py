@@ -28,6 +28,11 @@ def _save(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int,
     save_jpeg(contact_sheet([*map(_small, pictures)], captions, columns, lines=2), path, MOST)
 
 
+def _label(key: str) -> str:
+    """As the small print's font can write it."""
+    return ROWS[key].label.replace("γ", "gamma").replace("η", "eta")
+
+
 def kept_file(folder: pathlib.Path, index: int, key: str) -> pathlib.Path:
     """Where `concept_part` keeps a row's pictures of a concept."""
     return folder / f"{index:03} {key}.npz".replace(" ", "_")
@@ -41,7 +46,7 @@ def of_rows(folder: pathlib.Path, keys: Sequence[str], index: int, path: pathlib
     for key in shown:
         with np.load(kept_file(folder, index, key)) as kept:
             pictures += [kept["source"], *kept["pictures"]]
-        captions += [f"{ROWS[key].label} >", *prompts]
+        captions += [f"{_label(key)} >", *prompts]
     if shown:
         _save(pictures, captions, 1 + len(prompts), path)
     return bool(shown)
@@ -59,7 +64,7 @@ def of_heat(folder: pathlib.Path, indices: Sequence[int], path: pathlib.Path) ->
             with np.load(file) as kept:
                 pictures += [*kept["heat"]]
             cls = concept_scene(SEED, index).objects[0].cls
-            captions += [f"*: {ROWS[key].label}", cls]
+            captions += [f"*: {_label(key)}", cls]
     if pictures:
         _save(pictures, captions, 2 * len(keys), path)
     return bool(pictures)

@@ -10,7 +10,7 @@ from ..intervals import student
 from .claims import Claim, Comparison
 from .judging import SCORES
 from .rows import FULL1, FULL2, PRIOR, ROWS
-from .values import HEAT, Values, differences, mean_of
+from .values import EDIT_SCORES, HEAT, Values, differences, mean_of
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
 
 def with_half(mean: float, half: float, sign: bool = False) -> str:
     """A mean with half of its interval, unless there is none."""
+    mean = round(mean, 2) + 0.0  # no -0.00
     shown = f"{mean:+.2f}" if sign else f"{mean:.2f}"
     return shown if math.isnan(half) else f"{shown} ± {half:.2f}"
 
@@ -115,4 +116,5 @@ def _fact(values: Values, comparison: Comparison, names: Mapping[str, str]) -> s
     pairs = differences(values, comparison.better, comparison.worse, comparison.score)
     rows = f"{names.get(comparison.better, comparison.better)} less {names.get(comparison.worse, comparison.worse)}"
     shown = with_half(*student(pairs), sign=True) if pairs else "not measured"
-    return f"{comparison.score}, {rows}: {shown} (n = {len(pairs)})"
+    score = {**SCORES, **EDIT_SCORES}.get(comparison.score, comparison.score)
+    return f"{score}, {rows}: {shown} (n = {len(pairs)})"

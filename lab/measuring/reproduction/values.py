@@ -9,7 +9,6 @@ import numpy as np
 
 from ..intervals import student
 from .edit_part import FULL, NO_INJECTION, VARIANTS
-from .judging import SCORES
 
 Values = dict[str, dict[str, dict[int, float]]]
 """By row, score, and concept or picture."""
@@ -23,11 +22,11 @@ def _put(values: Values, row: str, scores: Mapping[str, float], unit: int) -> No
 
 
 def of_concepts(lines: Iterable[Mapping[str, Any]]) -> Values:
-    """Of the rows of `rows.ROWS`: `SCORES`, and `HEAT` where it was looked for."""
+    """Of the rows of `rows.ROWS`: `judging.SCORES`, and `HEAT` where it was looked for."""
     values: Values = {}
     for line in lines:
         if "concept" in line:
-            _put(values, line["row"], {name: line["scores"][name] for name in SCORES}, line["concept"])
+            _put(values, line["row"], line["scores"], line["concept"])
             heat = line["heat"] or {}
             _put(values, line["row"], {HEAT[name]: share for name, share in heat.items()}, line["concept"])
     return values
@@ -79,3 +78,10 @@ def mean_of(values: Values, row: str, score: str) -> tuple[float, float] | None:
     """Mean and half of its 95 % interval; None where nothing is measured."""
     found = values.get(row, {}).get(score, {})
     return student([*found.values()]) if found else None
+
+
+def of_all(values: Values, rows: Iterable[str], score: str) -> Values:
+    """Only the concepts or pictures that all of these rows have, so that their means can stand beside one another."""
+    numbers = {row: values.get(row, {}).get(score, {}) for row in rows}
+    shared = set.intersection(*(set(found) for found in numbers.values()))
+    return {row: {score: {unit: found[unit] for unit in sorted(shared)}} for row, found in numbers.items()}

@@ -1,8 +1,8 @@
 """What there is to measure, in the order in which it is done, and who does it.
 
 Every line of the results is one row on one concept, or all edits of four pictures. Concept by concept every row gets
-its turn, and with every second concept four more pictures are edited, so that wherever a run stops, all tables hold
-about as many.
+its turn, those that take all concepts first, and with every second concept four more pictures are edited, so that
+wherever a run stops, all tables have advanced evenly.
 """
 
 from __future__ import annotations
@@ -43,9 +43,11 @@ def tasks(concepts: int, pictures: int) -> Iterator[Task]:
     """Everything, in order."""
     left = iter(range(0, pictures, BATCH))
     for index in range(concepts):
-        yield from (Task("concept", index, key) for key, row in ROWS.items() if row.takes(index))
+        rows = {key: row for key, row in ROWS.items() if row.takes(index)}
+        yield from (Task("concept", index, key) for key, row in rows.items() if row.every == 1)
         if index % 2:
             yield from (Task("picture", first) for first in itertools.islice(left, 1))
+        yield from (Task("concept", index, key) for key, row in rows.items() if row.every > 1)
     yield from (Task("picture", first) for first in left)
 
 
