@@ -62,7 +62,7 @@ def singleinsert_page(found: values.Values, shown: Sequence[str]) -> str:
         " class's outline. *ESR*: the share of the prompts' goals that pictures show. *Goals and likeness*: the share"
         " that shows all its goals and the concept.",
         "- *Heat*: the share of a word's heat map inside the object, by the object's share of the picture; 1 is evenly"
-        f" spread. Of every {HEATED}nd concept.",
+        f" spread. Of one concept in {HEATED}.",
         "- Mean ± half of its 95 % interval over concepts (Student's t). In brackets: the paired difference from the"
         " row that the table names.",
         "",
