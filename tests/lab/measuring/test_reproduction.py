@@ -162,7 +162,7 @@ def concept_line(key: str, index: int, wild: np.random.Generator) -> dict[str, A
 @pytest.fixture(scope="module")
 def lines() -> list[dict[str, Any]]:
     wild = np.random.default_rng(0)
-    tasks = work.tasks(7, 8)
+    tasks = work.tasks(8, 8)
     return [concept_line(task.row, task.index, wild) if task.row else picture_line(task.index, wild) for task in tasks]
 
 
@@ -211,7 +211,7 @@ def test_the_pages_hold_every_claim_table_and_row(
     assert all(claim.text in front for claim in (*SINGLEINSERT, *EDITING))
     assert all(f"## {table.title}" in concepts for table in tables.TABLES.values())
     assert all(f"| {row.label} |" in concepts for row in ROWS.values()) and all(f"| {n} |" in edits for n in VARIANTS)
-    assert "7 concepts" in front and "8 edited" in front and "likeness.png" in concepts
+    assert "8 concepts" in front and "8 edited" in front and "likeness.png" in concepts
     held = claims.SINGLEINSERT[0].verdict(values.of_concepts(lines))
     assert f"| {claims.SINGLEINSERT[0].source} | **{held}** |" in front
     assert not [line for line in (front + concepts + edits).splitlines() if line.startswith("|") and "nan" in line]
