@@ -2,13 +2,12 @@
 
 A claim is one or more comparisons: of a score, one row is better than another. Of each, the paired differences have a
 mean and a 95 % interval (Student's t over concepts or pictures). It holds where the whole interval is on the claimed
-side; weakly where only the mean is; not where the mean is not. A claim is as good as its worst comparison. Where a
-paper says that something is hardly lost, the difference may be worse by `margin`.
+side; weakly where only the mean is; not where the mean is not; of fewer than three pairs nothing is said. A claim is as
+good as its worst comparison. Where a paper says that something is hardly lost, the difference may be worse by `margin`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from .values import HEAT, Values, differences
 HOLDS, WEAKLY, NOT, UNKNOWN = "holds", "holds weakly", "does not hold here", "not measured"
 _ORDER = (UNKNOWN, NOT, WEAKLY, HOLDS)  # the worst first
 FEW, MANY = TUNED
+FEWEST = 3  # pairs; of two, an interval is wider than any difference here
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Claim:
 
 
 def verdict(gains: Sequence[float]) -> str:
-    """By the rule, of differences that should be above 0; two pairs at least."""
-    mean, half = student(gains) if gains else (math.nan, math.nan)
-    if math.isnan(half):
+    """By the rule, of differences that should be above 0."""
+    if len(gains) < FEWEST:
         return UNKNOWN
+    mean, half = student(gains)
     if mean <= 0:
         return NOT
     return HOLDS if mean - half > 0 else WEAKLY
