@@ -50,8 +50,8 @@ SENTENCES: Mapping[str, str] = {
         " not draws of the VAE's spread."
     ),
     "not_learned": (
-        "Stage I did not learn: at last, the subject's loss was {percent} % of what the class word alone gives; raise"
-        " `learning_rate` or `steps`."
+        "Stage I did not learn: at last, the subject's loss was {percent} % of what the class word alone gives; try"
+        " twice or half the `learning_rate`, more `steps`, or another `seed`."
     ),
     # MODEL and what was made with another one
     "concept_of_another_checkpoint": (

@@ -21,7 +21,7 @@ export const ja = {
   vae_in_tiles:
     "VAE のメモリ不足：画像をタイルに分けてエンコードしました。そのため、VAE の分布からの抽出ではなく、毎ステップ同じ潜在表現を学習します。",
   not_learned:
-    "ステージ I は学習できていません：最後の被写体の損失は、クラス名だけの場合の {percent} % です。`learning_rate` か `steps` を上げてください。",
+    "ステージ I は学習できていません：最後の被写体の損失は、クラス名だけの場合の {percent} % です。`learning_rate` を 2 倍か半分にする、`steps` を増やす、または `seed` を変えてみてください。",
   // MODEL and what was made with another one
   concept_of_another_checkpoint:
     "コンセプト {name} は `model` とは別のチェックポイントで作られました。あまり似ないことがあります。",

@@ -19,7 +19,7 @@ export const zh = {
   vae_in_tiles:
     "VAE 内存不足：图片已分块编码，因此每一步学习的都是同一组潜变量，而不是 VAE 分布的抽样。",
   not_learned:
-    "第一阶段没有学到主体：到最后，主体的损失仍是单用类别词时的 {percent} %；请调高 `learning_rate` 或 `steps`。",
+    "第一阶段没有学到主体：到最后，主体的损失仍是单用类别词时的 {percent} %；请把 `learning_rate` 加倍或减半、增加 `steps`，或换一个 `seed`。",
   // MODEL and what was made with another one
   concept_of_another_checkpoint: "概念 {name} 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",
   stage1_of_another_checkpoint: "`concept` 是用与 `model` 不同的 Checkpoint制作的：相似度可能较弱。",

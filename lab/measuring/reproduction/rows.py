@@ -122,7 +122,7 @@ def _others() -> dict[str, Row]:
 
 
 def _nodes() -> dict[str, Row]:
-    """The nodes' defaults, which are the paper's for SD 1.5 and far too slow a rate for the demo model."""
+    """The nodes' defaults, which are the paper's for SD 1.5."""
     one = Row(
         "Stage I, the nodes' defaults",
         ("defaults",),
