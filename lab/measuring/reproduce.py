@@ -17,7 +17,7 @@ import torch
 
 from . import sampling
 from .learning import load_pack
-from .reproduction import pages, work
+from .reproduction import pages, plots, work
 from .reproduction.concept_part import ConceptPart
 from .reproduction.edit_part import EditPart
 from .reproduction.lessons import Teacher
@@ -66,6 +66,7 @@ def main() -> None:
     args = arguments()
     folder = args.results.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
+    plots.pyplot_of_files()  # better missed now than in some hours
     settings = {"seeds": args.seeds, "sha256": checksum(args.checkpoint)}
     if not args.report:
         torch.set_num_threads(1)  # the model is small: more threads gain little

@@ -20,8 +20,11 @@ SWEPT = {"likeness": "o-", "color": "v-.", "esr": "s--", "source": "^:"}
 MARKERS = "os^vDPX<>*"
 
 
-def _pyplot() -> Any:
-    """Raises: SystemExit without matplotlib."""
+def pyplot_of_files() -> Any:
+    """matplotlib's pyplot, which draws to files alone.
+
+    Raises: SystemExit without matplotlib.
+    """
     try:
         import matplotlib
     except ImportError as error:
@@ -36,7 +39,7 @@ def _save(figure: Any, path: pathlib.Path) -> None:
     figure.tight_layout()
     # no date and no version: the same numbers give the same file
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
-    _pyplot().close(figure)
+    pyplot_of_files().close(figure)
 
 
 def _limits(axes: Any, x: str, y: str) -> None:
@@ -48,7 +51,7 @@ def _limits(axes: Any, x: str, y: str) -> None:
 
 def likeness_and_editing(values: Values, path: pathlib.Path) -> None:
     """Likeness against ESR of the losses' and the baselines' rows, with 95 % intervals: up and to the right is good."""
-    pyplot = _pyplot()
+    pyplot = pyplot_of_files()
     figure, axes = pyplot.subplots(figsize=(8.8, 4.8))
     rows = [key for key, row in ROWS.items() if {"losses", "baselines"} & {*row.tables} and key in values]
     for number, key in enumerate(rows):
@@ -64,7 +67,7 @@ def likeness_and_editing(values: Values, path: pathlib.Path) -> None:
 def sweeps(values: Values, path: pathlib.Path) -> None:
     """What γ and η do, on the concepts that all weights have; the axis is linear up to 0.1 and logarithmic from
     there."""
-    pyplot = _pyplot()
+    pyplot = pyplot_of_files()
     figure, panels = pyplot.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
     for axes, (title, rows) in zip(panels, SWEEPS.items()):
         for score, style in SWEPT.items():
@@ -83,7 +86,7 @@ def sweeps(values: Values, path: pathlib.Path) -> None:
 def trade_off(cells: Mapping[str, Sequence[tuple[Any, Any]]], path: pathlib.Path) -> None:
     """What every cell of every variant does and keeps: the editing paper's figure 6. cells: edit and kept, each with
     half of its interval, which is drawn where most is done and kept at once."""
-    pyplot = _pyplot()
+    pyplot = pyplot_of_files()
     figure, axes = pyplot.subplots(figsize=(8.8, 4.8))
     for number, name in enumerate(VARIANTS):
         points = sorted((edit[0], kept[0]) for edit, kept in cells[name])

@@ -17,7 +17,7 @@ from .edit_part import BATCH, VARIANTS
 from .edit_part import SEED as EDIT_SEED
 from .rows import PRIOR, ROWS
 
-SIDE, MOST = 96, 260_000  # pixels of a picture, bytes of a sheet
+SIDE, MOST = 96, 200_000  # pixels of a picture, bytes of a sheet
 
 
 def _small(picture: np.ndarray) -> np.ndarray:
