@@ -68,7 +68,7 @@ def sweeps(values: Values, path: pathlib.Path) -> None:
     """What γ and η do, on the concepts that all weights have; the axis is linear up to 0.1 and logarithmic from
     there."""
     pyplot = pyplot_of_files()
-    figure, panels = pyplot.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
+    figure, panels = pyplot.subplots(1, 2, figsize=(9.2, 3.6), sharey=True)
     for axes, (title, rows) in zip(panels, SWEEPS.items()):
         for score, style in SWEPT.items():
             shared = of_all(values, rows.values(), score)
@@ -79,7 +79,7 @@ def sweeps(values: Values, path: pathlib.Path) -> None:
         axes.set_xticks(list(rows), [f"{weight:g}" for weight in rows])
         axes.set_xlabel(title)
         axes.set_ylim(-0.04, 1.04)
-    panels[0].legend(fontsize=7)
+    panels[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     _save(figure, path)
 
 
