@@ -19,6 +19,7 @@ from .values import HEAT, Values, differences
 HOLDS, WEAKLY, NOT, UNKNOWN = "holds", "holds weakly", "does not hold here", "not measured"
 _ORDER = (UNKNOWN, NOT, WEAKLY, HOLDS)  # the worst first
 FEW, MANY = TUNED
+DIGITS = 2  # of a difference, as the tables show it
 FEWEST = 3  # pairs; of two, an interval is wider than any difference here
 
 
@@ -59,7 +60,7 @@ def verdict(gains: Sequence[float]) -> str:
     if len(gains) < FEWEST:
         return UNKNOWN
     mean, half = student(gains)
-    if mean <= 0:
+    if round(mean, DIGITS) <= 0:
         return NOT
     return HOLDS if mean - half > 0 else WEAKLY
 

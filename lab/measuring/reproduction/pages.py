@@ -21,10 +21,10 @@ READING = pathlib.Path(__file__).parent / "reading.md"
 RULE = (
     "The rule: each claim is one or more comparisons of two rows, paired over concepts (or pictures). It "
     "**holds** where the whole 95 % interval of the mean difference (Student's t) is on the claimed side, "
-    "**holds weakly** where only the mean is, and **does not hold here** where the mean is not, which includes "
-    "no difference at all; with fewer than three pairs it is **not measured**. A claim is as good as its worst "
-    "comparison. “Holds weakly” is no more than a tendency: half of the claims that were pure chance would get "
-    "it, and one in forty would “hold”; no correction is made for their number."
+    "**holds weakly** where only the mean is (to two digits), and **does not hold here** where the mean is "
+    "not, which includes no difference at all; with fewer than three pairs it is **not measured**. A claim is "
+    "as good as its worst comparison. “Holds weakly” is no more than a tendency: up to half of the claims that "
+    "were pure chance would get it, and one in forty would “hold”; no correction is made for their number."
 )
 Cells = dict[str, list[tuple[tuple[float, float], tuple[float, float]]]]
 """By variant, of each cell: edits done and what was kept, each with half of its interval."""

@@ -99,6 +99,7 @@ def test_every_row_is_taught_and_compared_in_a_known_way() -> None:
         ([0.2, 0.2, 0.2], HOLDS),
         ([1.0, -0.5, 0.6], WEAKLY),
         ([0.0, 0.0, 0.0], NOT),
+        ([0.2, -0.19, 0.0], NOT),  # 0.00 as shown
         ([-0.1, 0.1, -0.3], NOT),
         ([-0.9, -1.0, -1.1], NOT),
         ([1.0, 1.0], UNKNOWN),
