@@ -17,7 +17,7 @@ SWEEPS = {
     "η (Stage II)": {0.0: "II background", 0.1: "eta 0.1", 1.0: FULL2, 10.0: "eta 10"},
 }
 SWEPT = {"likeness": "o-", "color": "v-.", "esr": "s--", "source": "^:"}
-MARKERS = "os^vDPX<>*"
+MARKERS = "os^vDPX<*"  # nine, beside ten colours
 
 
 def pyplot_of_files() -> Any:
