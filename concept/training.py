@@ -23,6 +23,8 @@ from .model import ConceptModel
 from .settings import Stage1Settings, Stage2Settings, StageSettings
 from .trainer import Batch, LossHistory, Trainer
 
+CLASS_ALONE = "class_alone"  # among a stage's notes
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -40,12 +42,15 @@ class Trained:
     """What a stage leaves: all float32 on the CPU.
 
     embedding: (1, width). losses: by term, one number a step. encoder_state: to go on from. lora: by kohya's names.
+    class_alone: what the subject's loss would have been under the class word alone, at the same noise, in the order of
+    the steps; empty where the class word was not asked.
     """
 
     embedding: Tensor
     losses: LossHistory = field(default_factory=dict)
     encoder_state: dict[str, Tensor] = field(default_factory=dict)
     lora: dict[str, Tensor] = field(default_factory=dict)
+    class_alone: list[float] = field(default_factory=list)
 
 
 def latent_mask(mask: Tensor, side: torch.Size | tuple[int, int]) -> Tensor:
@@ -72,6 +77,7 @@ class ConceptStage:
         self.weights = weights_of(settings)
         self.parameters = [p for p in encoder.parameters() if p.requires_grad]
         self.modules = nn.ModuleDict({"encoder": self.encoder})
+        self.notes: dict[str, list[Tensor]] = {}
         self.x0_pred: Tensor | None = None
 
     def encode_star(self, prompt: str) -> Tensor:
@@ -84,13 +90,17 @@ class ConceptStage:
 
         star: the prompt's encoding. x0_class: (B, 4, h, w), a constant; None leaves the background's loss out.
         """
-        mask = latent_mask(self.mask, batch.x0.shape[-2:]).to(batch.x0.device)
+        mask = self.mask_of(batch)
         x0_star = self.model.predict_x0(batch.latents, batch.timesteps, star)
         self.x0_pred = x0_star.detach()
         losses = {"foreground": foreground_loss(x0_star, batch.x0, mask)}
         if x0_class is not None:
             losses["background"] = background_loss(x0_star, x0_class, mask)
         return losses
+
+    def mask_of(self, batch: Batch) -> Tensor:
+        """The subject's mask for a batch's latents: (1, 1, h, w)."""
+        return latent_mask(self.mask, batch.x0.shape[-2:]).to(batch.x0.device)
 
     def embedding(self) -> Tensor:
         """What is kept: the embedding as it is now, (1, width) float32 on the CPU.
@@ -113,6 +123,7 @@ class Stage1(ConceptStage):
 
     def __init__(self, model: ConceptModel, encoder: nn.Module, subject: Subject, settings: Stage1Settings) -> None:
         super().__init__(model, encoder, subject, settings)
+        self.notes[CLASS_ALONE] = []
         with torch.no_grad():
             self._class = {prompt: model.encode(None, prompt) for prompt in settings.prompts}
 
@@ -126,7 +137,12 @@ class Stage1(ConceptStage):
         if self.weights["background"]:
             with torch.no_grad():
                 x0_class = self.model.predict_x0(batch.latents, batch.timesteps, prompts["target"])
+                self.notes[CLASS_ALONE].append(foreground_loss(x0_class, batch.x0, self.mask_of(batch)))
         yield self.star_losses(batch, prompts["star"], x0_class)
+
+    def class_alone(self) -> list[float]:
+        """The subject's loss under the class word alone, one number a batch that was learned from."""
+        return [float(loss) for loss in self.notes[CLASS_ALONE]]
 
 
 class Stage2(ConceptStage):
@@ -178,7 +194,7 @@ def train_stage1(
     """
     stage = Stage1(model, encoder, subject, settings)
     losses = yield from kept_steps(Trainer(model, stage, settings), keeper)
-    return Trained(stage.embedding(), losses, stage.encoder_state())
+    return Trained(stage.embedding(), losses, stage.encoder_state(), class_alone=stage.class_alone())
 
 
 def train_stage2(

@@ -16,7 +16,7 @@ from ..support.errors import InputError
 from ..support.warnings import Warned
 from .trainer import Trainer
 
-MODULE, MOMENTS, HISTORY = "module.", ("moment1.", "moment2."), "history."
+MODULE, MOMENTS, HISTORY, NOTES = "module.", ("moment1.", "moment2."), "history.", "notes."
 GENERATOR, UPDATES = "generator", "updates"
 ADAM_MOMENTS = ("exp_avg", "exp_avg_sq")
 LARGEST_SCALE = 2.0**60  # torch doubles it each 2,000 steps
@@ -25,8 +25,8 @@ LARGEST_SCALE = 2.0**60  # torch doubles it each 2,000 steps
 @dataclass(frozen=True)
 class TrainingState:
     """tensors: `module.NAME`, everything of the encoder and the LoRA; `moment1.N` and `moment2.N`, AdamW's of parameter
-    N, and `updates`, how many it had; `generator`; `history.TERM`, each loss so far, float64. They may be the
-    training's own, on its device: who keeps them copies them at once.
+    N, and `updates`, how many it had; `generator`; `history.TERM`, each loss so far, and `notes.NAME`, what the stage
+    has noted, float64. They may be the training's own, on its device: who keeps them copies them at once.
     facts: the rest, in values that JSON knows.
     """
 
@@ -55,6 +55,10 @@ def state_of(trainer: Trainer) -> TrainingState:
     tensors |= {UPDATES: torch.tensor(updates), GENERATOR: trainer.drawn}
     for name, values in trainer.history.items():
         tensors[HISTORY + name] = torch.tensor(values, dtype=torch.float64)
+    for name, notes in trainer.stage.notes.items():
+        tensors[NOTES + name] = torch.tensor(
+            [float(note) for note in notes[: trainer.noted[name]]], dtype=torch.float64
+        )
     return TrainingState(tensors, _facts_of(trainer))
 
 
@@ -130,13 +134,19 @@ def _check_scaler(own: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
 
 def _check_tensors(trainer: Trainer, tensors: Mapping[str, Tensor], done: int, terms: Iterable[str]) -> None:
     """Raises: InputError unless each tensor is there, of its dtype and shape, and holds what can be."""
-    if {name: _form(tensor) for name, tensor in tensors.items()} != _expected(trainer, done, terms):
+    forms = {name: _form(tensor) for name, tensor in tensors.items()}
+    notes = {NOTES + name: forms.pop(NOTES + name, None) for name in trainer.stage.notes}
+    most = done * trainer.settings.batch_size  # a batch may be in parts
+    if any(form is None or form != (torch.float64, (min(form[1][0], most),)) for form in notes.values()):
+        raise InputError("notes")
+    if forms != _expected(trainer, done, terms):
         raise InputError("tensors")
     updates = tensors[UPDATES]  # twice `done` at most: an update may have been made once more for want of memory
     if not bool(((updates >= 0) & (updates <= 2 * done) & (updates == updates.floor())).all()):
         raise InputError(UPDATES)
     for name, tensor in tensors.items():
-        if name != GENERATOR and not name.startswith(HISTORY) and not _can_be(tensor, name.startswith(MOMENTS[1])):
+        is_told = name.startswith((HISTORY, NOTES))  # which no further step depends on
+        if name != GENERATOR and not is_told and not _can_be(tensor, name.startswith(MOMENTS[1])):
             raise InputError(name)
 
 
@@ -175,3 +185,5 @@ def _put_back(trainer: Trainer, tensors: Mapping[str, Tensor], terms: Iterable[s
     trainer.generator.set_state(tensors[GENERATOR])
     trainer.drawn = tensors[GENERATOR]
     trainer.history = {term: tensors[HISTORY + term].tolist() for term in terms}
+    trainer.stage.notes = {name: list(tensors[NOTES + name].unbind()) for name in trainer.stage.notes}
+    trainer.noted = {name: len(notes) for name, notes in trainer.stage.notes.items()}

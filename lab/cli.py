@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from . import ROOT, DevError, checks
 from .drawing import ready_workflows
@@ -66,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
         "bench",
         "count what a training step computes beside other programs' steps; writes docs/reports/BENCH.md, in minutes",
     )
+    reproduce = add(
+        "reproduce",
+        "measure both papers' comparisons on the demo world; goes on where it stopped, and writes docs/reproduction",
+    )
+    reproduce.usage = "dev.py reproduce [--comfyui PATH] [--concepts N] [--seeds N] [--pictures N] [--report] ..."
     add(
         "where",
         "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word; puts"
@@ -77,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. Returns its exit code; what a person can put right ends in one sentence instead of a trace."""
     options, rest = parser().parse_known_args(arguments)
-    if rest and options.command != "test":
+    if rest and options.command not in ("test", "reproduce"):
         parser().error(f"unknown arguments: {' '.join(rest)}")
     server.stop_on_signals()
     try:
@@ -85,8 +91,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "test":
             return checks.run_all(host, rest)
         if options.command in ("where", "bench"):
-            return where(host) if options.command == "where" else bench(host)
+            return where(host) if options.command == "where" else measure(host, "bench")
         need_demo_model()
+        if options.command == "reproduce":
+            return measure(host, "reproduce", rest)
         return DEMOS[options.name](host) if options.command == "demo" else serve(host, options.port)
     except (DevError, HostError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -122,10 +130,10 @@ def where(host: Host) -> int:
     return 0
 
 
-def bench(host: Host) -> int:
-    """Runs `lab.measuring.bench` by that host's Python, on one thread, so that its times can be compared."""
+def measure(host: Host, name: str, arguments: Sequence[str] = ()) -> int:
+    """Runs a module of `lab.measuring` by that host's Python, on one thread, so that its times can be compared."""
     environment = os.environ | {"COMFYUI_PATH": str(host.comfyui), "OMP_NUM_THREADS": "1"}
-    command = [str(host.python), "-m", "lab.measuring.bench"]
+    command = [str(host.python), "-m", f"lab.measuring.{name}", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

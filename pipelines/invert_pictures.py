@@ -29,8 +29,8 @@ from ..support.warnings import warn
 from .reporter import Reporter
 
 PREVIEW_EVERY = 5
-# In dB. docs/reports/EDITING.md, the mean of 40 pictures: 38 for null-text without a source prompt, whose pictures are
-# hard to tell from the given ones; 26.7 to 28.8 for null-text with one, negative-prompt and DDIM. Below that is poor.
+# In dB, of pixels. Means of 40 pictures (docs/reports/INVERSIONS.md): 44 for fixed_point, whose pictures are hard to
+# tell from the given ones; 28 for negative_prompt and ddim. Below that is poor.
 CLOSELY, WELL = 35.0, 26.0
 
 

@@ -17,6 +17,7 @@ from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS, build_encoder, resume_encoder
 from ..concept.file import check_width
 from ..concept.kept_training import Keeper
+from ..concept.learned import doubts_about
 from ..concept.lora import LoraSet
 from ..concept.mask_check import odd_about
 from ..concept.picture import Prepared, prepare
@@ -93,6 +94,8 @@ def learn_concept(
     run = _Training("Stage I", checkpoint, prepared, settings.class_word, settings.precision)
     keeper = run.keeper(settings, origin)
     trained = run.follow(stage1, reporter)
+    for note in doubts_about(trained):
+        warnings.tell(note)
     return Concept(
         embedding=trained.embedding,
         class_word=settings.class_word,

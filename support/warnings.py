@@ -49,6 +49,10 @@ SENTENCES: Mapping[str, str] = {
         "Out of memory in the VAE: the picture was encoded in tiles, so the same latents are learned at every step, and"
         " not draws of the VAE's spread."
     ),
+    "not_learned": (
+        "Stage I did not learn: at last, the subject's loss was {percent} % of what the class word alone gives; try"
+        " twice or half the `learning_rate`, more `steps`, or another `seed`."
+    ),
     # Going on with a training
     "went_on": "Went on from step {done} of {steps}, which was kept.",
     "state_damaged": "What was kept of this training is damaged, so it began anew.",

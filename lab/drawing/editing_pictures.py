@@ -8,13 +8,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..measuring import editing, editing_tasks, sampling
+from ..measuring import editing_tasks, sampling
 from ..measuring.learning import pack_module
 from .rows import Row, blank, sheet
 from .studio import Studio, grid_cells
 
 SHOWN = 2  # of the studio's tasks, where there is room for one
 ALPHA, RATIO = 0.6, 0.2
+INVERSIONS = {  # and the prompt that each is with
+    "null-text": ("null_text", "source"),
+    "negative-prompt": ("negative_prompt", "source"),
+    "direct": ("direct", "source"),
+    "DDIM": ("ddim", "source"),
+}
 
 
 def _by_task(studio: Studio, columns: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
@@ -50,9 +56,10 @@ def ratio(studio: Studio) -> Image.Image:
 
 def inversion(studio: Studio) -> Image.Image:
     """The inversions: what each gives back, and below it an edit of the same picture."""
-    columns = {name: pair for name, pair in editing.INVERSIONS.items() if name != "null-text, no source"}
-    back = {name: studio.bench.decode(studio.inverted(*pair).reconstruction.latents) for name, pair in columns.items()}
-    edited = {name: studio.edits([(ALPHA, RATIO)], studio.optimized, *pair)[0] for name, pair in columns.items()}
+    back = {
+        name: studio.bench.decode(studio.inverted(*pair).reconstruction.latents) for name, pair in INVERSIONS.items()
+    }
+    edited = {name: studio.edits([(ALPHA, RATIO)], studio.optimized, *pair)[0] for name, pair in INVERSIONS.items()}
     picture = studio.inputs()[SHOWN]
     first = [(picture, "the picture"), *[(pictures[SHOWN], f"{name}: given back") for name, pictures in back.items()]]
     second = [(blank(picture), ""), *[(pictures[SHOWN], f"{name}: edited") for name, pictures in edited.items()]]

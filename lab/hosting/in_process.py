@@ -65,3 +65,11 @@ def taesd() -> Any:
     from comfy.taesd.taesd import TAESD
 
     return TAESD(latent_channels=4)
+
+
+def run_host_node(module: str, name: str, inputs: dict[str, list[Any]]) -> tuple[Any, ...]:
+    """The outputs of one of the host's own nodes that takes lists. module: where the host has it, such as
+    "comfy_extras.nodes_train"."""
+    import_host()
+    node = getattr(importlib.import_module(module), name)
+    return tuple(getattr(node, node.FUNCTION)(**inputs).args)

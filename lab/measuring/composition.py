@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from . import composition_report, sampling
-from .ablation import checksum, read_rows
 from .composing import Composer, Shelf
 from .composition_groups import Group, groups, judge_group, judge_neighbour, neighbours
 from .composition_settings import SETTINGS, Setting
 from .learning import Learner, Training
+from .results import checksum, read_rows
 
 SEED = 9_100
 

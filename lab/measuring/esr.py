@@ -21,9 +21,10 @@ import numpy as np
 
 from ..world import oracle, world
 from . import sampling
-from .ablation import BACKGROUNDS, checksum, concept_scene, free_background, read_rows
+from .concepts import BACKGROUNDS, concept_scene, free_background
 from .intervals import bootstrap
 from .learning import VARIANTS, Learner, Training
+from .results import checksum, read_rows
 
 SEED = 71_000
 STAGES = {"Stage I": "I background", "Stage II": "II semantic", "Stage II, plain reconstruction": "II plain"}

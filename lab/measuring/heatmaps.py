@@ -20,9 +20,9 @@ import torch
 
 from ..world import oracle, seeing, world
 from . import heatmaps_report, sampling
-from .ablation import checksum, read_rows
 from .composition_speed import clock_of
 from .learning import load_pack, pack_module
+from .results import checksum, read_rows
 
 SEED = 61_000  # the way to put layers together was chosen on 12 other pictures
 OTHERS = tuple(cls for cls in world.CLASSES if cls != "heart")

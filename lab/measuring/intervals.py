@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 RESAMPLED = 4000
 
@@ -22,6 +23,15 @@ def wilson(right: int, asked: int, z: float = 1.96) -> tuple[float, float]:
 def half_width(values: Sequence[float], z: float = 1.96) -> float:
     """Half of the 95 % interval of a mean, such as one of paired differences; of two values or more."""
     return z * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def student(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and half of its 95 % interval by Student's t, for few values; of one value alone, not a number."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, math.nan
+    spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return mean, float(stats.t.ppf(0.975, len(values) - 1)) * spread
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..hosting import in_process
@@ -34,7 +35,8 @@ class Training:
 
 @dataclass(frozen=True)
 class Variant:
-    """Which losses are on. whole: the plain reconstruction of the whole picture, the mask being all ones."""
+    """Which losses are on. whole: the plain reconstruction of the whole picture, the mask being all ones. cropped: the
+    picture is cut to the square around its subject."""
 
     label: str
     stage: int
@@ -42,6 +44,7 @@ class Variant:
     background: float = 0.0
     semantic: float = 0.0
     starts_from: str = ""  # Stage II: the Stage I variant
+    cropped: bool = False
 
 
 VARIANTS: dict[str, Variant] = {
@@ -64,6 +67,19 @@ def load_pack() -> ModuleType:
 def pack_module(name: str) -> ModuleType:
     """A module of the pack, such as "pipelines.learn_concept"; `load_pack` must have run."""
     return importlib.import_module(f"{in_process.PACKAGE}.{name}")
+
+
+def subject_of(scene: world.Scene, variant: Variant) -> tuple[Tensor, Tensor]:
+    """The picture and the mask that a variant of Stage I learns from, as `pixels_and_mask`."""
+    image, mask = pixels_and_mask(scene)
+    if variant.cropped:
+        rows, columns = mask[0].nonzero(as_tuple=True)
+        side = 1 + int(max(rows.max() - rows.min(), columns.max() - columns.min()))
+        top, left = (min(int(at.min()), world.SIZE - side) for at in (rows, columns))
+        cut = image[:, top : top + side, left : left + side].movedim(-1, 1)
+        image = F.interpolate(cut, (world.SIZE, world.SIZE), mode="bilinear").movedim(1, -1)
+        mask = F.interpolate(mask[None, :, top : top + side, left : left + side], (world.SIZE, world.SIZE))[0]
+    return image, torch.ones_like(mask) if variant.whole else mask
 
 
 def pixels_and_mask(scene: world.Scene) -> tuple[Tensor, Tensor]:
@@ -99,7 +115,7 @@ class Learner:
         return concept, concept.losses[f"stage{variant.stage}"]["loss"][-1], time.monotonic() - began
 
     def _stage1(self, scene: world.Scene, variant: Variant, seed: int, changes: Mapping[str, Any]) -> Any:
-        image, mask = pixels_and_mask(scene)
+        image, mask = subject_of(scene, variant)
         options = self.training
         settings = self._settings.Stage1Settings(
             class_word=scene.objects[0].cls,
@@ -111,8 +127,7 @@ class Learner:
             seed=seed,
             **changes,
         )
-        covered = torch.ones_like(mask) if variant.whole else mask
-        return self._learning.learn_concept(self._checkpoint(), image, covered, settings, self._reporter())
+        return self._learning.learn_concept(self._checkpoint(), image, mask, settings, self._reporter())
 
     def _stage2(self, variant: Variant, start: Any, seed: int, changes: Mapping[str, Any]) -> Any:
         """The concept carries its picture, and its mask of Stage I: all ones when plain."""

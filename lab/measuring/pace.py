@@ -1,7 +1,7 @@
 """Can training be shorter for the same concept? `python -m lab.measuring.pace`.
 
 Trains the same concepts in several ways, draws pictures with each from the same noises, and judges them with
-`lab.world.oracle`, as `lab.measuring.ablation` does. All ways are looked at on a few concepts; those that were
+`lab.world.oracle`, as `python dev.py reproduce` does. All ways are looked at on a few concepts; those that were
 chosen by that are measured on others. Every concept in a way is a line of `--results`, so that a run can be stopped and
 gone on with. At the end, or alone with `--report`, writes the tables (`--out`).
 """
@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..world import world
-from . import ablation, pace_report, sampling
+from . import concepts, pace_report, sampling
 from .learning import VARIANTS, Learner, Training
+from .results import checksum, read_rows
 
+SEED = 4_200
 Models = tuple[Any, Any, Any]  # MODEL, CLIP and VAE
 STAGES = ("I background", "II semantic")
 
@@ -66,8 +68,8 @@ LOOKED = 9  # concepts that all ways are looked at on; the chosen are measured o
 def measure(models: Models, way: Way, index: int, images: int) -> dict[str, Any]:
     """One concept in one way: the scores of its pictures after Stage II, by prompt, and the processor's seconds of
     training."""
-    scene = ablation.concept_scene(ablation.SEED, index)
-    background = ablation.free_background([scene], ablation.BACKGROUNDS[0])
+    scene = concepts.concept_scene(SEED, index)
+    background = concepts.free_background([scene], concepts.BACKGROUNDS[0])
     began, learner, concept = time.process_time(), way.learner(models), None
     pace = {"timesteps": way.timesteps, "rate_schedule": way.schedule}
     for stage in STAGES:
@@ -79,12 +81,12 @@ def measure(models: Models, way: Way, index: int, images: int) -> dict[str, Any]
 
 def _judged(learner: Learner, concept: Any, scene: world.Scene, background: str, images: int) -> dict[str, Any]:
     """By prompt: the phrase on a background that was asked for, and the class word without the concept's name."""
-    seeds = [ablation.SEED * 1_000 + i for i in range(images)]
+    seeds = [SEED * 1_000 + i for i in range(images)]
     prompts = {"asked": f"{{0}} on a {background} background", "class": scene.objects[0].cls}
     lines = [prompt for prompt in prompts.values() for _ in seeds]
     drawn = learner.draw([concept], lines, seeds * len(prompts)).reshape(len(prompts), images, 128, 128, 3)
     return {
-        name: ablation.measure(part, scene, background if name == "asked" else None)
+        name: concepts.measure(part, scene, background if name == "asked" else None)
         for name, part in zip(prompts, drawn, strict=True)
     }
 
@@ -122,8 +124,8 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/PACE.md"))
     parser.add_argument("--report", action="store_true", help="train nothing: only write what the results hold")
     args = parser.parse_args()
-    settings = {"images": args.images, "sha256": ablation.checksum(args.checkpoint)}
-    rows = ablation.read_rows(args.results, None if args.report else settings)
+    settings = {"images": args.images, "sha256": checksum(args.checkpoint)}
+    rows = read_rows(args.results, None if args.report else settings)
     if not args.report:
         rows = run(args, rows, settings, work(args.concepts))
     pace_report.write(rows, {name: way.settings() for name, way in WAYS.items()}, LOOKED, args.out)

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .ablation_report import interval
+from .intervals import student
 from .learning import Training
 
 Row = dict[str, Any]
@@ -99,7 +99,7 @@ def _cells(results: Results, way: Settings, concepts: Sequence[int]) -> list[str
 
 
 def _signed(values: Sequence[float]) -> str:
-    return "{:+.2f} ± {:.2f}".format(*interval(values))
+    return "{:+.2f} ± {:.2f}".format(*student(values))
 
 
 def verdict(results: Results, ways: Mapping[str, Settings], looked: int) -> list[str]:
@@ -110,7 +110,7 @@ def verdict(results: Results, ways: Mapping[str, Settings], looked: int) -> list
         if way == results.full or len(concepts) < 2:
             continue
         share = operations(way) / operations(results.full, PUBLISHED)
-        differences = {title: interval(results.differences(way, title, concepts)) for title in SCORES}
+        differences = {title: student(results.differences(way, title, concepts)) for title in SCORES}
         apart = [title for title, (mean, half) in differences.items() if abs(mean) > half]
         mean, half = differences["all as asked"]
         lines += [
@@ -143,8 +143,9 @@ def write(rows: Sequence[Row], ways: Mapping[str, Settings], looked: int, out: p
             f"Measured {datetime.date.today()} with `python -m lab.measuring.pace`; checkpoint sha256"
             f" {first['settings']['sha256']}. Both stages as the pack's nodes train them, all losses on, encoder"
             f" `none`, which starts at the class word. *Full*: learning rates {usual.rate1:g} and {usual.rate2:g};"
-            " columns and oracle are those of [ABLATION.md](ABLATION.md), for the phrase on a background that was asked"
-            " for; *class word looks so*: how many pictures of the bare class word have the concept's mean colour,"
+            " columns are judged by `lab/world/oracle.py`, for the phrase on a background that was asked for: the object's"
+            " mean colour and its colours' pattern are the concept's, the class is, the background is, and all of"
+            " these; *class word looks so*: how many pictures of the bare class word have the concept's mean colour,"
             f" by chance or because it leaks. {first['settings']['images']} pictures of each prompt, 10 DDIM steps, CFG"
             " 3, the same starting noises for all."
         ),

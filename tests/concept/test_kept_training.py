@@ -73,7 +73,8 @@ def stopped(algorithm: Steps[Any], after: int) -> None:
 
 def bits_of(trained: Trained) -> tuple[Any, ...]:
     tensors = {"embedding": trained.embedding, **trained.encoder_state, **trained.lora}
-    return list(trained.losses.items()), {name: value.numpy().tobytes() for name, value in tensors.items()}
+    bits = {name: value.numpy().tobytes() for name, value in tensors.items()}
+    return list(trained.losses.items()), trained.class_alone, bits
 
 
 WAYS: dict[str, tuple[Start, dict[str, Any]]] = {
@@ -257,6 +258,9 @@ def hostile_states() -> Iterator[tuple[str, TrainingState]]:
     yield "a generator of zeros", but(generator=torch.zeros_like(good.tensors["generator"]))
     yield "a generator of nothing", but(generator=torch.zeros(0, dtype=torch.uint8))
     yield "a history too short", but(**{"history.loss": torch.zeros(2, dtype=torch.float64)})
+    yield "notes in rows", but(**{"notes.class_alone": torch.zeros(2, 2, dtype=torch.float64)})
+    yield "notes without end", but(**{"notes.class_alone": torch.zeros(10_000, dtype=torch.float64)})
+    yield "notes in float32", but(**{"notes.class_alone": torch.zeros(3)})
     for name, values in {
         "done": (0, -1, True, "3", 10**40, 2.0, None, "gone"),
         "terms": ([], ["loss"], [["loss"]], None, "loss", 5, ["loss", "what"], "gone"),

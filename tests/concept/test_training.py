@@ -61,6 +61,7 @@ def test_first_step_is_the_papers_equations() -> None:
     fg, bg = (m * (star - x0) ** 2).mean(), ((1 - m) * (star - frozen) ** 2).mean()
     assert result.losses["foreground"][0] == pytest.approx(fg.item(), rel=1e-5)
     assert result.losses["background"][0] == pytest.approx(bg.item(), rel=1e-5)
+    assert result.class_alone == [pytest.approx((m * (frozen - x0) ** 2).mean().item(), rel=1e-5)]
     (fg + 0.5 * bg).backward()
     grad = embedding.grad
     assert grad is not None

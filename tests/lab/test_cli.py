@@ -7,6 +7,7 @@ import json
 import pathlib
 import runpy
 import sys
+import types
 
 import pytest
 
@@ -43,6 +44,23 @@ def test_arguments_of_pytest_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(checks, "run_all", run_all)
     assert cli.main(["test", "-k", "losses", "-x"]) == 0
     assert seen == [["-k", "losses", "-x"]]
+
+
+def test_what_measures_runs_by_the_host_s_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> types.SimpleNamespace:
+        ran.append(command)
+        return types.SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr(cli, "choose_host", lambda *_: Host(pathlib.Path("p"), pathlib.Path("c"), ours=True))
+    monkeypatch.setattr(cli.server, "stop_on_signals", lambda: None)
+    monkeypatch.setattr(cli.subprocess, "run", run)
+    assert cli.main(["reproduce", "--seeds", "1", "--report"]) == cli.main(["bench"]) == 3
+    assert [command[1:] for command in ran] == [
+        ["-m", "lab.measuring.reproduce", "--seeds", "1", "--report"],
+        ["-m", "lab.measuring.bench"],
+    ]
 
 
 def test_a_problem_is_one_sentence_and_no_trace(

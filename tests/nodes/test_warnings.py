@@ -48,6 +48,8 @@ def learning() -> Graph:
         "part": node("SolidMask", value=1.0, width=32, height=32),
         "whole": stage1(mask=["all", 0], resolution=64, seed=54),
         "show_whole": node("PreviewAny", source=["whole", 1]),
+        "stuck": stage1(resolution=64, seed=58, steps=10, batch_size=1, encoder="cnn", learning_rate=1e-9),
+        "show_stuck": node("PreviewAny", source=["stuck", 1]),
         "show_crop": node("PreviewAny", source=["crop", 1]),
     }
 
@@ -140,6 +142,7 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
             "two": ["stage1_of_another_checkpoint"],
             "apply": ["concept_of_another_checkpoint"],
             "again": ["concept_of_another_checkpoint", "two_concepts"],
+            "stuck": ["picture_resized", "not_learned"],
             "crop": ["picture_cropped", "picture_resized", "mask_touches_edges"],
         },
     ),

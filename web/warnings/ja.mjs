@@ -20,6 +20,8 @@ export const ja = {
   optimiser_memory: "メモリ不足：ステップ {step} の更新を重みごとに行いました（移動平均がわずかにずれます）。",
   vae_in_tiles:
     "VAE のメモリ不足：画像をタイルに分けてエンコードしました。そのため、VAE の分布からの抽出ではなく、毎ステップ同じ潜在表現を学習します。",
+  not_learned:
+    "ステージ I は学習できていません：最後の被写体の損失は、クラス名だけの場合の {percent} % です。`learning_rate` を 2 倍か半分にする、`steps` を増やす、または `seed` を変えてみてください。",
   // Going on with a training
   went_on: "残っていたステップ {done}（全 {steps}）から続けました。",
   state_damaged: "この学習の残っていた状態が壊れているため、最初から始めました。",

@@ -18,6 +18,8 @@ export const zh = {
   optimiser_memory: "内存不足：第 {step} 步的更新改为逐个权重进行，其滑动平均略有偏差。",
   vae_in_tiles:
     "VAE 内存不足：图片已分块编码，因此每一步学习的都是同一组潜变量，而不是 VAE 分布的抽样。",
+  not_learned:
+    "第一阶段没有学到主体：到最后，主体的损失仍是单用类别词时的 {percent} %；请把 `learning_rate` 加倍或减半、增加 `steps`，或换一个 `seed`。",
   // Going on with a training
   went_on: "从保存的第 {done} 步（共 {steps} 步）继续。",
   state_damaged: "这次训练保存的状态已损坏，因此从头开始。",

@@ -1,13 +1,12 @@
-"""The bench of the editing method: its tasks, its judge and its figures. (The measuring itself takes minutes.)"""
+"""The tasks of what measures edits, and their judge."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
 
-from lab.measuring import editing, editing_report, editing_tasks
+from lab.measuring import editing_tasks
 from lab.world import painting, world
 
 TASKS = [editing_tasks.make_task(editing_tasks.SEED, i) for i in range(24)]
@@ -53,26 +52,3 @@ def test_another_background_and_other_colours_are_not_kept() -> None:
     other = world.Scene((120, 120, 120), (replace(obj, color=(10, 10, 10), second=(250, 250, 250)),), "")
     seen = editing_tasks.verdict(painting.render(other)[0], task)
     assert not seen["colors"] and not seen["background"] and seen["kept"] <= 1 / 3
-
-
-def test_area_by_hand() -> None:
-    assert editing_report.area([(0.5, 0.8)]) == pytest.approx(0.4)
-    assert editing_report.area([(0.5, 0.8), (1.0, 0.2), (0.4, 0.5)]) == pytest.approx(0.4 + 0.5 * 0.2)
-    assert editing_report.area([]) == 0
-
-
-def test_curves_keep_variants_and_cells_apart() -> None:
-    row = {"alpha": 0.5, "edit": 1.0, "colors": 1.0, "pattern": 0.0, "background": 1.0, "kept": 2 / 3, "both": 1.0}
-    full = {**row, "variant": "full method", "ratio": 0.2}
-    found = editing_report.curves(
-        [full, {**full, "edit": 0.0}, {**full, "alpha": 1.0}, {**row, "variant": "x", "ratio": 0.0}]
-    )
-    assert {name: list(cells) for name, cells in found.items()} == {
-        "full method": [(0.5, 0.2), (1.0, 0.2)],
-        "x": [(0.5, 0.0)],
-    }
-    assert found["full method"][0.5, 0.2]["edit"] == 0.5 and math.isclose(found["x"][0.5, 0.0]["kept"], 2 / 3)
-
-
-def test_every_variant_has_as_many_cells() -> None:
-    assert len({len(alphas) * len(ratios) for _, _, alphas, ratios in editing.VARIANTS.values()}) == 1

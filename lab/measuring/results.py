@@ -1,0 +1,33 @@
+"""The lines that measurements keep of what is done, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+
+def checksum(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def read_rows(path: pathlib.Path, settings: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """What earlier runs have finished.
+
+    Raises: SystemExit when they were made with other settings; None accepts any.
+    """
+    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+    for row in rows:
+        if settings is not None and row["settings"] != settings:
+            differing = sorted(name for name in settings if row["settings"].get(name) != settings[name])
+            raise SystemExit(
+                f"{path} holds results of other settings ({', '.join(differing)}): remove it or choose other --results"
+            )
+    return rows
+
+
+def append(path: pathlib.Path, row: dict[str, Any]) -> None:
+    """Adds a line in one write: what two processes add does not mix."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
