@@ -78,46 +78,48 @@ class EditPrompts:
         return self.target.with_context(interpolate(self.target.context, self.optimized.context, alpha))
 
 
-def sample_grid(
-    model: EpsModel,
-    noise_latents: Tensor,
-    prompts: EditPrompts,
-    cells: Sequence[Cell],
-    guidance: Guidance,
-    schedule: DDIMSchedule,
-    at_once: int = 1,
-) -> Steps[list[Tensor]]:
-    """The clean latents of every cell, (B, 4, h, w) each, in order; the reports count up to `steps_needed`.
+@dataclass(frozen=True)
+class GridSampler:
+    """How edits are sampled. at_once: how many of one ratio share an evaluation, which changes rounding; more than 1
+    for one picture alone."""
 
-    The source prompt's steps are walked once, as far as the largest ratio; every cell leaves them where its ratio says.
-    Cells that come to the same are sampled once. at_once: how many cells of one ratio share an evaluation, which
-    changes rounding; more than 1 for one picture alone.
-    """
-    walk = _walk_routes(model, noise_latents, prompts, _routes(cells, schedule.steps), guidance, schedule, at_once)
-    return counted(walk, steps_needed(cells, schedule.steps))
+    model: EpsModel
+    guidance: Guidance
+    schedule: DDIMSchedule
+    at_once: int = 1
 
+    def sample(self, noise_latents: Tensor, prompts: EditPrompts, cells: Sequence[Cell]) -> Steps[list[Tensor]]:
+        """The clean latents of every cell, (B, 4, h, w) each, in order; the reports count up to `steps_needed`.
 
-def _walk_routes(
-    model: EpsModel,
-    noise_latents: Tensor,
-    prompts: EditPrompts,
-    routes: Sequence[_Route],
-    guidance: Guidance,
-    schedule: DDIMSchedule,
-    at_once: int,
-) -> Steps[list[Tensor]]:
-    stops = {route.source_steps for route in routes}
-    begun = yield from _walk_source(model, noise_latents, prompts.source, stops, guidance, schedule)
-    edited: dict[_Route, Tensor] = {}
-    for group in _groups(routes, at_once):
-        first = group[0].source_steps
-        conds, steps = [prompts.edited(route.alpha) for route in group], schedule.down(model.alpha_bar, first)
-        if len(group) == 1:
-            edited[group[0]] = yield from sample(model, begun[first], conds, guidance, steps)
-        else:
-            latents = yield from sample_together(model, begun[first], conds, guidance, steps)
-            edited |= zip(group, latents, strict=True)
-    return [edited[route] for route in routes]
+        The source prompt's steps are walked once, as far as the largest ratio; every cell leaves them where its ratio
+        says. Cells that come to the same are sampled once.
+        """
+        routes = _routes(cells, self.schedule.steps)
+        return counted(self._walk(noise_latents, prompts, routes), steps_needed(cells, self.schedule.steps))
+
+    def _walk(self, latents: Tensor, prompts: EditPrompts, routes: Sequence[_Route]) -> Steps[list[Tensor]]:
+        begun = yield from self._walk_source(latents, prompts.source, {route.source_steps for route in routes})
+        edited: dict[_Route, Tensor] = {}
+        for group in _groups(routes, self.at_once):
+            first, conds = group[0].source_steps, [prompts.edited(route.alpha) for route in group]
+            edited |= zip(group, (yield from self._edit(begun[first], conds, first)), strict=True)
+        return [edited[route] for route in routes]
+
+    def _edit(self, latents: Tensor, conds: Sequence[Prompt], first: int) -> Steps[list[Tensor]]:
+        """The edits of prompts from step `first` on."""
+        steps = self.schedule.down(self.model.alpha_bar, first)
+        if len(conds) > 1:
+            return (yield from sample_together(self.model, latents, conds, self.guidance, steps))
+        return [(yield from sample(self.model, latents, conds, self.guidance, steps))]
+
+    def _walk_source(self, latents: Tensor, source: Prompt, stops: Iterable[int]) -> Steps[dict[int, Tensor]]:
+        """The latents after each number of steps in `stops` with the source prompt alone."""
+        reached, first = {}, 0
+        for stop in sorted(stops):
+            steps = self.schedule.down(self.model.alpha_bar, first, stop)
+            latents = yield from sample(self.model, latents, [source], self.guidance, steps)
+            reached[stop], first = latents, stop
+        return reached
 
 
 def _groups(routes: Sequence[_Route], at_once: int) -> list[list[_Route]]:
@@ -126,14 +128,3 @@ def _groups(routes: Sequence[_Route], at_once: int) -> list[list[_Route]]:
     for route in dict.fromkeys(routes):
         together.setdefault(route.source_steps, []).append(route)
     return [row[i : i + at_once] for row in together.values() for i in range(0, len(row), at_once)]
-
-
-def _walk_source(
-    model: EpsModel, latents: Tensor, source: Prompt, stops: Iterable[int], guidance: Guidance, schedule: DDIMSchedule
-) -> Steps[dict[int, Tensor]]:
-    """The latents after each number of steps in `stops` with the source prompt alone."""
-    reached, first = {}, 0
-    for stop in sorted(stops):
-        latents = yield from sample(model, latents, [source], guidance, schedule.down(model.alpha_bar, first, stop))
-        reached[stop], first = latents, stop
-    return reached

@@ -25,25 +25,32 @@ def sample_together(
     Returns each prompt's latents, (1, 4, h, w), at the level where the last step ends.
     Raises: what the model raises when memory does not even suffice for one.
     """
-    steps, size = list(steps), len(conds)
-    batch, contexts = latents.repeat(size, 1, 1, 1), torch.cat([cond.context for cond in conds])
+    steps, together = list(steps), _Together(model, conds, guidance)
+    batch = latents.repeat(len(conds), 1, 1, 1)
     for done, step in enumerate(steps, start=1):
-        batch, size = _step(model, batch, step, conds[0], contexts, guidance, size)
+        batch = together.step(batch, step)
         yield StepReport("sampling", done, len(steps), cost=len(conds), latents=batch)
     return list(torch.split(batch, 1))
 
 
-def _step(
-    model: EpsModel, batch: Tensor, step: Step, cond: Prompt, contexts: Tensor, guidance: Guidance, size: int
-) -> tuple[Tensor, int]:
-    """Where one step leads all, in parts of `size`; when memory runs out in halves of these. Returns that size too."""
-    while True:
-        parts = zip(torch.split(batch, size), torch.split(contexts, size), strict=True)
-        try:
-            moved = [guided_step(model, part, step, cond.with_context(context), guidance) for part, context in parts]
-            return torch.cat(moved), size
-        except model.out_of_memory as error:
-            require_out_of_memory(error)
-            if size == 1:
-                raise
-        size = math.ceil(size / 2)
+class _Together:
+    """Steps of several prompts in parts of `size`: all at once until memory runs out, and then halves."""
+
+    def __init__(self, model: EpsModel, conds: Sequence[Prompt], guidance: Guidance) -> None:
+        self.model, self.guidance = model, guidance
+        self.prompt, self.contexts = conds[0], torch.cat([cond.context for cond in conds])
+        self.size = len(conds)
+
+    def step(self, batch: Tensor, step: Step) -> Tensor:
+        while True:
+            parts = zip(torch.split(batch, self.size), torch.split(self.contexts, self.size), strict=True)
+            try:
+                return torch.cat([self._part(latents, step, context) for latents, context in parts])
+            except self.model.out_of_memory as error:
+                require_out_of_memory(error)
+                if self.size == 1:
+                    raise
+            self.size = math.ceil(self.size / 2)
+
+    def _part(self, latents: Tensor, step: Step, context: Tensor) -> Tensor:
+        return guided_step(self.model, latents, step, self.prompt.with_context(context), self.guidance)

@@ -181,9 +181,8 @@ class LiveRun:
         if self.moment is not None and self.moment.pictures > 1:
             where += f" of picture {self.moment.picture} of {self.moment.pictures}"
         left = "" if self.remaining is None else f", about {self.remaining:.0f} s left"
-        return (
-            f"{TITLES[self.kind]}: {where}: {', '.join(parts) or 'no numbers yet'}; {self.elapsed:.0f} s so far{left}."
-        )
+        numbers = ", ".join(parts) or "no numbers yet"
+        return f"{TITLES[self.kind]}: {where}: {numbers}; {self.elapsed:.0f} s so far{left}."
 
     def history(self, previews: bool = True) -> dict[str, Any]:
         """Everything so far, as the page takes it; long curves thinned to MOST_POINTS."""

@@ -17,7 +17,7 @@ from ..host.session import UnetSession
 from ..host.unet import Unet
 from ..host.weights import warn_of_another_checkpoint
 from ..inversion.data import Inversion
-from ..inversion.grid import Cell, EditPrompts, sample_grid, steps_needed
+from ..inversion.grid import Cell, EditPrompts, GridSampler, steps_needed
 from ..inversion.model import EpsModel
 from ..inversion.noise_mask import MaskedModel
 from ..inversion.ranges import split_range, stock_start
@@ -95,8 +95,8 @@ def sample_cells(
         optimized = unet.prompts["target"].with_context(start.to(unet.device))
         edit = EditPrompts(unet.prompts["source"], unet.prompts["target"], optimized)
         noise = inversion.noise_latents.to(unet.device)
-        together = _at_once(unet, inversion, at_once)
-        edits = reporter.follow(sample_grid(model, noise, edit, cells, guidance, inversion.schedule, together))
+        sampler = GridSampler(model, guidance, inversion.schedule, _at_once(unet, inversion, at_once))
+        edits = reporter.follow(sampler.sample(noise, edit, cells))
         unet.require_finite(*edits)
         log.info("Sampled %d edits in %d UNet evaluations.", len(cells), unet.evaluations)
         return edits

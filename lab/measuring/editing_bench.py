@@ -128,7 +128,7 @@ class Bench:
         target: embeddings in place of the target prompt's, (tasks, n, width).
         """
         from single_image_studio.diffusion.report import result_of
-        from single_image_studio.inversion.grid import EditPrompts, sample_grid
+        from single_image_studio.inversion.grid import EditPrompts, GridSampler
         from single_image_studio.inversion.sampling import Guidance
 
         back, settings = inverted.reconstruction, self.settings(method)
@@ -139,6 +139,6 @@ class Bench:
             guidance = Guidance([prompts["uncond"].with_context(e) for e in back.uncond_embeds], scale, back.offsets)
             end = prompts["target"] if target is None else prompts["target"].with_context(target)
             edit = EditPrompts(prompts["source"], end, start)
-            return result_of(sample_grid(model, inverted.noise_latents, edit, cells, guidance, schedule))
+            return result_of(GridSampler(model, guidance, schedule).sample(inverted.noise_latents, edit, cells))
 
         return self.run({"source": self.prompts("source"), "target": self.prompts("target")}, algorithm)

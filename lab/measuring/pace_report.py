@@ -143,9 +143,9 @@ def write(rows: Sequence[Row], ways: Mapping[str, Settings], looked: int, out: p
             f"Measured {datetime.date.today()} with `python -m lab.measuring.pace`; checkpoint sha256"
             f" {first['settings']['sha256']}. Both stages as the pack's nodes train them, all losses on, encoder"
             f" `none`, which starts at the class word. *Full*: learning rates {usual.rate1:g} and {usual.rate2:g};"
-            " columns are judged by `lab/world/oracle.py`, for the phrase on a background that was asked for: the object's"
-            " mean colour and its colours' pattern are the concept's, the class is, the background is, and all of"
-            " these; *class word looks so*: how many pictures of the bare class word have the concept's mean colour,"
+            " columns are judged by `lab/world/oracle.py`, for the phrase on a background that was asked for: the"
+            " object's mean colour and its colours' pattern are the concept's, the class is, the background is, and all"
+            " of these; *class word looks so*: how many pictures of the bare class word have the concept's mean colour,"
             f" by chance or because it leaks. {first['settings']['images']} pictures of each prompt, 10 DDIM steps, CFG"
             " 3, the same starting noises for all."
         ),

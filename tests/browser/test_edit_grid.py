@@ -91,6 +91,7 @@ def test_a_grid_is_shown_read_and_used(frontend: Frontend, snap: Callable[..., A
         "alphas",
         "source_ratios",
         "mark_best",
+        "edits_at_once",
     }
 
 

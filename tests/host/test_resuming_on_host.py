@@ -18,7 +18,7 @@ Learn = Callable[..., Any]
 
 
 @pytest.fixture
-def states(host, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:  # type: ignore[no-untyped-def]
+def states(host: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A folder of its own, and every state worth keeping."""
     from single_image_studio.pipelines import learn_concept, resuming
     from single_image_studio.support.bounded_folder import BoundedFolder

@@ -56,7 +56,7 @@ def test_what_is_odd_about_a_region_is_told(
     assert "3 masks and the batch 2 pictures" in told(apart(model, lora, region=torch.ones(3, 128, 128)))
     assert "is empty" in told(apart(model, lora, region=torch.zeros(1, 128, 128)))
     assert "one, two overlap" in told(apart(apart(model, lora, region=LEFT), lora, "two", region=LEFT))
-    assert "No prompt here names <three>" in told(apart(model, lora, "three"))
+    assert "No prompt here says <three>" in told(apart(model, lora, "three"))
 
 
 def test_prompts_that_tell_nothing_get_the_merged_loras_pictures(
@@ -66,7 +66,7 @@ def test_prompts_that_tell_nothing_get_the_merged_loras_pictures(
     model, clip, _ = demo_model
     positive = encode(clip, PROMPT)
     assert far(sampled(apart(model, lora), positive, negative), sampled(merged(model, lora), positive, negative)) < 1e-4
-    assert "as if `keep_apart` were off" in caplog.text
+    assert "`keep_apart` does nothing for one here" in caplog.text
 
 
 def test_overlapping_regions_share() -> None:
@@ -164,7 +164,7 @@ def test_a_session_gates_by_region_and_looks_for_no_place(
     for wire in (apart(model, lora), apart(model, lora, region=LEFT)):
         assert torch.equal(predicted(wire, [981, 901, 1, 501]), predicted(wire, [501]))
         assert far(predicted(wire, [501]), predicted(model, [501])) > 1e-3
-    assert "no places are looked for here: one" in caplog.text
+    assert "do not look for the place of one in the picture" in caplog.text
     training = {"clip": clip, "gradients": True, "precision": "fp32"}
     assert torch.equal(
         predicted(apart(model, lora), [501], **training), predicted(merged(model, lora), [501], **training)

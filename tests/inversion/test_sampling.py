@@ -10,7 +10,7 @@ from torch import Tensor
 
 from single_image_studio.diffusion.ddim import DDIMSchedule
 from single_image_studio.diffusion.report import StepReport, result_of
-from single_image_studio.inversion.grid import Cell, EditPrompts, cells_of, sample_grid, steps_needed
+from single_image_studio.inversion.grid import Cell, EditPrompts, GridSampler, cells_of, steps_needed
 from single_image_studio.inversion.sampling import Guidance, interpolate, sample
 from single_image_studio.support.errors import InputError
 
@@ -88,7 +88,7 @@ def test_a_grid_is_its_cells_and_cheaper() -> None:
     assert cells[1] == Cell(0.3, 0.2) and cells[3] == Cell(0.0, 0.5)
     model, alone = ToyModel(), ToyModel()
     prompts = EditPrompts(source, target, start)
-    reports, edits = reports_of(sample_grid(model, picture(), prompts, cells, guidance, SCHEDULE))
+    reports, edits = reports_of(GridSampler(model, guidance, SCHEDULE).sample(picture(), prompts, cells))
     for cell, latents in zip(cells, edits, strict=True):
         edited = target.with_context(interpolate(target.context, start.context, cell.alpha))
         expected = sampled(alone, timestep_aware(source, edited, 10, cell.source_ratio), guidance)
@@ -119,7 +119,7 @@ def grid_of(model: ToyModel, at_once: int, offsets: bool = False) -> tuple[list[
     guidance = Guidance([prompt(i) for i in range(10)], 3.0, torch.randn(10, 1, 4, 3, 5) * 0.1 if offsets else None)
     cells = cells_of([0.0, 0.3, 0.8, 1.2, 1.5], [0.2, 0.5, 1.0])
     prompts = EditPrompts(prompt(1), prompt(2), prompt(3))
-    return reports_of(sample_grid(model, picture(), prompts, cells, guidance, SCHEDULE, at_once))
+    return reports_of(GridSampler(model, guidance, SCHEDULE, at_once).sample(picture(), prompts, cells))
 
 
 @pytest.mark.parametrize("offsets", [False, True])

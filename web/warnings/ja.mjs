@@ -21,7 +21,7 @@ export const ja = {
   vae_in_tiles:
     "VAE のメモリ不足：画像をタイルに分けてエンコードしました。そのため、VAE の分布からの抽出ではなく、毎ステップ同じ潜在表現を学習します。",
   not_learned:
-    "ステージ I は学習できていません：最後の被写体の損失は、クラス名だけの場合の {percent} % です。`learning_rate` を 2 倍か半分にする、`steps` を増やす、または `seed` を変えてみてください。",
+    "ステージ I は学習できていません：最後の被写体の損失がクラス名だけの場合の {percent} % です。`learning_rate` を 2 倍か半分に、`steps` を多く、`seed` を別の値に。",
   // Going on with a training
   went_on: "残っていたステップ {done}（全 {steps}）から続けました。",
   state_damaged: "この学習の残っていた状態が壊れているため、最初から始めました。",

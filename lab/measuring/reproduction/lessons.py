@@ -122,7 +122,8 @@ class Lesson:
 
 def _of_concept(concept: Any, seconds: float, with_class: bool = True) -> Learned:
     def apply(model: Any, clip: Any) -> Wires:
-        return pack_module("pipelines.use_concept").use_concept(model, clip, concept, NAME)[:2]  # type: ignore[no-any-return]
+        wires: tuple[Any, Any] = pack_module("pipelines.use_concept").use_concept(model, clip, concept, NAME)[:2]
+        return wires
 
     phrase = concept.phrase(NAME) if with_class else f"<{NAME}>"
     return Learned(concept, apply, phrase, concept.losses[f"stage{concept.stage}"], seconds)
