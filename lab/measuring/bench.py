@@ -146,7 +146,8 @@ def report(rows: Sequence[Measured], rounds: int) -> str:
 
 Measured {datetime.date.today()} with `python dev.py bench`. A *step* is what its program computes for one update: which
 pictures go through the UNet together, which gradients are asked for, what is encoded anew. All are written plainly in
-`lab/measuring/structures.py` and run on one UNet, so that they differ in nothing else; quality is not compared here.
+`lab/measuring/structures.py` and run on one UNet, so that they differ in nothing else. What each way reaches
+on the demo world: [the papers in miniature](../reproduction/README.md).
 TFLOP (multiply and add: two) and the last column are counted at SD 1.5's size, 512 px, half precision, on tensors
 without values, with the encoder of the VAE where a step uses it; peak memory is that of {BATCH} samples, without the
 weights. Times are the processor's for the UNet alone at the demo model's size, the median of {rounds} paired rounds.
