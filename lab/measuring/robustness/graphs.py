@@ -64,7 +64,7 @@ def stock(number: int) -> Prompt:
     sampled = node(
         "KSamplerAdvanced", model=["1", 0], add_noise="enable", noise_seed=5, steps=4, cfg=5.0, sampler_name="euler",
         scheduler="normal", positive=["2", 0], negative=["3", 0], latent_image=["4", 0], start_at_step=0,
-        end_at_step=100 + number, return_with_leftover_noise="disable",
+        end_at_step=100 + number % 9_000, return_with_leftover_noise="disable",
     )  # fmt: skip
     return {
         "1": node("CheckpointLoaderSimple", ckpt_name=CHECKPOINT),
