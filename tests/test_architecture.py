@@ -27,6 +27,7 @@ LAB_FLOORS = (
     {"jobs", "training", "locales"},
     {"measuring"},
     {"drawing"},
+    {"robustness"},
     {"cli"},
 )
 HOST_MODULES = {

@@ -56,7 +56,7 @@ def kept(workflow: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, snap: Callable[..., Any]) -> None:
-    frontend.load_api(learning(steps=200))
+    frontend.load_api(learning(steps=80))
     frontend.frame("4", "5")
     idle = shown(frontend, "4")
     assert idle["idle"] == "Curves appear here while it runs."
@@ -64,7 +64,7 @@ def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, 
     before, prompt = frontend.workflow(), frontend.prompt()
     run = frontend.queue()
     first = wait_until(frontend, "4", "view.last >= 3")
-    assert re.fullmatch(r"Step \d+ of 200", first["status"])
+    assert re.fullmatch(r"Step \d+ of 80", first["status"])
     later = wait_until(frontend, "4", f"view.last > {first['last']}")
     assert all(
         later["curves"][name].count("L") > first["curves"][name].count("L")
@@ -75,7 +75,7 @@ def test_the_curves_move_and_leave_no_trace(frontend: Frontend, server: Client, 
     assert frontend.wait(run).kind == "success"
     one, two = shown(frontend, "4"), shown(frontend, "5")
     snap(frontend, "both are done")
-    assert (one["status"], two["status"], one["last"], two["last"]) == ("Done", "Done", 200, 12)
+    assert (one["status"], two["status"], one["last"], two["last"]) == ("Done", "Done", 80, 12)
     assert list(one["curves"]) == ["loss", "foreground", "background"]
     assert list(two["curves"]) == ["loss", "foreground", "background", "semantic"]
     assert two["spoken"].endswith("Done")

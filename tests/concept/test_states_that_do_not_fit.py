@@ -17,8 +17,7 @@ from single_image_studio.concept.training import Stage1, Stage2
 from single_image_studio.concept.training_state import Misfit, TrainingState, restore, state_of
 from single_image_studio.support.finite import are_finite
 
-from ..helpers.linear_model import WIDTH, LinearModel
-from .test_kept_training import SUBJECT
+from ..helpers.linear_model import SUBJECT, WIDTH, LinearModel
 
 
 def a_trainer(**changes: Any) -> Trainer:

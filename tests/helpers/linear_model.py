@@ -83,6 +83,10 @@ def mask() -> Tensor:
     return m
 
 
+PIXELS = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(9))
+SUBJECT = Subject(PIXELS, mask())
+
+
 def stage1(
     model: LinearModel, steps: int = 30, reports: list[StepReport] | None = None, start: float = 3.0, **changes: Any
 ):  # type: ignore[no-untyped-def]

@@ -58,9 +58,12 @@ class Part {
 }
 globalThis.document = { head: new Part("head"), body: new Part("body"), createElement: (tag) => new Part(tag),
   createElementNS: (_, tag) => new Part(tag) };
-globalThis.requestAnimationFrame = (draw) => setTimeout(draw);
+globalThis.requestAnimationFrame = (draw) => setImmediate(draw);
 globalThis.Image = class {};
-const drawn = () => new Promise((done) => setTimeout(done, 20));
+const { setTimeout: due, setImmediate: after } = await import("node:timers/promises");
+const drawn = async () => { // when the timers that are due have run, and what these asked for is drawn
+  for (let turn = 0; turn < 3; turn++) await due().then(() => after());
+};
 function placed(comfyClass) {
   const node = { id: 4, comfyClass, size: [320, 400], widgets: [],
     addDOMWidget(name, _, element) { this.widgets.push({ name, element }); return this.widgets.at(-1); } };

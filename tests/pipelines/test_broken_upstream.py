@@ -237,12 +237,12 @@ def test_a_model_that_breaks_only_late_is_named_too(demo_model: Models) -> None:
 )
 def test_prompts_of_other_models_are_told_in_plain_words(demo_model: Models, width: int, kind: str) -> None:
     model, clip, _ = demo_model
-    other = [[torch.zeros(1, 77, width), {"pooled_output": None}]]
+    other, made = [[torch.zeros(1, 77, width), {"pooled_output": None}]], inverted(model, clip)
     for said in (
         refusal(lambda: inverted(model, clip, source=other)),
         refusal(lambda: inverted(model, clip, uncond=other, method="direct")),
-        refusal(lambda: edited(model, clip, inverted(model, clip), target=other)),
-        refusal(lambda: edited(model, clip, inverted(model, clip), optimized=other)),
+        refusal(lambda: edited(model, clip, made, target=other)),
+        refusal(lambda: edited(model, clip, made, optimized=other)),
     ):
         assert re.match(r"`(source|uncond|target|optimized)` seems to be made for", said) and kind in said
         assert str(width) not in said and "(" not in said

@@ -71,7 +71,7 @@ def test_a_number_that_cannot_be_is_named(folder: Path, inversion_file: bytes, f
 @pytest.mark.parametrize(
     "change",
     [{"noise_latents": torch.ones(1, 4, 8, 8, dtype=torch.int32)}, {"uncond_embeds": torch.zeros(1, 1, 0, 64)},
-     {"noise_latents": torch.full((1, 4, 8, 8), float("nan"))}, {"uncond_embeds": torch.zeros(1, 1, 7, 64).half()},
+     {"noise_latents": torch.full((1, 4, 8, 8), float("nan"))}, {"uncond_embeds": torch.zeros(1, 1, 7, 64).bfloat16()},
      {"levels": torch.zeros(3)}, {"noise_mask": torch.full((1, 1, 8, 8), float("nan"))}],
 )  # fmt: skip
 def test_tensors_that_cannot_be_are_named(folder: Path, inversion_file: bytes, change: dict[str, torch.Tensor]) -> None:

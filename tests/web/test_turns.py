@@ -12,7 +12,8 @@ from ..helpers.page_modules import DOCUMENT, furnish, said
 # nodes 4, 5 and 6 of the open workflow; what each was told is in `told`
 SCRIPT = """
 const turns = await import(`${pack}/lib/turns.mjs`);
-const settled = () => new Promise((done) => setTimeout(done, 20));
+const { setTimeout: due, setImmediate: after } = await import("node:timers/promises");
+const settled = async () => { for (let turn = 0; turn < 3; turn++) await due().then(() => after()); };
 const told = {};
 function open(id) {
   const nodes = [4, 5, 6].map((id) => ({ id }));

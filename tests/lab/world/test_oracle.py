@@ -15,7 +15,7 @@ from lab.world import oracle, painting, random_scenes, seeing, told_scenes, worl
 
 pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
 
-SCENES, CONCEPTS = 320, 120
+SCENES, CONCEPTS = 200, 90
 LEAST = {0.0: 0.99, 1.5: 0.97}  # blur in pixels: share of right verdicts
 
 
@@ -38,7 +38,7 @@ def told() -> list[tuple[world.Scene, np.ndarray]]:
     """Scenes whose captions tell second colours and patterns."""
     rng = random.Random(31)
     kinds = (told_scenes.TOLD, told_scenes.FULL_PAIRS, told_scenes.TRIPLES)
-    sampled = [told_scenes.sample_told_scene(rng, kinds[i % 3])[0] for i in range(150)]
+    sampled = [told_scenes.sample_told_scene(rng, kinds[i % 3])[0] for i in range(90)]
     return [(scene, painting.render(scene)[0]) for scene in sampled]
 
 

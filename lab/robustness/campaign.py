@@ -1,4 +1,4 @@
-"""Cancels, faults, kills and a long queue on a real ComfyUI: `python -m lab.measuring.robust`.
+"""Cancels, faults, kills and a long queue on a real ComfyUI: `python -m lab.robustness.campaign`.
 
 Runs the shipped workflows with few steps, cancels them at random times, lets single calls of them fail (forward,
 backward, update, text encoder, VAE, writing), kills the host while it saves, and queues hundreds of prompts; after each
@@ -21,9 +21,9 @@ from typing import Any
 from ..hosting.command import exit_code, temporary_host
 from ..hosting.environment import choose_host
 from ..hosting.server import serving, temporary_base
-from .robustness import graphs, report, trials
+from . import graphs, report, trials
 
-INJECTOR = pathlib.Path(__file__).parent / "robustness" / "injector"
+INJECTOR = pathlib.Path(__file__).parent / "injector"
 
 
 def furnish(base: pathlib.Path) -> None:

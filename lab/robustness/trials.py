@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from ...hosting.client import Client, HostError, describe_failure
-from ...hosting.environment import Host
-from ...hosting.server import serving
+from ..hosting.client import Client, HostError, describe_failure
+from ..hosting.environment import Host
+from ..hosting.server import serving
 from . import graphs
 
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ QUEUE = (graphs.stock, graphs.using, graphs.learning, graphs.editing)
 
 
 def injector(base: pathlib.Path) -> pathlib.Path:
-    """Where `lab.measuring.robustness.injector` is in a base directory."""
+    """Where `lab.robustness.injector` is in a base directory."""
     return base / "custom_nodes" / "sis_injector"
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ...drawing import shipped
-from ...hosting.base_folder import CHECKPOINT
-from ...hosting.client import Client, Prompt
+from ..drawing import shipped
+from ..hosting.base_folder import CHECKPOINT
+from ..hosting.client import Client, Prompt
 
 KEPT = "kept"  # the inversion and the concept that others load
 

@@ -1,4 +1,4 @@
-"""The table of `lab.measuring.robust`."""
+"""The table of `lab.robustness.campaign`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def text(rows: Sequence[Row]) -> str:
         "# What cancels, faults, kills and long queues leave behind",
         "",
         (
-            f"Measured {datetime.date.today()} with `python -m lab.measuring.robust` on a real ComfyUI with the demo"
+            f"Measured {datetime.date.today()} with `python -m lab.robustness.campaign` on a real ComfyUI with the demo"
             " model: the shipped learning and editing workflows with few steps, all nodes in them."
         ),
         "",

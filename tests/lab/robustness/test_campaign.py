@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lab.measuring.robust import Results
-from lab.measuring.robustness import graphs, report, trials
+from lab.robustness import graphs, report, trials
+from lab.robustness.campaign import Results
 
 
 def row(part: str, number: int, **more: Any) -> dict[str, Any]:
