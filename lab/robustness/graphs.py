@@ -17,8 +17,8 @@ KEPT = "kept"  # the inversion and the concept that others load
 
 def learning(number: int, name: str = "") -> Prompt:
     """Mask, both stages, saving and pictures; nothing of it was computed before under another number."""
-    few = {"steps": 6, "batch_size": 2, "seed": number, "resume": False}
-    changes = {
+    few: dict[str, Any] = {"steps": 6, "batch_size": 2, "seed": number, "resume": False}
+    changes: dict[str, dict[str, Any]] = {
         "Mask": {"box_threshold": 0.2 + 1e-5 * number},
         "Stage I": few,
         "Stage II": few,
@@ -31,7 +31,7 @@ def learning(number: int, name: str = "") -> Prompt:
 
 def editing(number: int, name: str = "") -> Prompt:
     """Text optimisation, inversion, saving, the grid and an edit."""
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "Text optimisation": {"steps": 6, "seed": number},
         "Inversion": {"steps": 6, "inner_steps": 2, "learning_rate": 0.01 + 1e-6 * number},
         "Edit Grid": {"alphas": "0.2, 0.8", "source_ratios": "0.2, 0.6"},
@@ -42,9 +42,12 @@ def editing(number: int, name: str = "") -> Prompt:
 
 def using(number: int) -> Prompt:
     """Pictures with a concept that was saved before."""
-    changes = {"Load Concept": {"concept_name": KEPT}, "Sampler": {"steps": 3, "seed": number}}
-    text = {"Prompt": {"text": f"<{KEPT}> heart on a green background"}}
-    return shipped.prompt("use_a_concept", changes | text)
+    changes: dict[str, dict[str, Any]] = {
+        "Load Concept": {"concept_name": KEPT},
+        "Prompt": {"text": f"<{KEPT}> heart on a green background"},
+        "Sampler": {"steps": 3, "seed": number},
+    }
+    return shipped.prompt("use_a_concept", changes)
 
 
 def saving(name: str) -> Prompt:

@@ -60,7 +60,8 @@ def _queue(rows: Sequence[Row]) -> list[str]:
         first, last = (statistics.median(row[key] for row in part) / unit for part in (warm[:WINDOW], warm[-WINDOW:]))
         change = f"{100 * (last / first - 1):+.1f} %" if first else "none"
         lines.append(f"| {words}{' (MB)' if unit > 1 else ''} | {first:.0f} | {last:.0f} | {change} |")
-    return [*lines, "", f"Failed: {len(failed)}.", ""]
+    previews = "The files in temp are ComfyUI's previews of what nodes show, which it removes when it starts."
+    return [*lines, "", f"Failed: {len(failed)}. {previews}", ""]
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -111,7 +112,7 @@ def text(rows: Sequence[Row]) -> str:
         went_on = f"{len(faults) - len(ended)} of {len(faults)} runs with a fault went on to their end"
         lines += [f"{went_on}; the others ended in: {_ends(ended) or 'none'}.", ""]
     if kills:
-        lines += [f"The kills came in the middle of {sum(row['written'] for row in kills)} files.", ""]
+        lines += [f"When the kills came, {sum(row['written'] for row in kills)} files had been written.", ""]
     lines += _queue(of(rows, "queue"))
     return "\n".join(lines).rstrip() + "\n"
 

@@ -129,7 +129,7 @@ def kill(host: Host, base: pathlib.Path, number: int) -> Row:
         written = len(list(folder.glob(f"kill_{number}_*"))) - before
     row = {"part": "kills", "number": number, "written": written, "broken": broken(base)}
     row["half_written"] = half_written(base)
-    for path in folder.glob(f"kill_{number}_*"):
+    for path in [*folder.glob(f"kill_{number}_*"), *(base / PACK).rglob("*.tmp")]:
         path.unlink()
     return row
 
