@@ -26,7 +26,9 @@ def _count(rows: Sequence[Row], what: str) -> str:
 def _ends(rows: Sequence[Row]) -> str:
     """In which nodes they ended, the commonest first."""
     ends = collections.Counter(row["ended"].split(":")[0].removeprefix("interrupted in ") for row in rows)
-    return ", ".join(f"{name} {count}" for name, count in ends.most_common())
+    too_late = ends.pop("success", 0)
+    words = [f"{name} {count}" for name, count in ends.most_common()]
+    return ", ".join([*words, f"after the end {too_late}"] if too_late else words)
 
 
 def _trials(rows: Sequence[Row], name: str) -> list[str]:
@@ -103,7 +105,7 @@ def text(rows: Sequence[Row]) -> str:
     if cancels:
         took = [row["took"] for row in cancels]
         lines += [
-            f"Cancels ended within {statistics.median(took):.1f} s (median; {max(took):.1f} s at most), in:"
+            f"Cancels ended within {statistics.median(took):.2f} s (median; {max(took):.2f} s at most), in:"
             f" {_ends(cancels)}.",
             "",
         ]

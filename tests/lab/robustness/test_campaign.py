@@ -32,16 +32,16 @@ def test_what_was_measured_is_not_measured_again(tmp_path: pathlib.Path) -> None
 
 
 def test_the_table_counts_trials_by_what_they_left() -> None:
-    rows = [row("cancels", 1), row("cancels", 2, took=1.0, same=False)]
+    rows = [row("cancels", 1), row("cancels", 2, took=1.0, same=False), row("cancels", 3, ended="success", took=0.1)]
     rows += [
         row("faults", i, site="vae", happened=i != 3, ended="success" if i == 2 else "VAEEncode: no") for i in (1, 2, 3)
     ]
     rows += [{"part": "kills", "number": 1, "written": 7, "broken": ["a"], "half_written": 1}]
     made = report.text(rows)
-    assert "| cancels at random times | 2 | 1 of 2 | 0 of 2 | 0 of 2 |" in made
+    assert "| cancels at random times | 3 | 2 of 3 | 0 of 3 | 0 of 3 |" in made
     assert "| faults: vae | 2 | 2 of 2 | 0 of 2 | 0 of 2 |" in made
     assert "| kill -9 while saving | 1 | – | 1 of 1 | 1 of 1 |" in made
-    assert "0.6 s (median; 1.0 s at most), in: SIS_TrainStage1 2." in made
+    assert "0.20 s (median; 1.00 s at most), in: SIS_TrainStage1 2, after the end 1." in made
     assert "1 of 2 runs with a fault went on to their end; the others ended in: VAEEncode 1." in made
 
 
