@@ -145,7 +145,7 @@ def test_the_maps_are_the_attention_computed_by_hand(demo_model) -> None:
         assert float(maps.std()) > 1e-4
 
 
-def test_in_a_shape_every_layer_counts_alike() -> None:
+def test_in_a_shape_every_layer_counts_alike(host) -> None:
     """Two layers and two evaluations of a picture of two places, with a word that one layer attends to far more."""
     from single_image_studio.host.word_looks import WordLooks
 
