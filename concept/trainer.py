@@ -49,7 +49,7 @@ class Stage(Protocol):
 
     parameters: all that the optimiser changes. modules: what they are of, by name, with all that is kept of them.
     weights: of each loss term in the total.
-    notes: numbers noted beside the losses, by name, () each; they belong to what a training is gone on from.
+    notes: numbers noted beside the losses of a step, by name, one a batch that `losses` was given, () each.
     x0_pred: the newest clean latents predicted for the concept, to show.
     """
 
@@ -73,7 +73,7 @@ class Trainer:
 
     drawn: the generator's state after the last whole step, while the weights are as that step left them; None during
     an update. The two together, with the optimiser's, are what a training can be gone on from.
-    noted: how many of each of the stage's notes are of whole steps.
+    history, notes: of each loss term, and of what the stage notes, one number a step.
     overflows: consecutive skipped fp16 steps. has_learned: whether one was not.
     """
 
@@ -86,8 +86,8 @@ class Trainer:
         model.checkpointing = settings.gradient_checkpointing == "on"
         self.size = self._micro_batch()
         self.history: LossHistory = {}
+        self.notes: LossHistory = {name: [] for name in stage.notes}
         self.drawn: Tensor | None = self.generator.get_state()
-        self.noted = dict.fromkeys(stage.notes, 0)
         self.overflows = 0
         self.has_learned = False
 
@@ -149,8 +149,8 @@ class Trainer:
 
     def _accumulate(self, batch: Batch) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
-        for name, notes in self.stage.notes.items():
-            del notes[self.noted[name] :]  # of a batch that was left half-way
+        for noted in self.stage.notes.values():
+            noted.clear()
         prompts = self.stage.encode(batch.prompt)
         # Each micro-batch ends its graph at a copy of the encoded prompt; the prompt's own graph, with the image
         # encoder in it, then runs backward once.
@@ -204,8 +204,9 @@ class Trainer:
         self.scaler.update()
         for name, value in losses.items():
             self.history.setdefault(name, []).append(value)
+        for name, noted in self.stage.notes.items():
+            self.notes[name].append(float(torch.stack(noted).mean()))
         self.drawn = self.generator.get_state()
-        self.noted = {name: len(notes) for name, notes in self.stage.notes.items()}
 
     def _set_rate(self, step: int) -> None:
         share = RATE_SCHEDULES[self.settings.rate_schedule](step, self.settings.steps)

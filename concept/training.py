@@ -23,7 +23,7 @@ from .model import ConceptModel
 from .settings import Stage1Settings, Stage2Settings, StageSettings
 from .trainer import Batch, LossHistory, Trainer
 
-CLASS_ALONE = "class_alone"  # among a stage's notes
+CLASS_ALONE = "class_alone"  # Stage I notes it: the subject's loss under the class word alone
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Trained:
     """What a stage leaves: all float32 on the CPU.
 
     embedding: (1, width). losses: by term, one number a step. encoder_state: to go on from. lora: by kohya's names.
-    class_alone: what the subject's loss would have been under the class word alone, at the same noise, in the order of
-    the steps; empty where the class word was not asked.
+    class_alone: what the subject's loss would have been under the class word alone, at the same noise, one number a
+    step; empty where the class word was not asked.
     """
 
     embedding: Tensor
@@ -123,7 +123,8 @@ class Stage1(ConceptStage):
 
     def __init__(self, model: ConceptModel, encoder: nn.Module, subject: Subject, settings: Stage1Settings) -> None:
         super().__init__(model, encoder, subject, settings)
-        self.notes[CLASS_ALONE] = []
+        if self.weights["background"]:
+            self.notes[CLASS_ALONE] = []
         with torch.no_grad():
             self._class = {prompt: model.encode(None, prompt) for prompt in settings.prompts}
 
@@ -139,10 +140,6 @@ class Stage1(ConceptStage):
                 x0_class = self.model.predict_x0(batch.latents, batch.timesteps, prompts["target"])
                 self.notes[CLASS_ALONE].append(foreground_loss(x0_class, batch.x0, self.mask_of(batch)))
         yield self.star_losses(batch, prompts["star"], x0_class)
-
-    def class_alone(self) -> list[float]:
-        """The subject's loss under the class word alone, one number a batch that was learned from."""
-        return [float(loss) for loss in self.notes[CLASS_ALONE]]
 
 
 class Stage2(ConceptStage):
@@ -193,8 +190,10 @@ def train_stage1(
     Raises: InputError as `Trainer.steps` does.
     """
     stage = Stage1(model, encoder, subject, settings)
-    losses = yield from kept_steps(Trainer(model, stage, settings), keeper)
-    return Trained(stage.embedding(), losses, stage.encoder_state(), class_alone=stage.class_alone())
+    trainer = Trainer(model, stage, settings)
+    losses = yield from kept_steps(trainer, keeper)
+    class_alone = trainer.notes.get(CLASS_ALONE, [])
+    return Trained(stage.embedding(), losses, stage.encoder_state(), class_alone=class_alone)
 
 
 def train_stage2(

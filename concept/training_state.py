@@ -26,7 +26,7 @@ LARGEST_SCALE = 2.0**60  # torch doubles it each 2,000 steps
 class TrainingState:
     """tensors: `module.NAME`, everything of the encoder and the LoRA; `moment1.N` and `moment2.N`, AdamW's of parameter
     N, and `updates`, how many it had; `generator`; `history.TERM`, each loss so far, and `notes.NAME`, what the stage
-    has noted, float64. They may be the training's own, on its device: who keeps them copies them at once.
+    noted, float64. They may be the training's own, on its device: who keeps them copies them at once.
     facts: the rest, in values that JSON knows.
     """
 
@@ -53,12 +53,8 @@ def state_of(trainer: Trainer) -> TrainingState:
         for prefix, key in zip(MOMENTS, ADAM_MOMENTS, strict=True):
             tensors[f"{prefix}{index}"] = adam[key] if adam else torch.zeros_like(parameter)
     tensors |= {UPDATES: torch.tensor(updates), GENERATOR: trainer.drawn}
-    for name, values in trainer.history.items():
-        tensors[HISTORY + name] = torch.tensor(values, dtype=torch.float64)
-    for name, notes in trainer.stage.notes.items():
-        tensors[NOTES + name] = torch.tensor(
-            [float(note) for note in notes[: trainer.noted[name]]], dtype=torch.float64
-        )
+    for prefix, numbers in ((HISTORY, trainer.history), (NOTES, trainer.notes)):
+        tensors |= {prefix + name: torch.tensor(values, dtype=torch.float64) for name, values in numbers.items()}
     return TrainingState(tensors, _facts_of(trainer))
 
 
@@ -134,12 +130,7 @@ def _check_scaler(own: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
 
 def _check_tensors(trainer: Trainer, tensors: Mapping[str, Tensor], done: int, terms: Iterable[str]) -> None:
     """Raises: InputError unless each tensor is there, of its dtype and shape, and holds what can be."""
-    forms = {name: _form(tensor) for name, tensor in tensors.items()}
-    notes = {NOTES + name: forms.pop(NOTES + name, None) for name in trainer.stage.notes}
-    most = done * trainer.settings.batch_size  # a batch may be in parts
-    if any(form is None or form != (torch.float64, (min(form[1][0], most),)) for form in notes.values()):
-        raise InputError("notes")
-    if forms != _expected(trainer, done, terms):
+    if {name: _form(tensor) for name, tensor in tensors.items()} != _expected(trainer, done, terms):
         raise InputError("tensors")
     updates = tensors[UPDATES]  # twice `done` at most: an update may have been made once more for want of memory
     if not bool(((updates >= 0) & (updates <= 2 * done) & (updates == updates.floor())).all()):
@@ -155,7 +146,8 @@ def _expected(trainer: Trainer, done: int, terms: Iterable[str]) -> dict[str, tu
     forms = {MODULE + name: _form(value) for name, value in trainer.stage.modules.state_dict().items()}
     forms |= {f"{prefix}{index}": _form(p) for index, p in enumerate(parameters) for prefix in MOMENTS}
     forms |= {GENERATOR: _form(trainer.generator.get_state()), UPDATES: (torch.float32, (len(parameters),))}
-    return forms | {HISTORY + term: (torch.float64, (done,)) for term in terms}
+    told = [*(HISTORY + term for term in terms), *(NOTES + name for name in trainer.notes)]
+    return forms | dict.fromkeys(told, (torch.float64, (done,)))
 
 
 def _form(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...]]:
@@ -185,5 +177,4 @@ def _put_back(trainer: Trainer, tensors: Mapping[str, Tensor], terms: Iterable[s
     trainer.generator.set_state(tensors[GENERATOR])
     trainer.drawn = tensors[GENERATOR]
     trainer.history = {term: tensors[HISTORY + term].tolist() for term in terms}
-    trainer.stage.notes = {name: list(tensors[NOTES + name].unbind()) for name in trainer.stage.notes}
-    trainer.noted = {name: len(notes) for name, notes in trainer.stage.notes.items()}
+    trainer.notes = {name: tensors[NOTES + name].tolist() for name in trainer.notes}

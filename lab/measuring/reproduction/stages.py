@@ -1,6 +1,7 @@
 """Trainings that the pack does not have, to compare with: what they learn from, for the pack's own training loop.
 
-Each is a `concept.trainer.Stage`: parameters, weights of its loss terms, and the newest prediction.
+Each is a `concept.trainer.Stage` as far as `Trainer` asks: parameters, weights of its loss terms, notes, and the newest
+prediction.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Reconstruction:
         trained = [*word.parameters(), *(lora.parameters() if lora is not None else ())]
         self.parameters = [parameter for parameter in trained if parameter.requires_grad]
         self.weights = {"misfit": 1.0}
+        self.notes: dict[str, list[Tensor]] = {}
         self.x0_pred: Tensor | None = None
 
     def encode(self, prompt: str) -> dict[str, Tensor]:
@@ -58,6 +60,11 @@ class ClassEmbeddingKept:
     def x0_pred(self) -> Tensor | None:
         """The wrapped stage's."""
         return self._stage.x0_pred  # type: ignore[no-any-return]
+
+    @property
+    def notes(self) -> dict[str, list[Tensor]]:
+        """The wrapped stage's."""
+        return self._stage.notes  # type: ignore[no-any-return]
 
     def encode(self, prompt: str) -> dict[str, Tensor]:
         """The stage's prompts, and the class word's with gradients."""

@@ -22,6 +22,14 @@ from lab.measuring.reproduction.lessons import Learned
 from lab.measuring.reproduction.rows import FULL1, FULL2, PRIOR, ROWS, Row
 from lab.measuring.reproduction.stages import PHRASE, ClassEmbeddingKept, Reconstruction
 from lab.world import painting, world
+from single_image_studio.concept.encoders import build_encoder
+from single_image_studio.concept.lora import LoraSet
+from single_image_studio.concept.settings import Stage2Settings
+from single_image_studio.concept.trainer import Trainer
+from single_image_studio.concept.training import Stage2
+from single_image_studio.diffusion.report import result_of
+
+from ...helpers.linear_model import SUBJECT, WIDTH, LinearModel
 
 ALPHA_BAR = torch.linspace(0.99, 0.01, 1000)
 
@@ -100,6 +108,20 @@ def test_the_class_embedding_is_held_at_the_frozen_one() -> None:
     assert float(own["foreground"]) == 1 and kept["semantic"].item() == pytest.approx((2.0**2 + 3.0**2) / 2)
     kept["semantic"].backward()  # type: ignore[no-untyped-call]
     assert model.class_word.grad is not None and stage.weights == {"foreground": 1.0, "semantic": 1.0}
+
+
+def test_the_pack_s_own_loop_trains_both() -> None:
+    """On a small linear model: what the pack's `Trainer` asks of a stage, these have."""
+    settings = Stage2Settings(steps=3, batch_size=4, learning_rate=0.01, semantic_weight=0.0)
+    model, word = LinearModel(), build_encoder("none", WIDTH, 0, torch.ones(1, WIDTH))
+    lora = LoraSet({"unet": model.unet, "text": model.text}, settings.rank, torch.Generator().manual_seed(0))
+    kept = ClassEmbeddingKept(Stage2(model, word, lora, SUBJECT, settings))
+    for stage, term in ((kept, "semantic"), (Reconstruction(model, word), "misfit")):
+        before = [parameter.detach().clone() for parameter in stage.parameters]
+        with lora.attached():
+            history = result_of(Trainer(model, stage, settings).steps())  # type: ignore[arg-type]
+        assert len(history[term]) == 3
+        assert any(not torch.equal(old, new) for old, new in zip(before, stage.parameters, strict=True))
 
 
 def test_a_cropped_picture_is_filled_by_its_subject() -> None:
