@@ -10,8 +10,6 @@ stand what chance gives, always the same cell, and the halves of the score. Writ
 from __future__ import annotations
 
 import argparse
-import json
-import pathlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +20,7 @@ from torch import Tensor
 from . import best_cell_report, editing_tasks, sampling
 from .editing_bench import Bench
 from .learning import pack_module
+from .results import add_arguments, append
 
 SEED = 93_000  # the score was chosen on the pictures of seed 92,000
 ALPHAS, RATIOS = (0.4, 0.7, 1.0), (0.1, 0.3, 0.5)
@@ -74,8 +73,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
             bench = Bench(args.checkpoint, tasks, args.steps, args.cfg, inner_steps=1, text_steps=0)
         bench.look_at(tasks)
         row = {"first": first, "settings": settings, **measure(bench), "minutes": (time.monotonic() - began) / 60}
-        with args.results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append(args.results, row)
         print(f"pictures {first} to {first + len(tasks) - 1}: {row['minutes']:.1f} minutes", flush=True)
 
 
@@ -86,9 +84,7 @@ def main() -> None:
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=SEED)
     sampling.add_checkpoint_argument(parser)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/best_cell.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/BEST_CELL.md"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
+    add_arguments(parser, "demo_training/best_cell.jsonl", "docs/reports/BEST_CELL.md")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("steps", "cfg", "seed")}
     if not args.report:

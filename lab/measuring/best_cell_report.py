@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .intervals import wilson
+from .results import rows_with
 
 GOAL = 0.6
 ALIKE = 1e-9  # merits this close are one
@@ -20,9 +20,7 @@ Row = dict[str, Any]
 
 def read(path: pathlib.Path, settings: dict[str, Any]) -> list[Row]:
     """The batches measured with these settings, in the pictures' order."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    rows = [row for row in map(json.loads, lines) if row["settings"] == settings]
-    return sorted(rows, key=lambda row: int(row["first"]))
+    return sorted(rows_with(path, settings), key=lambda row: int(row["first"]))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
@@ -23,7 +22,7 @@ from .composing import Composer, Shelf
 from .composition_groups import Group, groups, judge_group, judge_neighbour, neighbours
 from .composition_settings import SETTINGS, Setting
 from .learning import Learner, Training
-from .results import checksum, read_rows
+from .results import add_arguments, append, checksum, read_rows
 
 SEED = 9_100
 
@@ -74,8 +73,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
 
 
 def _keep(path: pathlib.Path, row: dict[str, Any]) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
+    append(path, row)
     shown = ", ".join(f"{name} {value:.2f}" for name, value in row["rates"].items())
     print(f"{row['setting']} {row['group']}: {shown}, {row['cpu_seconds']} s", flush=True)
 
@@ -92,9 +90,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sampling-steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's own choice")
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/composition.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/COMPOSITION.md"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only write what the results hold")
+    add_arguments(parser, "demo_training/composition.jsonl", "docs/reports/COMPOSITION.md")
     return parser.parse_args()
 
 

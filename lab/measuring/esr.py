@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from . import sampling
 from .concepts import BACKGROUNDS, concept_scene, free_background
 from .intervals import bootstrap
 from .learning import VARIANTS, Learner, Training
-from .results import checksum, read_rows
+from .results import add_arguments, append, checksum, read_rows
 
 SEED = 71_000
 STAGES = {"Stage I": "I background", "Stage II": "II semantic", "Stage II, plain reconstruction": "II plain"}
@@ -134,9 +133,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4, help="of each prompt")
     parser.add_argument("--seed", type=int, default=SEED)
     sampling.add_checkpoint_argument(parser)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/esr.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/ESR.md"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
+    add_arguments(parser, "demo_training/esr.jsonl", "docs/reports/ESR.md")
     args = parser.parse_args()
     settings = {"images": args.images, "seed": args.seed, "sha256": checksum(args.checkpoint)}
     rows = read_rows(args.results, settings)
@@ -145,8 +142,7 @@ def main() -> None:
         judge = Judge(Learner(*sampling.load(args.checkpoint), Training()), args.images, args.seed)
         for index in (index for index in range(args.concepts) if index not in {row["concept"] for row in rows}):
             row = {**judge.concept(index), "settings": settings}
-            with args.results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            append(args.results, row)
             print(json.dumps(row["points"]), flush=True)
     args.out.write_text(report(read_rows(args.results, settings), settings), encoding="utf-8")
     print(f"report {args.out}")

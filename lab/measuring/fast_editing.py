@@ -11,8 +11,6 @@ picture, and Forgedit's projection of the target on it (arXiv:2309.10556). Write
 from __future__ import annotations
 
 import argparse
-import json
-import pathlib
 import time
 from typing import Any
 
@@ -21,6 +19,7 @@ from torch import Tensor
 from . import editing_tasks, fast_editing_report, sampling
 from .editing_bench import Bench
 from .learning import pack_module
+from .results import add_arguments, append
 
 SEED = 94_000
 ALPHAS, RATIOS = (0.3, 0.6), (0.4,)
@@ -99,8 +98,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
         bench.look_at(tasks)
         row = {"first": first, "seed": seed, "settings": settings, **measure(bench, seed)}
         row["kinds"], row["minutes"] = [task.kind for task in tasks], (time.process_time() - began) / 60
-        with args.results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append(args.results, row)
         print(f"pictures from {first}, seed {seed}: {row['minutes']:.1f} minutes of CPU", flush=True)
 
 
@@ -111,9 +109,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=7.5)
     sampling.add_checkpoint_argument(parser)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/fast_editing.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/FAST_EDITING.md"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
+    add_arguments(parser, "demo_training/fast_editing.jsonl", "docs/reports/FAST_EDITING.md")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("steps", "cfg")}
     if not args.report:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import json
 import pathlib
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from .intervals import half_width
+from .results import rows_with
 
 Row = dict[str, Any]
 SCORES = ("edit", "kept", "both")
@@ -41,9 +41,7 @@ AGAINST = {name: "paper" for name in WORDS if name != "paper"} | {"adam": "fast"
 
 def read(path: pathlib.Path, settings: dict[str, Any]) -> list[Row]:
     """The batches measured with these settings, by seed and picture."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    rows = [row for row in map(json.loads, lines) if row["settings"] == settings]
-    return sorted(rows, key=lambda row: (int(row["seed"]), int(row["first"])))
+    return sorted(rows_with(path, settings), key=lambda row: (int(row["seed"]), int(row["first"])))
 
 
 def by_picture(rows: Sequence[Row], variant: str, score: str, other: str | None = None) -> list[float]:

@@ -22,7 +22,7 @@ from ..world import oracle, seeing, world
 from . import heatmaps_report, sampling
 from .composition_speed import clock_of
 from .learning import load_pack, pack_module
-from .results import checksum, read_rows
+from .results import add_arguments, append, checksum, read_rows
 
 SEED = 61_000  # the way to put layers together was chosen on 12 other pictures
 OTHERS = tuple(cls for cls in world.CLASSES if cls != "heart")
@@ -133,8 +133,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
     drawer = Heatmaps(args.checkpoint, args.steps, args.cfg)
 
     def keep(row: dict[str, Any]) -> None:
-        with args.results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**row, "settings": settings}) + "\n")
+        append(args.results, {**row, "settings": settings})
         print(json.dumps(row), flush=True)
 
     for index in (index for index in range(args.pictures) if index not in pictures):
@@ -155,9 +154,7 @@ def main() -> None:
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=SEED)
     sampling.add_checkpoint_argument(parser)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/heatmaps.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/HEATMAPS.md"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
+    add_arguments(parser, "demo_training/heatmaps.jsonl", "docs/reports/HEATMAPS.md")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("steps", "cfg", "seed")} | {"sha256": checksum(args.checkpoint)}
     if not args.report:

@@ -9,7 +9,6 @@ happened and what stayed. Keeps the edited pictures and writes a line a batch of
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import time
 from typing import Any
@@ -20,6 +19,7 @@ import torch
 from . import editing_tasks, inversions_report, sampling
 from .editing_bench import Bench
 from .learning import pack_module
+from .results import append
 
 SEED = 98_000
 ALPHA, RATIOS = 1.0, (0.4,)
@@ -82,8 +82,7 @@ def run(args: argparse.Namespace, settings: dict[str, Any]) -> None:
         np.save(args.folder / f"{first}_{name}.npy", drawn)
         row = {"first": first, "inversion": name, "settings": settings, **figures}
         row["minutes"] = (time.process_time() - began) / 60
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append(results, row)
         print(f"pictures from {first}, {name}: {row['minutes']:.1f} minutes of CPU", flush=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import pathlib
 import statistics
@@ -15,6 +14,7 @@ import numpy as np
 from ..figures.sheets import contact_sheet, save_jpeg
 from .editing_tasks import Task
 from .fast_editing_report import interval, table
+from .results import rows_with
 
 Row = dict[str, Any]
 BASE = "direct"
@@ -25,9 +25,7 @@ SCORES = {"edit": "edit done", "kept": "colours, pattern, background kept"}
 
 def read(path: pathlib.Path, settings: dict[str, Any]) -> list[Row]:
     """The batches measured with these settings, by picture."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    rows = [row for row in map(json.loads, lines) if row["settings"] == settings]
-    return sorted(rows, key=lambda row: int(row["first"]))
+    return sorted(rows_with(path, settings), key=lambda row: int(row["first"]))
 
 
 def figures_of(rows: Iterable[Row], inversion: str) -> dict[int, dict[str, float]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import pathlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 from ..world import world
 from . import concepts, pace_report, sampling
 from .learning import VARIANTS, Learner, Training
-from .results import checksum, read_rows
+from .results import add_arguments, append, checksum, read_rows
 
 SEED = 4_200
 Models = tuple[Any, Any, Any]  # MODEL, CLIP and VAE
@@ -109,8 +108,7 @@ def run(
     rows = list(rows)
     for index, name in todo:
         rows.append({**measure(models, WAYS[name], index, args.images), "settings": settings})
-        with args.results.open("a") as file:
-            file.write(json.dumps(rows[-1]) + "\n")
+        append(args.results, rows[-1])
         print(index, name, pace_report.line(rows[-1]), flush=True)
     return rows
 
@@ -120,9 +118,7 @@ def main() -> None:
     parser.add_argument("--concepts", type=int, default=20, help="beside those that ways are chosen on")
     parser.add_argument("--images", type=int, default=4, help="of each prompt")
     sampling.add_checkpoint_argument(parser)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/pace.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/PACE.md"))
-    parser.add_argument("--report", action="store_true", help="train nothing: only write what the results hold")
+    add_arguments(parser, "demo_training/pace.jsonl", "docs/reports/PACE.md")
     args = parser.parse_args()
     settings = {"images": args.images, "sha256": checksum(args.checkpoint)}
     rows = read_rows(args.results, None if args.report else settings)

@@ -21,7 +21,7 @@ from .reproduction import pages, plots, work
 from .reproduction.concept_part import ConceptPart
 from .reproduction.edit_part import EditPart
 from .reproduction.lessons import Teacher
-from .results import checksum, read_rows
+from .results import add_arguments, checksum, read_rows
 
 STEPS, CFG = 10, 3.0  # of the pictures of concepts
 
@@ -56,9 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="pictures of each of the ten prompts")
     parser.add_argument("--pictures", type=int, default=40, help="to edit, four at a time")
     sampling.add_checkpoint_argument(parser)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/reproduction.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reproduction"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
+    add_arguments(parser, "demo_training/reproduction.jsonl", "docs/reproduction")
     return parser.parse_args()
 
 

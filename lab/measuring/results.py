@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import pathlib
 from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser, results: str, out: str) -> None:
+    """`--results`, `--out` and `--report`, for a measurement whose lines are kept. results, out: their defaults."""
+    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path(results))
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out))
+    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
 
 
 def checksum(path: pathlib.Path) -> str:
@@ -17,7 +25,11 @@ def read_rows(path: pathlib.Path, settings: dict[str, Any] | None) -> list[dict[
 
     Raises: SystemExit when they were made with other settings; None accepts any.
     """
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+    rows = (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if path.exists()
+        else []
+    )
     for row in rows:
         if settings is not None and row["settings"] != settings:
             differing = sorted(name for name in settings if row["settings"].get(name) != settings[name])
@@ -25,6 +37,11 @@ def read_rows(path: pathlib.Path, settings: dict[str, Any] | None) -> list[dict[
                 f"{path} holds results of other settings ({', '.join(differing)}): remove it or choose other --results"
             )
     return rows
+
+
+def rows_with(path: pathlib.Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """What earlier runs have finished with these settings, whatever else the file holds."""
+    return [row for row in read_rows(path, None) if row["settings"] == settings]
 
 
 def append(path: pathlib.Path, row: dict[str, Any]) -> None:

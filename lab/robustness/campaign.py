@@ -21,6 +21,7 @@ from typing import Any
 from ..hosting.command import exit_code, temporary_host
 from ..hosting.environment import choose_host
 from ..hosting.server import serving, temporary_base
+from ..measuring.results import add_arguments, append, read_rows
 from . import graphs, report, trials
 
 INJECTOR = pathlib.Path(__file__).parent / "injector"
@@ -36,14 +37,12 @@ class Results:
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.rows = read_rows(path, None)
 
     def add(self, row: dict[str, Any]) -> None:
         """Keeps and tells a row."""
         self.rows.append(row)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append(self.path, row)
         print(json.dumps(row), flush=True)
 
     def missing(self, part: str, count: int) -> Iterator[int]:
@@ -86,9 +85,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--prompts", type=int, default=500)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("demo_training/robust.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/reports/ROBUSTNESS.md"))
-    parser.add_argument("--report", action="store_true", help="measure nothing: only report what the results hold")
+    add_arguments(parser, "demo_training/robust.jsonl", "docs/reports/ROBUSTNESS.md")
     args = parser.parse_args()
     args.results.parent.mkdir(parents=True, exist_ok=True)
     results = Results(args.results)
