@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..support import checks
 from ..support.errors import InputError
-from ..support.finite import are_finite
 from ..support.names import EXTENSION, check_name
+from ..support.narrow import PRECISIONS, in_precision
 from ..support.reading import read_header, read_tensors
 from ..support.writing import FileTaken, write_new, write_new_bytes
 from .data import Concept
@@ -21,7 +21,6 @@ from .pixels import to_png
 
 EMBEDDING_KEY = "emb_params"
 PREVIEW = ".preview.png"
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +96,10 @@ def _in_precision(tensors: dict[str, Tensor], precision: str) -> dict[str, Tenso
     """
     if precision == "fp32":
         return dict(tensors)
-    smaller = {name: tensor.to(PRECISIONS[precision]) for name, tensor in tensors.items()}
-    for name, tensor in smaller.items():
-        if not are_finite(tensor):
-            raise InputError(f"{name} holds a number that is too large for fp16: set `export_precision` to fp32.")
-    return smaller
+    return {
+        name: in_precision(tensor, precision, f"{name} holds a number", "export_precision")
+        for name, tensor in tensors.items()
+    }
 
 
 def _write_preview(concept: Concept, path: Path) -> list[Path]:

@@ -23,8 +23,8 @@ import torch
 from ..diffusion.ddim import DDIMSchedule
 from ..support.checks import choice
 from ..support.errors import InputError, brief
-from ..support.finite import are_finite
 from ..support.names import EXTENSION, check_name, numbered
+from ..support.narrow import PRECISIONS, in_precision
 from ..support.reading import CHOOSE, read_header, read_tensors
 from ..support.strict_json import read_numbers, write_numbers
 from ..support.writing import FileTaken, write_new
@@ -35,7 +35,6 @@ from .noise_mask import Outside
 FORMAT = "single_image_studio.inversion"
 FORMAT_VERSION = 1
 TRIES = 1000
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16}
 VERSION = r"[0-9]{1,9}"
 
 
@@ -48,7 +47,10 @@ def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path], pre
         cannot be written; nothing is left then.
     """
     bare = check_name(name)
-    tensors = _in(precision, _tensors(inversion))
+    choice("precision", precision, tuple(PRECISIONS))
+    tensors = _tensors(inversion)
+    embeds = in_precision(tensors["uncond_embeds"], precision, "the inversion holds an embedding")
+    tensors["uncond_embeds"] = embeds
     for candidate in itertools.islice(numbered(bare), TRIES):
         file = candidate + EXTENSION
         there = [folder / file for folder in folders if os.path.lexists(folder / file)]
@@ -64,6 +66,11 @@ def save_inversion(inversion: Inversion, name: str, folders: Sequence[Path], pre
 
 def load_inversion(path: Path) -> Inversion:
     """Raises: InputError when the file is missing, damaged, of another kind or of a newer format."""
+    return _made(path, *_read(path))
+
+
+def _read(path: Path) -> tuple[Mapping[str, str], dict[str, torch.Tensor]]:
+    """Metadata and tensors as they are written. Raises as `load_inversion`."""
     metadata = read_header(path).metadata
     if metadata.get("format") != FORMAT:
         raise InputError(f"{path.name} is a safetensors file, but no inversion: {CHOOSE}.")
@@ -72,7 +79,11 @@ def load_inversion(path: Path) -> Inversion:
         raise InputError(
             f"{path.name} has format {brief(version)} and this version reads up to {FORMAT_VERSION}: update the pack."
         )
-    tensors = read_tensors(path)
+    return metadata, read_tensors(path)
+
+
+def _made(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Inversion:
+    """The inversion of what `_read` gave. Raises as `load_inversion`."""
     try:
         return Inversion(
             method=metadata["method"],
@@ -130,14 +141,6 @@ def _tensors(inversion: Inversion) -> dict[str, torch.Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
 
 
-def _in(precision: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    choice("precision", precision, tuple(PRECISIONS))
-    embeds = tensors["uncond_embeds"].to(PRECISIONS[precision])
-    if not are_finite(embeds):
-        raise InputError("the inversion holds an embedding that is too large for fp16: set `precision` to fp32.")
-    return tensors | {"uncond_embeds": embeds}
-
-
 def _widened(embeds: torch.Tensor) -> torch.Tensor:
     """Embeddings that were written in fp16, as the rest of the pack has them."""
     return embeds.float() if embeds.dtype == torch.float16 else embeds
@@ -164,7 +167,8 @@ def _metadata(inversion: Inversion) -> dict[str, str]:
 def _same(inversion: Inversion, mine: Mapping[str, torch.Tensor], path: Path) -> bool:
     """mine: the inversion's tensors as they would be written."""
     try:
-        other, theirs = load_inversion(path), read_tensors(path)
+        metadata, theirs = _read(path)
+        other = _made(path, metadata, theirs)
     except InputError:
         return False
     same_numbers = _numbers(inversion) == _numbers(other)

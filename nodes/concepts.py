@@ -7,12 +7,13 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from ..concept.data import Concept
-from ..concept.export import PRECISIONS, ExportSettings
+from ..concept.export import ExportSettings
 from ..host import folders
 from ..host.progress import courtesy
 from ..page import provenance, regions
 from ..pipelines.use_concept import Apart, Strengths, concept_hooks, save_concept, saved_concept, use_concept
 from ..support.names import check_name
+from ..support.narrow import PRECISIONS
 from .schema import CATEGORY, ConceptSocket, Node, address, advanced, schema
 
 

@@ -8,9 +8,9 @@ from comfy_api.v0_0_2 import io
 
 from ..host import folders
 from ..inversion.data import Inversion
-from ..inversion.file import PRECISIONS
 from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.keep_inversion import keep_inversion, kept_inversion
+from ..support.narrow import PRECISIONS
 from .schema import CATEGORY, InversionSocket, Node, schema
 
 
