@@ -23,7 +23,7 @@ from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_t
 from ..pipelines.optimize_prompt import optimize_prompt
 from ..pipelines.reporter import Reporter
 from ..support.checks import PRECISIONS
-from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, Node, address, advanced, schema
+from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, Node, address, advanced, schema, seed_input
 
 log = logging.getLogger("single_image_studio")
 
@@ -138,14 +138,7 @@ class ImagicTextOptimize(Node):
                     max=64,
                     tooltip="Noise levels per step. Paper: 1. More is smoother and slower.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=False,
-                    tooltip="The same seed gives the same result.",
-                ),
+                seed_input("The same seed gives the same result."),
                 _precision(),
                 io.Combo.Input(
                     "rate_schedule",
@@ -331,14 +324,8 @@ class NullTextInvert(Node):
                         " close in half the computing."
                     ),
                 ),
-                io.Int.Input(
-                    "seed",
-                    optional=True,
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=False,
-                    tooltip="edit_friendly only: fixes the noise it draws. Another seed gives another edit.",
+                seed_input(
+                    "edit_friendly only: fixes the noise it draws. Another seed gives another edit.", optional=True
                 ),
             ],
             outputs=[

@@ -8,7 +8,7 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..host.stock_sampling import SAMPLERS, SCHEDULERS, Sampling
 from ..pipelines.word_heatmaps import HeatmapWires, word_heatmaps
-from .schema import CATEGORY, Node, schema
+from .schema import CATEGORY, Node, schema, seed_input
 
 
 class WordHeatmaps(Node):
@@ -54,14 +54,7 @@ class WordHeatmaps(Node):
                         " something in a picture."
                     ),
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="The same seed gives the same picture as in KSampler.",
-                ),
+                seed_input("The same seed gives the same picture as in KSampler.", moves_on=True),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps, as in KSampler."),
                 io.Float.Input(
                     "cfg",

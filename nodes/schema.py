@@ -16,6 +16,7 @@ from comfy_api.v0_0_2 import io
 from ..host.server import running_node
 from ..page.live import NodeAddress
 from ..support import warnings
+from ..support.checks import LARGEST_SEED
 from ..support.errors import InputError
 from ..support.out_of_memory import ran_out_of_memory
 from ..support.warnings import Warned
@@ -40,6 +41,14 @@ LIVE = [io.Hidden.unique_id, io.Hidden.extra_pnginfo]
 
 RESUMABLE = [*LIVE, io.Hidden.dynprompt]
 """Those of a node that goes on where it was cancelled: also the graph, which tells its MODEL from another one."""
+
+
+def seed_input(tooltip: str, optional: bool = False, moves_on: bool = False) -> io.Input:
+    """moves_on: whether the page may draw another seed after each run, as on KSampler."""
+    return io.Int.Input(
+        "seed", optional=optional, default=0, min=0, max=LARGEST_SEED, control_after_generate=moves_on, tooltip=tooltip
+    )
+
 
 WARNINGS = "warnings"
 """The key of a node's `ui` for what was warned of while it ran: a list of id, values and English text."""

@@ -15,14 +15,23 @@ from ..host.progress import courtesy
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
 from ..support.checks import CHECKPOINTING, PRECISIONS, flag
-from .schema import CATEGORY, RESUMABLE, ConceptSocket, LoraSocket, LossSocket, Node, address, advanced, schema
+from .schema import (
+    CATEGORY,
+    RESUMABLE,
+    ConceptSocket,
+    LoraSocket,
+    LossSocket,
+    Node,
+    address,
+    advanced,
+    schema,
+    seed_input,
+)
 
 
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
     return [
-        io.Int.Input(
-            "seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=False, tooltip=seed_tooltip
-        ),
+        seed_input(seed_tooltip),
         advanced(
             io.Combo.Input(
                 "precision",
