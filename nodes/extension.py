@@ -7,9 +7,10 @@ from comfy_api.v0_0_2 import ComfyExtension, io
 from ..host import folders, model_files
 from ..page import concept_changes, concept_list, live, provenance, warnings
 from .concepts import ApplyConcept, LoadConcept, SaveConcept
-from .edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareConditioning, TimestepAwareKSampler
+from .edit import EditGrid, TimestepAwareConditioning, TimestepAwareKSampler
 from .heatmaps import WordHeatmaps
 from .inversions import LoadInversion, SaveInversion
+from .invert import ImagicTextOptimize, NullTextInvert
 from .judging import EditingPrompts
 from .masks import MaskFromPrompt
 from .measuring import ConceptMetrics, EditMetrics, ScoringSheet

@@ -51,7 +51,8 @@ def all_that_computes() -> dict[str, Any]:
     import nodes
 
     from single_image_studio.nodes.concepts import ApplyConcept
-    from single_image_studio.nodes.edit import EditGrid, ImagicTextOptimize, NullTextInvert, TimestepAwareKSampler
+    from single_image_studio.nodes.edit import EditGrid, TimestepAwareKSampler
+    from single_image_studio.nodes.invert import ImagicTextOptimize, NullTextInvert
     from single_image_studio.nodes.train import TrainStage1, TrainStage2
 
     model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT), output_vae=True, output_clip=True)[:3]

@@ -65,7 +65,8 @@ def test_a_training_is_kept(
 
 
 def test_an_inversion_and_a_grid_are_kept(demo_model: Models, nothing_can_be_shown: Callable[[], None]) -> None:
-    from single_image_studio.nodes.edit import EditGrid, NullTextInvert
+    from single_image_studio.nodes.edit import EditGrid
+    from single_image_studio.nodes.invert import NullTextInvert
 
     model, clip, vae = demo_model
     source, target, uncond = (encode(clip, text) for text in ("a heart", "a star", ""))
@@ -85,7 +86,7 @@ def test_an_inversion_and_a_grid_are_kept(demo_model: Models, nothing_can_be_sho
 
 
 def test_decoding_for_the_report_alone_costs_no_inversion(demo_model: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    from single_image_studio.nodes.edit import NullTextInvert
+    from single_image_studio.nodes.invert import NullTextInvert
     from single_image_studio.pipelines import invert_pictures
 
     model, clip, vae = demo_model

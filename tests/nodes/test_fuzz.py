@@ -98,7 +98,7 @@ def kind_of(name: str, value: Any) -> str:
 @pytest.fixture(scope="module")
 def made(loaded_demo_model: Any) -> Wires:
     from single_image_studio.host import folders
-    from single_image_studio.nodes.edit import NullTextInvert
+    from single_image_studio.nodes.invert import NullTextInvert
     from single_image_studio.nodes.train import TrainStage1
 
     folders.register()  # as the host does, in its temporary base

@@ -23,7 +23,7 @@ def latent(loaded_demo_model) -> dict[str, Tensor]:
 
 
 def invert(model: Any, latent: Any, source: Any, uncond: Any, method: str, steps: int = STEPS) -> Any:
-    from single_image_studio.nodes.edit import NullTextInvert
+    from single_image_studio.nodes.invert import NullTextInvert
 
     return NullTextInvert.execute(model, latent, source, uncond, method, steps, 5.0, 2, 0.01, 1e-5, "fp32").args
 
