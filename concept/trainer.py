@@ -18,10 +18,11 @@ from ..support.finite import OTHER_WEIGHTS
 from ..support.out_of_memory import require_out_of_memory
 from ..support.warnings import warn
 from .model import ConceptModel
+from .optimizer import Adam
 from .settings import StageSettings
 
 OVERFLOWS_ALLOWED = 12  # consecutive skipped fp16 steps: from a scale of 2^16 down to 2^4
-ADAM = 2  # moments a parameter; gradients of the image encoder come when the UNet's graph has gone
+WORTH_MOVING = 16 * 2**20  # bytes: fewer running means than this make room for nothing
 LossHistory = dict[str, list[float]]
 
 
@@ -79,8 +80,7 @@ class Trainer:
 
     def __init__(self, model: ConceptModel, stage: Stage, settings: StageSettings) -> None:
         self.model, self.stage, self.settings = model, stage, settings
-        rate = settings.learning_rate
-        self.optimizer = torch.optim.AdamW(stage.parameters, lr=rate, betas=(0.9, 0.999), weight_decay=1e-2, eps=1e-8)
+        self.optimizer = Adam(stage.parameters, settings.learning_rate)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.scaler = torch.amp.GradScaler(model.device.type, enabled=model.compute_dtype == torch.float16)
         model.checkpointing = settings.gradient_checkpointing == "on"
@@ -97,14 +97,24 @@ class Trainer:
         return len(self.history.get("loss", []))
 
     def _micro_batch(self) -> int:
-        """How many samples to take at once; none at all fit only with gradient checkpointing, where it is allowed."""
-        model, settings = self.model, self.settings
-        reserved = ADAM * sum(p.numel() * p.element_size() for p in self.stage.parameters)
-        size = model.micro_batch(settings.batch_size, reserved)
-        if size == 0 and settings.gradient_checkpointing == "auto":
-            model.checkpointing = True
-            size = model.micro_batch(settings.batch_size, reserved)
+        """How many samples to take at once. Where not one would fit, the optimiser's running means leave the device,
+        which costs nothing but their way; then, if it is allowed, blocks are recomputed."""
+        size = self._fitting()
+        if size == 0 and self._can_free_moments():
+            self.optimizer.keep_moments_in_ram()
+            size = self._fitting()
+        if size == 0 and self.settings.gradient_checkpointing == "auto":
+            self.model.checkpointing = True
+            size = self._fitting()
         return max(1, size)
+
+    def _fitting(self) -> int:
+        """How many samples are likely to fit. Gradients of the image encoder come when the UNet's graph has gone."""
+        reserved = 0 if self.optimizer.moments_in_ram else self.optimizer.moment_bytes
+        return self.model.micro_batch(self.settings.batch_size, reserved)
+
+    def _can_free_moments(self) -> bool:
+        return not self.optimizer.moments_in_ram and self.optimizer.moment_bytes >= WORTH_MOVING
 
     def steps(self) -> Steps[LossHistory]:
         """All updates that are left. Returns every loss term's history, one number a step.
@@ -180,6 +190,9 @@ class Trainer:
         if self.size > 1:
             self.size = (self.size + 1) // 2
             warn("micro_batches", size=self.size)
+        elif self._can_free_moments():
+            self.optimizer.keep_moments_in_ram()
+            warn("moments_in_ram")
         elif self.settings.gradient_checkpointing == "auto" and not self.model.checkpointing:
             self.model.checkpointing = True
             warn("checkpointing")
@@ -218,21 +231,22 @@ class Trainer:
 
         The first is the one that makes the optimiser's state, before anything is changed: then this changes nothing.
         A later one goes on weight by weight, which needs the least memory; what it had done by then counts twice in
-        the running means of that step, and is warned of.
+        the running means of that step, and is warned of. Where weights are taken one by one already, nothing is left.
         """
         is_first = not self.optimizer.state
         try:
             self.scaler.step(self.optimizer)
         except self.model.out_of_memory as error:
             require_out_of_memory(error)
+            if self.optimizer.moments_in_ram:
+                raise
             error.__traceback__ = None
             self.model.free_memory(error)
             if is_first:
                 self.optimizer.state.clear()
             else:
                 warn("optimiser_memory", step=self.done + 1)
-            for group in self.optimizer.param_groups:
-                group["foreach"] = group["foreach"] if is_first else False
+            self.optimizer.keep_moments_in_ram()
             self.scaler.step(self.optimizer)
 
     def _diverged(self, name: str, value: float) -> InputError:

@@ -14,11 +14,11 @@ from ..losses.terms import LOSS_TERMS
 from ..support import checks
 from ..support.errors import InputError
 from ..support.warnings import Warned
+from .optimizer import MOMENTS as ADAM_MOMENTS
 from .trainer import Trainer
 
 MODULE, MOMENTS, HISTORY, NOTES = "module.", ("moment1.", "moment2."), "history.", "notes."
 GENERATOR, UPDATES = "generator", "updates"
-ADAM_MOMENTS = ("exp_avg", "exp_avg_sq")
 LARGEST_SCALE = 2.0**60  # torch doubles it each 2,000 steps
 
 
@@ -68,6 +68,7 @@ def _facts_of(trainer: Trainer) -> dict[str, Any]:
         "overflows": trainer.overflows,
         "has_learned": trainer.has_learned,
         "foreach": trainer.optimizer.param_groups[0]["foreach"],
+        "moments_in_ram": trainer.optimizer.moments_in_ram,
         "scaler": trainer.scaler.state_dict(),
     }
 
@@ -90,6 +91,8 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
         raise Misfit(Warned("state_damaged")) from error
     if done > trainer.settings.steps:
         raise Misfit(Warned("state_beyond_steps", {"done": done, "steps": trainer.settings.steps}))
+    if facts.get("moments_in_ram"):
+        trainer.optimizer.keep_moments_in_ram()
     _put_back(trainer, state.tensors, facts["terms"])
     trainer.size, trainer.model.checkpointing = facts["size"], facts["checkpointing"]
     trainer.overflows, trainer.has_learned = facts["overflows"], facts["has_learned"]
@@ -109,6 +112,7 @@ def _checked_facts(trainer: Trainer, facts: Mapping[str, Any]) -> tuple[Mapping[
     checks.whole("overflows", facts["overflows"], 0)
     for name in ("checkpointing", "has_learned"):
         checks.flag(name, facts[name])
+    checks.flag("moments_in_ram", facts.get("moments_in_ram", False))  # states of before do not tell
     if facts["foreach"] not in (None, False):
         raise InputError("foreach")
     if "loss" not in facts["terms"] or not set(facts["terms"]) <= set(LOSS_TERMS):
@@ -167,13 +171,11 @@ def _put_back(trainer: Trainer, tensors: Mapping[str, Tensor], terms: Iterable[s
         {name.removeprefix(MODULE): tensor for name, tensor in tensors.items() if name.startswith(MODULE)}
     )
     updates = tensors[UPDATES]
-    adam = {
-        index: {"step": updates[index].clone()}
+    trainer.optimizer.put_back(
+        {"step": updates[index].clone()}
         | {key: tensors[f"{prefix}{index}"] for prefix, key in zip(MOMENTS, ADAM_MOMENTS, strict=True)}
         for index in range(len(updates))
-    }
-    groups = trainer.optimizer.state_dict()["param_groups"]
-    trainer.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+    )
     trainer.generator.set_state(tensors[GENERATOR])
     trainer.drawn = tensors[GENERATOR]
     trainer.history = {term: tensors[HISTORY + term].tolist() for term in terms}

@@ -41,6 +41,9 @@ SENTENCES: Mapping[str, str] = {
     "mask_in_parts": "The mask is in {parts} parts: check that they all are of the subject, and no specks.",
     # Training
     "micro_batches": "Out of memory: going on with micro-batches of {size} (slower; the same up to rounding).",
+    "moments_in_ram": (
+        "Out of memory: going on with what the optimiser remembers in the computer's memory (slower; the same result)."
+    ),
     "checkpointing": "Out of memory: going on with gradient checkpointing (slower; the same up to rounding).",
     "optimiser_memory": (
         "Out of memory in the update of step {step}: it was made weight by weight, with its running means a little off."

@@ -26,6 +26,7 @@ TEXT_ENCODER = 123_060_480 * 2  # bytes, in half precision
 ENCODERS = ("vit_b32", "cnn", "none")
 WHILE_LEARNING = 3  # weights and Adam's two moments; the encoder's gradients come when the UNet's graph has gone
 WHILE_UPDATING = 5  # and gradients, and what AdamW puts beside the moments
+WITHOUT_MOMENTS = 2  # weights and gradients; the moments are in the computer's memory, a weight's beside it in turn
 CARDS = (4, 6, 8, 12, 16, 24)
 TAKEN = 600 * 2**20  # bytes of the desktop and CUDA itself
 LORA = 1_092_096 * 4 * 4  # bytes: its gradients are there all the while
@@ -140,11 +141,14 @@ def encoder_bytes(kind: str) -> int:
     return sum(parameter.numel() * 4 for parameter in encoder.parameters())
 
 
-def all_in(weights: int, encoder: int, size: int) -> int:
+def all_in(weights: int, encoder: int, size: int, lean: bool = False) -> int:
     """The worst moment: the UNet's backward, or the optimiser's update. All in bytes.
 
     weights: of UNet, text encoder and LoRA with its optimiser. encoder: the image encoder's. size: what the step keeps.
+    lean: the optimiser's moments are in the computer's memory.
     """
+    if lean:
+        return weights + max(encoder + size, WITHOUT_MOMENTS * encoder)
     return weights + max(WHILE_LEARNING * encoder + size, WHILE_UPDATING * encoder)
 
 
@@ -152,11 +156,13 @@ def choice(batch: int, card: int, weights: int, encoder: int) -> str:
     """What a training takes at once on a card of so many GB: "8 of 16". weights, encoder: bytes, as in `all_in`."""
     from single_image_studio.host import concept_model, memory
 
-    free = card * GB - TAKEN - weights - WHILE_LEARNING * encoder - concept_model.PROMPT_GRAPHS
-    for recomputed in (False, True):
+    free = card * GB - TAKEN - weights - encoder - concept_model.PROMPT_GRAPHS
+    moments = (WHILE_LEARNING - 1) * encoder
+    ways = {"": (moments, False), ", lean": (0, False), ", lean, recomputed": (0, True)}
+    for name, (beside, recomputed) in ways.items():
         one = memory.graph_bytes((LATENT_SIDE, LATENT_SIDE), torch.float16, recomputed)
-        if size := memory.even_split(batch, min(batch, free // one)):
-            return f"{size} of {batch}" + (", recomputed" if recomputed else "")
+        if size := memory.even_split(batch, min(batch, (free - beside) // one)):
+            return f"{size} of {batch}{name}"
     return f"too little for 1 of {batch}"
 
 
@@ -171,9 +177,9 @@ def choices(weights: int, encoders: Mapping[str, int]) -> str:
     return "\n".join(lines)
 
 
-def row(case: Case, size: int, whole: int) -> str:
-    """In Markdown. size: what the step keeps; whole: everything; both in bytes."""
-    return f"| {case.name} | {size / GB:.2f} GB | {whole / GB:.2f} GB |"
+def row(case: Case, size: int, *wholes: int) -> str:
+    """In Markdown. size: what the step keeps; wholes: everything, in each way; all in bytes."""
+    return f"| {case.name} | " + " | ".join(f"{part / GB:.2f} GB" for part in (size, *wholes)) + " |"
 
 
 @contextlib.contextmanager
@@ -199,11 +205,13 @@ def main() -> None:
     print(", ".join(f"{kind} {WHILE_LEARNING * size / GB:.2f} GB" for kind, size in encoders.items()))
     with linear_attention():
         print(f"\n{choices(weights, encoders)}")
-    print("\n| half precision, `vit_b32` | activations | all in |\n|---|---|---|", flush=True)
+    print("\n| half precision, `vit_b32` | activations | all in | lean |\n|---|---|---|---|", flush=True)
     with countable_attention():
         for case in CASES:
             size = activations(unet, case) + prompt_graphs(case)
-            print(row(case, size, all_in(weights + (case.stage - 1) * LORA, encoders["vit_b32"], size)), flush=True)
+            held = weights + (case.stage - 1) * LORA
+            wholes = [all_in(held, encoders["vit_b32"], size, lean) for lean in (False, True)]
+            print(row(case, size, *wholes), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from single_image_studio.concept import trainer
 from single_image_studio.concept import training as stages
 from single_image_studio.concept.encoders import build_encoder, resume_encoder
 from single_image_studio.concept.lora import LoraSet
@@ -111,6 +112,28 @@ def test_image_encoders_go_on_too(start: Start, kind: str) -> None:
     shelf = Shelf()
     stopped(start(LinearModel(), shelf, **changes), 1)
     assert bits_of(followed(start(LinearModel(), Shelf(shelf.state), **changes), None)) == whole
+
+
+def test_means_that_left_the_device_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a state that does not tell, as those of before, goes on too."""
+    monkeypatch.setattr(trainer, "WORTH_MOVING", 1)
+
+    def model() -> LinearModel:
+        made = LinearModel()
+        made.room = 0
+        return made
+
+    whole, shelf = bits_of(followed(second(model()), None)), Shelf()
+    stopped(second(model(), shelf), 3)
+    assert shelf.state is not None and shelf.state.facts["moments_in_ram"]
+    silent = TrainingState(
+        {name: value.clone() for name, value in shelf.state.tensors.items()},
+        {name: value for name, value in shelf.state.facts.items() if name != "moments_in_ram"},
+    )
+    went_on = Shelf(shelf.state)
+    assert bits_of(followed(second(LinearModel(), went_on), None)) == whole
+    assert went_on.state is not None and went_on.state.facts["moments_in_ram"]
+    assert bits_of(followed(second(LinearModel(), Shelf(silent)), None)) == whole
 
 
 def test_half_precision_goes_on_with_its_scale() -> None:

@@ -15,7 +15,8 @@ from ..helpers.graphs import Graph, applied, loaded, node, picture, save, source
 from ..helpers.waiting import wait_to_the_last_event
 
 EVENT = "single_image_studio.warning"
-NEVER_ON_A_CPU = {"micro_batches", "checkpointing"}  # tests/concept/test_training.py has them
+# tests/concept/test_training.py and test_optimizer.py have them
+NEVER_ON_A_CPU = {"micro_batches", "checkpointing", "moments_in_ram"}
 # tests/host/test_*apart*.py have them
 OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "lora_not_apart"}
 SHORT_OF_MEMORY = {"optimiser_memory", "vae_in_tiles"}  # tests/host/test_out_of_memory.py has them

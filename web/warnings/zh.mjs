@@ -14,6 +14,7 @@ export const zh = {
   mask_in_parts: "遮罩分成 {parts} 块：请检查它们是否都属于主体，有没有碎点。",
   // Training
   micro_batches: "内存不足：改用大小为 {size} 的小批次继续（更慢，结果除舍入外相同）。",
+  moments_in_ram: "内存不足：把优化器的状态放到电脑内存中继续（更慢，结果相同）。",
   checkpointing: "内存不足：改用梯度检查点继续（更慢，结果除舍入外相同）。",
   optimiser_memory: "内存不足：第 {step} 步的更新改为逐个权重进行，其滑动平均略有偏差。",
   vae_in_tiles:

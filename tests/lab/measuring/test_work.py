@@ -47,6 +47,8 @@ def test_what_backward_needs_counts() -> None:
 def test_the_worst_moment_is_the_step_s_or_the_update_s() -> None:
     assert training_memory.all_in(100, 10, 50) == 100 + 3 * 10 + 50
     assert training_memory.all_in(100, 10, 5) == 100 + 5 * 10
+    assert training_memory.all_in(100, 10, 50, lean=True) == 100 + 10 + 50
+    assert training_memory.all_in(100, 10, 5, lean=True) == 100 + 2 * 10
 
 
 def test_a_row_tells_both_sizes() -> None:
