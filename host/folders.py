@@ -122,12 +122,20 @@ def training_states() -> BoundedFolder:
     return BoundedFolder(path, most_files=16, most_bytes=4 * 2**30, days=7, left_free=2 * 2**30)
 
 
+def finished_pictures() -> BoundedFolder:
+    """Where the finished pictures of a batch are kept that is inverted, or whose prompt is optimised; beside
+    `training_states`."""
+    path = training_states().path.parent / "finished_pictures"
+    return BoundedFolder(path, most_files=256, most_bytes=2 * 2**30, days=7, left_free=2 * 2**30)
+
+
 def register() -> None:
     """Registers the pack's model folders."""
     for shelf in (CONCEPTS, INVERSIONS):
         shelf.register()
         sweep(shelf.folders()[0])
     training_states().sweep()
+    finished_pictures().sweep()
 
 
 def save_folders() -> tuple[list[pathlib.Path], list[pathlib.Path], list[pathlib.Path]]:

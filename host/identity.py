@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-ROOMS = ("concept", "diffusion", "host", "losses", "pipelines", "support")
+from ..concept.data import tensor_bytes
+
+ROOMS = ("concept", "diffusion", "host", "inversion", "losses", "pipelines", "support")
 SAMPLES = 256  # numbers of each tensor
 
 
@@ -49,6 +52,39 @@ def identity(patcher: Any) -> str:
         for tensor in _tensors_of(patches):
             digest.update(samples(tensor))
     return digest.hexdigest()
+
+
+class Untold(TypeError):
+    """Something is in a value that its numbers do not tell."""
+
+
+def digest_of(value: Any) -> str:
+    """Of all numbers and words in a value: tensors whole, lists, tables and dataclasses of them.
+
+    Raises: Untold when there is anything else in it, such as a ControlNet.
+    """
+    digest = hashlib.sha256()
+    for part in _parts_of(value):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _parts_of(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Tensor):
+        yield f"{value.dtype} {tuple(value.shape)}".encode()
+        yield tensor_bytes(value)
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        yield f"{type(value).__name__} {value!r}".encode("utf-8", "surrogatepass")
+    elif isinstance(value, (list, tuple, Mapping)):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        yield f"{len(value)}".encode()
+        for pair in pairs:
+            for part in pair:
+                yield from _parts_of(part)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from _parts_of({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+    else:
+        raise Untold(f"a {type(value).__name__} hangs on the prompts")
 
 
 def samples(tensor: Tensor) -> bytes:

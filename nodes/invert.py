@@ -18,7 +18,19 @@ from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_t
 from ..pipelines.optimize_prompt import optimize_prompt
 from ..pipelines.reporter import Reporter
 from ..support.checks import PRECISIONS
-from .schema import CATEGORY, LIVE, InversionSocket, LossSocket, Node, address, advanced, schema, seed_input
+from .schema import (
+    CATEGORY,
+    RESUMABLE,
+    InversionSocket,
+    LossSocket,
+    Node,
+    address,
+    advanced,
+    made_by_wires,
+    resume_input,
+    schema,
+    seed_input,
+)
 
 log = logging.getLogger("single_image_studio")
 
@@ -34,6 +46,13 @@ def _precision() -> io.Input:
                 " against NaN."
             ),
         )
+    )
+
+
+def _resume() -> io.Input:
+    return resume_input(
+        "For batches: pictures that were finished before a cancel or a crash are not made again; the result is the same"
+        " to the bit. Off: makes all anew and keeps none."
     )
 
 
@@ -113,6 +132,7 @@ class ImagicTextOptimize(Node):
                         " used at once."
                     ),
                 ),
+                _resume(),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -122,7 +142,7 @@ class ImagicTextOptimize(Node):
                 ),
                 LossSocket.Output("loss", display_name="loss", tooltip="The loss at each step, for Plot Loss Graph."),
             ],
-            hidden=LIVE,
+            hidden=RESUMABLE,
         )
 
     @classmethod
@@ -139,6 +159,7 @@ class ImagicTextOptimize(Node):
         rate_schedule: str = "constant",
         timesteps: str = "uniform",
         inversion: Inversion | None = None,
+        resume: bool = True,
     ) -> io.NodeOutput:
         settings = TextOptimizationSettings(
             steps=steps,
@@ -150,7 +171,9 @@ class ImagicTextOptimize(Node):
             timesteps=timesteps,
         )
         with Reporter("text", address(cls)) as reporter:
-            optimized, losses = optimize_prompt(model, target, latent, settings, reporter, inversion)
+            optimized, losses = optimize_prompt(
+                model, target, latent, settings, reporter, inversion, made_by_wires(cls, resume, "model")
+            )
         return io.NodeOutput(optimized, losses, ui=reporter.ui())
 
 
@@ -272,6 +295,7 @@ class NullTextInvert(Node):
                 seed_input(
                     "edit_friendly only: fixes the noise it draws. Another seed gives another edit.", optional=True
                 ),
+                _resume(),
             ],
             outputs=[
                 InversionSocket.Output(
@@ -298,7 +322,7 @@ class NullTextInvert(Node):
                     tooltip="How closely the picture is reconstructed, and how much computing it took.",
                 ),
             ],
-            hidden=LIVE,
+            hidden=RESUMABLE,
         )
 
     @classmethod
@@ -319,6 +343,7 @@ class NullTextInvert(Node):
         steps_offset: int = 1,
         solver: str = "adam",
         seed: int = 0,
+        resume: bool = True,
     ) -> io.NodeOutput:
         updates: dict[str, Any] = {"inner_steps": inner_steps, "learning_rate": learning_rate, "tolerance": tolerance}
         updates["solver"] = solver
@@ -332,7 +357,9 @@ class NullTextInvert(Node):
         )
         prompts = SourcePrompts(source=source, uncond=uncond)
         with Reporter("inversion", address(cls)) as reporter:
-            inversion = invert_pictures(model, latent, prompts, settings, reporter, vae)
+            inversion = invert_pictures(
+                model, latent, prompts, settings, reporter, vae, made_by_wires(cls, resume, "model")
+            )
         text = report_text(inversion.report)
         log.info("Null-Text Invert: %s", text.replace("\n", "; "))
         return io.NodeOutput(inversion, *plain_wires(inversion), text, ui={"text": [text], **reporter.ui()})

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..host.identity import made_by
 from ..host.server import running_node
 from ..page.live import NodeAddress
 from ..support import warnings
-from ..support.checks import LARGEST_SEED
+from ..support.checks import LARGEST_SEED, flag
 from ..support.errors import InputError
 from ..support.out_of_memory import ran_out_of_memory
 from ..support.warnings import Warned
@@ -113,6 +114,20 @@ def advanced(widget: io.Input) -> io.Input:
 def node_id(cls: Any) -> str | None:
     """The running node's id, for progress text; None outside a graph."""
     return getattr(getattr(cls, "hidden", None), "unique_id", None)
+
+
+def resume_input(tooltip: str) -> io.Input:
+    """Whether a node goes on with what an earlier run of it has kept; such a node has `RESUMABLE` inputs."""
+    return advanced(io.Boolean.Input("resume", optional=True, default=True, tooltip=tooltip))
+
+
+def made_by_wires(cls: Any, resume: Any, *wires: str) -> str | None:
+    """What the wires of the running node were made by, if it is to be gone on with.
+
+    Raises: InputError when `resume` is neither on nor off.
+    """
+    flag("resume", resume)
+    return made_by(getattr(cls, "hidden", None), wires) if resume else None
 
 
 def address(cls: Any) -> NodeAddress:

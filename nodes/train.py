@@ -10,11 +10,10 @@ from ..concept.data import Concept
 from ..concept.encoders import ENCODER_KINDS
 from ..concept.settings import CLASS_TEXT_ENCODERS, DRAWN, LORA_BASES, Stage1Settings, Stage2Settings
 from ..diffusion.pace import RATE_SCHEDULES
-from ..host.identity import made_by
 from ..host.progress import courtesy
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
-from ..support.checks import CHECKPOINTING, PRECISIONS, flag
+from ..support.checks import CHECKPOINTING, PRECISIONS
 from .schema import (
     CATEGORY,
     RESUMABLE,
@@ -24,6 +23,8 @@ from .schema import (
     Node,
     address,
     advanced,
+    made_by_wires,
+    resume_input,
     schema,
     seed_input,
 )
@@ -112,23 +113,10 @@ def _pace() -> list[io.Input]:
 
 
 def _resume() -> io.Input:
-    return advanced(
-        io.Boolean.Input(
-            "resume",
-            optional=True,
-            default=True,
-            tooltip=(
-                "Goes on where the same training was cancelled or killed, or from its end to more `steps` (with a"
-                " constant rate). The result is the same to the bit. Off: trains anew and keeps nothing."
-            ),
-        )
+    return resume_input(
+        "Goes on where the same training was cancelled or killed, or from its end to more `steps` (with a constant"
+        " rate). The result is the same to the bit. Off: trains anew and keeps nothing."
     )
-
-
-def _origin(cls: Any, resume: bool) -> str | None:
-    """What the checkpoint's wires were made by, if the training is to be kept and gone on with."""
-    flag("resume", resume)
-    return made_by(getattr(cls, "hidden", None), ("model", "clip", "vae")) if resume else None
 
 
 class TrainStage1(Node):
@@ -265,7 +253,7 @@ class TrainStage1(Node):
     def execute(
         cls, model: Any, clip: Any, vae: Any, image: Any, mask: Any, resume: bool = True, **settings: Any
     ) -> io.NodeOutput:
-        chosen, origin = Stage1Settings(**settings), _origin(cls, resume)
+        chosen, origin = Stage1Settings(**settings), made_by_wires(cls, resume, "model", "clip", "vae")
         with Reporter("stage1", address(cls)) as reporter:
             concept = learn_concept(Checkpoint(model, clip, vae), image, mask, chosen, reporter, origin)
         shown = reporter.ui()
@@ -406,7 +394,7 @@ class TrainStage2(Node):
     def execute(
         cls, model: Any, clip: Any, vae: Any, concept: Concept, resume: bool = True, **settings: Any
     ) -> io.NodeOutput:
-        chosen, origin = Stage2Settings(**settings), _origin(cls, resume)
+        chosen, origin = Stage2Settings(**settings), made_by_wires(cls, resume, "model", "clip", "vae")
         with Reporter("stage2", address(cls)) as reporter:
             tuned = tune_concept(Checkpoint(model, clip, vae), concept, chosen, reporter, origin)
         return io.NodeOutput(tuned, tuned.losses["stage2"], tuned.lora, ui=reporter.ui())

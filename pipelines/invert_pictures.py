@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.quality import psnr
 from ..host import checks
 from ..host.conditioning import Conditioning, check_conditioning, picture_of
+from ..host.folders import finished_pictures
 from ..host.latents import decode, latent_of, latents_from, try_decoder
 from ..host.noise_masks import noise_mask_of
 from ..host.progress import courtesy
@@ -25,7 +26,9 @@ from ..inversion.data import Inversion
 from ..inversion.methods import METHODS, InversionSettings, Inverted, invert
 from ..inversion.noise_mask import Outside
 from ..inversion.ranges import stock_start
+from ..inversion.reconstruction import Reconstruction
 from ..support.warnings import warn
+from .finished_pictures import Finished, FinishedPictures, Form, run_of
 from .reporter import Reporter
 
 PREVIEW_EVERY = 5
@@ -59,13 +62,41 @@ class _Run(NamedTuple):
     inverted: Inverted
     evaluations: int
 
+    def finished(self) -> Finished:
+        """To be kept; `of` reads it."""
+        back = self.inverted.reconstruction
+        tensors = {"trajectory": self.inverted.trajectory, "latents": back.latents, "uncond_embeds": back.uncond_embeds}
+        if back.offsets is not None:
+            tensors["offsets"] = back.offsets
+        facts = {"errors": back.errors, "inner_steps": back.inner_steps, "psnr": self.inverted.psnr}
+        return Finished(tensors, facts | {"evaluations": self.evaluations})
+
+    @classmethod
+    def of(cls, kept: Finished) -> _Run:
+        tensors, facts = kept
+        back = Reconstruction(
+            latents=tensors["latents"],
+            errors=facts["errors"],
+            uncond_embeds=tensors["uncond_embeds"],
+            offsets=tensors.get("offsets"),
+            inner_steps=facts["inner_steps"],
+        )
+        return cls(Inverted(tensors["trajectory"], back, facts["psnr"]), facts["evaluations"])
+
 
 def invert_pictures(
-    model: Any, latent: Any, prompts: SourcePrompts, settings: InversionSettings, reporter: Reporter, vae: Any = None
+    model: Any,
+    latent: Any,
+    prompts: SourcePrompts,
+    settings: InversionSettings,
+    reporter: Reporter,
+    vae: Any = None,
+    origin: str | None = None,
 ) -> Inversion:
     """Inverts every picture of a batch on its own.
 
-    vae: with one, the report has the pixels' PSNR too.
+    vae: with one, the report has the pixels' PSNR too. origin: with one, finished pictures of a batch are kept, and
+    those of an earlier run are found; tells what the wire of `model` was made by (`host.identity.made_by`).
     Raises: InputError when an input does not fit, or the inversion is not finite.
     """
     checks.require_sd1(model)
@@ -80,10 +111,22 @@ def invert_pictures(
     pictures = len(latents)
     reporter.begin(settings.cost * pictures, model, pictures=pictures, preview_every=PREVIEW_EVERY)
     began = time.monotonic()
-    runs = [
-        _invert_one(model, picture[None], _part(mask, i), prompts.of_picture(i, pictures), settings, reporter, i + 1)
-        for i, picture in enumerate(latents)
-    ]
+    shelf = FinishedPictures(
+        finished_pictures(),
+        run_of("inversion", model, asdict(settings), origin, pictures),
+        Form(_Run.finished, _Run.of),
+    )
+
+    def run(i: int) -> _Run:
+        picture, part, asked = latents[i : i + 1], _part(mask, i), prompts.of_picture(i, pictures)
+        return shelf.get(
+            (picture, part, asked.used(settings.method)),
+            lambda: _invert_one(model, picture, part, asked, settings, reporter, i + 1),
+            lambda: reporter.advance(settings.cost, f"picture {i + 1} was finished before"),
+        )
+
+    runs = [run(i) for i in range(pictures)]
+    shelf.tell(pictures)
     report = {**_figures(runs, settings), "seconds": time.monotonic() - began}
     if vae is not None:
         with courtesy("The pixels' PSNR"):  # memory may be too short for decoding; the inversion is made

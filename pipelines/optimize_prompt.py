@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor
 from ..diffusion.ddim import DDIMSchedule
 from ..host import checks
 from ..host.conditioning import Conditioning, check_conditioning, picture_of, with_context
+from ..host.folders import finished_pictures
 from ..host.latents import latents_from
 from ..host.session import UnetSession
 from ..host.unet import Unet
 from ..inversion.data import Inversion
 from ..inversion.text_optimization import OptimizedText, TextOptimizationSettings, optimize_text
+from .finished_pictures import Finished, FinishedPictures, Form, run_of
 from .kept_prompts import kept_prompt, with_origin
 from .reporter import Reporter
 
@@ -29,10 +32,12 @@ def optimize_prompt(
     settings: TextOptimizationSettings,
     reporter: Reporter,
     inversion: Inversion | None = None,
+    origin: str | None = None,
 ) -> tuple[list[list[Any]], dict[str, list[float]]]:
     """Imagic's text optimisation for every picture of a batch on its own.
 
     inversion: of the same pictures; a prompt that it keeps of this target and these settings is returned as it is.
+    origin: as `invert_pictures` has it.
     Returns the target with the embeddings found, and the mean loss of every step as {"loss": …}.
     Raises: InputError when an input does not fit, or the loss is not finite.
     """
@@ -45,26 +50,49 @@ def optimize_prompt(
         reporter.begin(0, model)
         embeds, losses = kept.embeds, list(kept.losses)
     else:
-        embeds, losses = _optimize_all(model, target, latents, settings, reporter)
+        embeds, losses = _optimize_all(model, target, latents, settings, reporter, origin)
     with torch.inference_mode(False):
         optimized = with_context(target, embeds)
     return with_origin(optimized, model, target, latents, settings, losses), {"loss": losses}
 
 
 def _optimize_all(
-    model: Any, target: Conditioning, latents: Tensor, settings: TextOptimizationSettings, reporter: Reporter
+    model: Any,
+    target: Conditioning,
+    latents: Tensor,
+    settings: TextOptimizationSettings,
+    reporter: Reporter,
+    origin: str | None,
 ) -> tuple[Tensor, list[float]]:
     """Every picture's embeddings, (B, n, width), and the mean loss of every step."""
     pictures = len(latents)
     reporter.begin(settings.steps * pictures, model, pictures=pictures)
-    texts = [
-        _optimize_one(model, picture_of(target, i, pictures), picture[None], settings, reporter, i + 1)
-        for i, picture in enumerate(latents)
-    ]
+    shelf = FinishedPictures(
+        finished_pictures(), run_of("text", model, asdict(settings), origin, pictures), Form(_finished, _text_of)
+    )
+
+    def text(i: int) -> OptimizedText:
+        picture, prompt = latents[i : i + 1], picture_of(target, i, pictures)
+        return shelf.get(
+            (picture, prompt),
+            lambda: _optimize_one(model, prompt, picture, settings, reporter, i + 1),
+            lambda: reporter.advance(settings.steps, f"picture {i + 1} was finished before"),
+        )
+
+    texts = [text(i) for i in range(pictures)]
+    shelf.tell(pictures)
     losses = [history for text in texts for history in text.losses]
     mean = [sum(values) / pictures for values in zip(*losses, strict=True)]
     with torch.inference_mode(False):
         return torch.cat([text.embeds.cpu() for text in texts]), mean
+
+
+def _finished(text: OptimizedText) -> Finished:
+    return Finished({"embeds": text.embeds}, {"losses": text.losses})
+
+
+def _text_of(kept: Finished) -> OptimizedText:
+    return OptimizedText(kept.tensors["embeds"], kept.facts["losses"])
 
 
 def _optimize_one(

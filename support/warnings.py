@@ -69,6 +69,7 @@ SENTENCES: Mapping[str, str] = {
     "state_not_kept": (
         "The state of this training could not be kept ({reason}): if it is cancelled, it will begin anew."
     ),
+    "pictures_kept": "{found} of {pictures} pictures were finished in an earlier run, and were not made again.",
     # MODEL and what was made with another one
     "concept_of_another_checkpoint": (
         "The concept {name} was made with another checkpoint than `model`: the likeness may be weaker."

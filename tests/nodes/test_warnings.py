@@ -22,6 +22,7 @@ OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "l
 SHORT_OF_MEMORY = {"optimiser_memory", "vae_in_tiles"}  # tests/host/test_out_of_memory.py has them
 INVERTING = {"apart_without_region"}  # tests/host/test_unet_apart.py has it
 # tests/pipelines/test_resuming.py and tests/concept/test_states_that_do_not_fit.py have them
+PICTURES = {"pictures_kept"}  # tests/host/test_batches_on_host.py has it
 KEPT_STATES = {"went_on", "state_damaged", "state_of_another_version", "state_beyond_steps", "state_not_kept"}
 LEARNED = {"not_learned"}  # tests/concept/test_learned.py has it
 
@@ -191,7 +192,7 @@ STOCK = {
 def test_every_warning_is_looked_at() -> None:
     graphs = [nodes for _, nodes in OURS.values()] + list(STOCK.values())
     tested = {id for nodes in graphs for ids in nodes.values() for id in ids}
-    elsewhere = NEVER_ON_A_CPU | OTHER_PACKS | SHORT_OF_MEMORY | INVERTING | KEPT_STATES | LEARNED
+    elsewhere = NEVER_ON_A_CPU | OTHER_PACKS | SHORT_OF_MEMORY | INVERTING | PICTURES | KEPT_STATES | LEARNED
     assert tested | elsewhere == set(SENTENCES)
 
 

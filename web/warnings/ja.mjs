@@ -25,6 +25,7 @@ export const ja = {
     "ステージ I は学習できていません：最後の被写体の損失がクラス名だけの場合の {percent} % です。`learning_rate` を 2 倍か半分に、`steps` を多く、`seed` を別の値に。",
   // Going on with a training
   went_on: "残っていたステップ {done}（全 {steps}）から続けました。",
+  pictures_kept: "{pictures} 枚のうち {found} 枚は以前の実行で終わっていたため、作り直していません。",
   state_damaged: "この学習の残っていた状態が壊れているため、最初から始めました。",
   state_of_another_version:
     "この学習の残っていた状態は、別のバージョンのこのパック・ComfyUI・torch か、別のデバイスのものです。最初から始めました。",

@@ -23,6 +23,7 @@ export const zh = {
     "第一阶段没有学到主体：到最后，主体的损失仍是单用类别词时的 {percent} %；请把 `learning_rate` 加倍或减半、增加 `steps`，或换一个 `seed`。",
   // Going on with a training
   went_on: "从保存的第 {done} 步（共 {steps} 步）继续。",
+  pictures_kept: "{pictures} 张图片中有 {found} 张在之前的运行中已完成，没有重做。",
   state_damaged: "这次训练保存的状态已损坏，因此从头开始。",
   state_of_another_version: "这次训练保存的状态来自另一版本的扩展、ComfyUI 或 torch，或来自另一种设备，因此从头开始。",
   state_beyond_steps: "这次训练保存的状态在第 {done} 步，而 `steps` 是 {steps}，因此从头开始。",

@@ -1,0 +1,173 @@
+"""Batches on the demo model, cancelled as the host cancels: finished pictures stay, and the rest comes out alike."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from single_image_studio.support import warnings
+
+PICTURES = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+MASKS = torch.zeros(3, 64, 64)
+MASKS[:, 16:48, :32] = 1
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(host: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A folder of its own, and every picture worth keeping."""
+    from single_image_studio.pipelines import finished_pictures, invert_pictures, optimize_prompt
+    from single_image_studio.support.bounded_folder import BoundedFolder
+
+    monkeypatch.setattr(finished_pictures, "WORTH", 0.0)
+    folder = BoundedFolder(tmp_path / "pictures", most_files=16, most_bytes=2**30, days=7, left_free=0)
+    for module in (invert_pictures, optimize_prompt):
+        monkeypatch.setattr(module, "finished_pictures", lambda: folder)
+    return folder.path
+
+
+def reporter_that_cancels(at: int | None) -> Any:
+    """at: the picture in whose first step the user presses cancel."""
+    import comfy.model_management
+
+    from single_image_studio.pipelines.reporter import Reporter
+
+    class Cancelling(Reporter):
+        def step(self, report: Any, picture: int = 1) -> None:
+            comfy.model_management.interrupt_current_processing(picture == at)
+            super().step(report, picture)
+
+    return Cancelling("inversion")
+
+
+@pytest.fixture
+def prompts(demo_model: Any) -> Any:
+    import nodes
+
+    model, clip, _ = demo_model
+    with torch.inference_mode():
+        return model, nodes.CLIPTextEncode().encode(clip, "a red heart")[0], nodes.CLIPTextEncode().encode(clip, "")[0]
+
+
+@pytest.fixture
+def invert(prompts: Any) -> Run:
+    from single_image_studio.diffusion.ddim import DDIMSchedule
+    from single_image_studio.inversion.methods import InversionSettings
+    from single_image_studio.pipelines.invert_pictures import SourcePrompts, invert_pictures
+
+    def run(
+        origin: str | None = "graph", cancel: int | None = None, method: str = "null_text", masked: bool = False,
+        source: Any = None, pictures: Any = PICTURES, seed: int = 0,
+    ) -> Any:  # fmt: skip
+        model, plain, uncond = prompts
+        settings = InversionSettings(method=method, schedule=DDIMSchedule(2), guidance_scale=5.0, seed=seed)
+        settings = replace(settings, null_text=replace(settings.null_text, inner_steps=1))
+        latent = {"samples": pictures} | ({"noise_mask": MASKS} if masked else {})
+        wires = SourcePrompts(source=source or plain, uncond=uncond)
+        with torch.inference_mode():
+            return invert_pictures(model, latent, wires, settings, reporter_that_cancels(cancel), None, origin)
+
+    return run
+
+
+@pytest.fixture
+def optimize(prompts: Any) -> Run:
+    from single_image_studio.inversion.text_optimization import TextOptimizationSettings
+    from single_image_studio.pipelines.optimize_prompt import optimize_prompt
+
+    def run(origin: str | None = "graph", cancel: int | None = None, seed: int = 0) -> Any:
+        model, target, _ = prompts
+        settings, latent = TextOptimizationSettings(steps=2, seed=seed), {"samples": PICTURES}
+        with torch.inference_mode():
+            return optimize_prompt(model, target, latent, settings, reporter_that_cancels(cancel), None, origin)
+
+    return run
+
+
+def cancelled(run: Run, **named: Any) -> None:
+    import comfy.model_management
+
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        run(**named)
+
+
+def kept(run: Run, **named: Any) -> tuple[Any, int]:
+    """The result, and how many pictures the run says were finished before."""
+    with warnings.collecting("test") as told:
+        result = run(**named)
+    return result, sum(warning.values["found"] for warning in told if warning.id == "pictures_kept")
+
+
+def bits(inversion: Any) -> list[Any]:
+    parts = [inversion.noise_latents, inversion.uncond_embeds, inversion.offsets]
+    if inversion.outside is not None:
+        parts += [inversion.outside.mask, inversion.outside.trajectory]
+    report = {name: value for name, value in inversion.report.items() if name != "seconds"}
+    return [None if part is None else part.numpy().tobytes() for part in parts] + [report]
+
+
+@pytest.mark.parametrize("how", [{}, {"method": "edit_friendly", "seed": 4}, {"masked": True, "method": "direct"}])
+def test_an_inversion_goes_on_with_the_third_picture(folder: pathlib.Path, invert: Run, how: dict[str, Any]) -> None:
+    whole = bits(invert(origin=None, **how))
+    assert not folder.exists()
+    cancelled(invert, cancel=3, **how)
+    assert len(list(folder.iterdir())) == 2
+    result, found = kept(invert, **how)
+    assert bits(result) == whole and found == 2
+    again, found = kept(invert, **how)
+    assert bits(again) == whole and found == 3
+
+
+def test_text_optimisation_goes_on_too(folder: pathlib.Path, optimize: Run) -> None:
+    (prompt, losses) = optimize(origin=None)
+    cancelled(optimize, cancel=2)
+    (again, told), found = kept(optimize)
+    assert found == 1 and told == losses and torch.equal(again[0][0], prompt[0][0])
+
+
+def test_only_the_same_run_finds_them(folder: pathlib.Path, invert: Run, optimize: Run, prompts: Any) -> None:
+    invert()
+    _, words, uncond = prompts
+    assert kept(invert, seed=1)[1] == kept(invert, origin="another graph")[1] == kept(invert, source=uncond)[1] == 0
+    assert kept(invert, masked=True)[1] == kept(invert, method="direct")[1] == 0
+    assert kept(invert, pictures=torch.cat([PICTURES[2:], PICTURES[:1] + 1]))[1] == 1  # the place in a batch is nothing
+    assert kept(optimize)[1] == 0 and kept(optimize, seed=1)[1] == 0
+
+
+def test_one_picture_alone_is_not_kept(folder: pathlib.Path, invert: Run) -> None:
+    invert(pictures=PICTURES[:1])
+    assert not folder.exists()
+
+
+def test_what_is_no_number_on_a_prompt_is_not_kept(folder: pathlib.Path, invert: Run, prompts: Any) -> None:
+    _, ((embedding, options),), _ = prompts
+    invert(source=[[embedding, {**options, "another_pack": object()}]])
+    assert not folder.exists()
+
+
+def test_damaged_pictures_are_made_anew(folder: pathlib.Path, invert: Run) -> None:
+    whole = bits(invert())
+    cut, empty, nan = sorted(folder.iterdir())
+    cut.write_bytes(cut.read_bytes()[:-100])
+    empty.write_bytes(b"")
+    data = bytearray(nan.read_bytes())
+    data[-4:] = b"\x00\x00\xc0\x7f"
+    nan.write_bytes(data)
+    result, found = kept(invert)
+    assert bits(result) == whole and found == 0
+
+
+def test_a_full_disk_costs_nothing(folder: pathlib.Path, invert: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from single_image_studio.support.bounded_folder import BoundedFolder
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    whole = bits(invert(origin=None))
+    monkeypatch.setattr(BoundedFolder, "keep", full)
+    assert bits(invert()) == whole
