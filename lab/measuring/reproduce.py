@@ -2,8 +2,9 @@
 
 Learns concepts that words cannot describe in every way that SingleInsert's paper compares, and edits pictures in every
 way that the editing paper compares, and judges all that is drawn with `lab.world.oracle`. Every row on a concept, and
-every four pictures, are a line of `--results`, so that a run that was stopped goes on. At the end, or alone with
-`--report`, writes tables, claims, plots and contact sheets to `--out`.
+every four pictures, are a line of `--results`, which are kept with the tables, so that any run goes on from the last.
+At the end, or alone with `--report`, writes tables, claims, plots and contact sheets to `--out`; a sheet whose pictures
+were drawn elsewhere (`--drawn`) stays as it is.
 """
 
 from __future__ import annotations
@@ -53,24 +54,24 @@ def arguments() -> argparse.Namespace:
         prog="dev.py reproduce", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--concepts", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=5, help="pictures of each of the ten prompts")
+    parser.add_argument("--seeds", type=int, default=1, help="pictures of each of the ten prompts")
     parser.add_argument("--pictures", type=int, default=40, help="to edit, four at a time")
     sampling.add_checkpoint_argument(parser)
-    add_arguments(parser, "demo_training/reproduction.jsonl", "docs/reproduction")
+    parser.add_argument("--drawn", type=pathlib.Path, default=pathlib.Path("demo_training/reproduction"))
+    add_arguments(parser, "docs/reproduction/results.jsonl", "docs/reproduction")
     return parser.parse_args()
 
 
 def main() -> None:
     args = arguments()
-    folder = args.results.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
+    args.drawn.mkdir(parents=True, exist_ok=True)
     plots.pyplot_of_files()  # better missed now than in some hours
     settings = {"seeds": args.seeds, "sha256": checksum(args.checkpoint)}
     if not args.report:
         torch.set_num_threads(1)  # the model is small: more threads gain little
-        part = Everything(args.checkpoint, args.seeds, folder)
+        part = Everything(args.checkpoint, args.seeds, args.drawn)
         work.run(args.results, settings, work.tasks(args.concepts, args.pictures), part)
-    pages.write(read_rows(args.results, None), folder, args.out)
+    pages.write(read_rows(args.results, None), args.drawn, args.out)
     print(f"report {args.out}")
 
 

@@ -176,7 +176,7 @@ def write(lines: Sequence[Mapping[str, Any]], folder: pathlib.Path, out: pathlib
 
 
 def _concept_figures(found: values.Values, folder: pathlib.Path, out: pathlib.Path) -> list[str]:
-    """Draws what there is to draw; returns the files' names."""
+    """Draws what there is to draw; returns the names of the files that there are, older ones too."""
     plots.likeness_and_editing(found, out / "likeness.png")
     plots.sweeps(found, out / "sweeps.png")
     losses = [key for key, row in ROWS.items() if "losses" in row.tables]
@@ -187,10 +187,11 @@ def _concept_figures(found: values.Values, folder: pathlib.Path, out: pathlib.Pa
         "others.jpg": sheets.of_rows(folder, [key for key in ROWS if key not in losses], 0, out / "others.jpg"),
         "heat.jpg": sheets.of_heat(folder, range(0, KEPT, HEATED), out / "heat.jpg"),
     }
-    return [name for name, is_drawn in drawn.items() if is_drawn]
+    return [name for name, is_drawn in drawn.items() if is_drawn or (out / name).is_file()]
 
 
 def _edit_figures(cells: Cells, folder: pathlib.Path, out: pathlib.Path) -> list[str]:
     plots.trade_off(cells, out / "trade_off.png")
     best = {name: best_cell(cells, name) for name in VARIANTS}
-    return ["trade_off.png", *(["edits.jpg"] if sheets.of_edits(folder, best, out / "edits.jpg") else [])]
+    sheets.of_edits(folder, best, out / "edits.jpg")
+    return [name for name in ("trade_off.png", "edits.jpg") if (out / name).is_file()]
