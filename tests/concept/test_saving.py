@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import multiprocessing
 import os
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from single_image_studio.concept import export, saving
 from single_image_studio.concept.data import Concept
@@ -114,6 +115,31 @@ def test_save_everywhere(concept: Concept, folders: Folders, tmp_path: Path):
     ]
     assert save_everywhere(concept, "heart", folders) == saved
     assert len(files(tmp_path)) == 5
+
+
+def save_many(concept: Concept, folders: Folders, first: int) -> None:
+    for number in range(first, first + 8):
+        save_everywhere(dataclasses.replace(concept, embedding=concept.embedding + number), "heart", folders)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that begin where this one is")
+def test_two_programs_that_save_one_name_lose_nothing(concept: Concept, folders: Folders, tmp_path: Path):
+    fork = multiprocessing.get_context("fork")
+    programs = [fork.Process(target=save_many, args=(concept, folders, first)) for first in (1, 101)]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join(60)
+    assert [program.exitcode for program in programs] == [0, 0]
+    names = ["heart", *(f"heart_{i}" for i in range(2, 17))]
+    assert sorted(path.stem for path in (tmp_path / "concepts").iterdir()) == sorted(names)
+    found = []
+    for name in names:
+        embedding = load_concept(tmp_path / "concepts" / f"{name}.safetensors").embedding
+        exported = load_file(tmp_path / "embeddings" / f"{name}.safetensors")["emb_params"]
+        assert torch.equal(embedding, exported), name
+        found.append(round(float((embedding - concept.embedding).mean())))
+    assert sorted(found) == [*range(1, 9), *range(101, 109)]
 
 
 def test_another_precision_gets_a_name_of_its_own(concept: Concept, folders: Folders):
