@@ -77,7 +77,7 @@ class Pool:
                 self.left_out[worker.name] = str(error)
                 self._tell_loss(worker.name, current.task, error)
                 self._put_back(current)
-                if error.for_good or not worker.come_back():
+                if error.for_good or not self._comes_back(worker):
                     break
             except Exception as error:  # TaskFailed, or what nobody thought of: the others go on either way
                 current.failed[worker.name] = str(error) if isinstance(error, TaskFailed) else repr(error)
@@ -87,6 +87,13 @@ class Pool:
                 self.left_out.pop(worker.name, None)
                 self._end(outcome)
         self._leave(worker.name)
+
+    def _comes_back(self, worker: Worker) -> bool:
+        try:
+            return not self._stopped and worker.come_back()
+        except Exception as error:  # whatever it is, the other workers go on
+            self.left_out[worker.name] = repr(error)
+            return False
 
     def _take(self, name: str) -> _Try | None:
         """The next task for a worker, once there is one; None when there will be none."""

@@ -82,6 +82,8 @@ class Actor:
                 self._ray.kill(actor)
 
     def _start(self) -> None:
+        if not self._ray.is_initialized():  # a call would start another cluster
+            raise WorkerLost("the run has ended")
         self._actor = self._class.remote(self._machine)
         self.pid = self._ask(self._actor.ready.remote(), START_SECONDS + SPARE)
 
