@@ -7,11 +7,13 @@ import urllib.parse
 from typing import Any
 
 from ..hosting.client import Client, HostError, Prompt, PromptRejected, describe_failure
+from ..hosting.installation import say
 from ..jobs.jobs import pictures
 from ..workflow_files import workflow
 from .tasks import Learned, Task, TaskFailed, WorkerLost
 
 CONCEPTS = "/single_image_studio/concepts"
+NAMES = "/models/single_image_studio_concepts"
 LOOK_EVERY = 0.5  # seconds between two looks
 PATIENCE = 30.0  # seconds that a server may be away, for a restart
 
@@ -49,11 +51,13 @@ class ServerWorker:
         return False
 
     def _saved(self, prompt: Prompt, name: str) -> tuple[dict[str, Any], bytes]:
-        """Runs a workflow. Returns its history entry, and the concept's file, which is no longer on the server then.
+        """Runs a workflow. Returns its history entry, and the concept's file, which is no longer on the server then;
+        unless the very same one was there before, which Save Concept does not save again.
 
         A server that remembers an earlier run of the same workflow does not save again what was fetched then: spaces
         around the name make it save, and mean nothing else.
         """
+        before = self._client.get(NAMES)
         for spaces in range(3):
             entry = self._run(workflow.with_overrides(prompt, {"Save Concept": {"name": name + " " * spaces}}))
             (node,) = workflow.nodes_of(prompt, "SIS_SaveConcept")
@@ -66,9 +70,17 @@ class ServerWorker:
                         f"its Single Image Studio does not give concepts away: update it ({error})"
                     ) from None
                 continue
-            self._client.request(f"{CONCEPTS}/delete", {"name": saved})
+            if f"{saved}.safetensors" not in before:
+                self._remove(saved)
             return entry, content
         raise TaskFailed(f"the concept {saved} was saved, and is not in the server's list of concepts")
+
+    def _remove(self, name: str) -> None:
+        """What stays there after all is only in the way of a tidy list."""
+        try:
+            self._client.request(f"{CONCEPTS}/delete", {"name": name})
+        except HostError as error:
+            say(f"{self.name} keeps a copy of the concept {name}: {error}")
 
     def _drawn(self, prompt: Prompt, entry: dict[str, Any]) -> tuple[bytes, tuple[bytes, ...]]:
         """What was found in the picture, and what was drawn."""

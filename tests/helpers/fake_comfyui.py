@@ -66,6 +66,7 @@ class FakeComfyUI:
                 return (404, b"There is no such concept.") if content is None else (200, content)
             known = {
                 "/queue": {"queue_running": [], "queue_pending": []},
+                "/models/single_image_studio_concepts": [f"{name}.safetensors" for name in self.concepts],
                 "/system_stats": {},
                 "/object_info/SIS_SaveConcept": {"SIS_SaveConcept": {}},
             }
@@ -100,9 +101,10 @@ class FakeComfyUI:
         ids = {node["class_type"]: node_id for node_id, node in prompt.items()}
         values = {kind: prompt[node_id]["inputs"] for kind, node_id in ids.items()}
         name = values["SIS_SaveConcept"]["name"].strip()
-        name = f"{name}_2" if name in self.concepts else name
         made = [self._uploaded[values["LoadImage"]["image"]].hex(), values["SIS_TrainStage1"]]
-        self.concepts[name] = hashlib.sha256(json.dumps(made).encode()).digest()
+        concept = hashlib.sha256(json.dumps(made).encode()).digest()
+        name = f"{name}_2" if self.concepts.get(name, concept) != concept else name  # the same one is not saved twice
+        self.concepts[name] = concept
         outputs = {
             ids["SIS_SaveConcept"]: {"saved_concept": [name]},
             ids["SIS_MaskFromPrompt"]: {"images": [_image("overlay.png")]},

@@ -69,6 +69,23 @@ def test_a_concept_of_that_name_on_the_server_stays_as_it_is(tmp_path: pathlib.P
     assert fake.concepts == {"rex": b"the artist's own"}
 
 
+def test_the_very_same_concept_that_was_on_the_server_before_stays_there(
+    tmp_path: pathlib.Path, fake: FakeComfyUI
+) -> None:
+    (rex,) = tasks(tmp_path, "rex")
+    fake.concepts["rex"] = learn(fake, rex).concept
+    assert learn(fake, rex).concept == fake.concepts["rex"]
+
+
+def test_a_server_that_does_not_let_its_copy_go_costs_no_concept(
+    tmp_path: pathlib.Path, fake: FakeComfyUI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.errors = {"/single_image_studio/concepts/delete"}
+    (rex,) = tasks(tmp_path, "rex")
+    assert learn(fake, rex).concept == fake.concepts["rex"]
+    assert "keeps a copy of the concept rex" in capsys.readouterr().err
+
+
 def test_the_result_is_the_same_whichever_server_gave_it(tmp_path: pathlib.Path) -> None:
     todo = tasks(tmp_path, "a", "b", "c", "d", "e")
     with contextlib.ExitStack() as stack:
@@ -116,9 +133,7 @@ def test_a_server_that_goes_away_leaves_its_picture_to_another(tmp_path: pathlib
     assert "does not answer" in left_out[leaving.url] and len(leaving.prompts) == 1
 
 
-@pytest.mark.parametrize(
-    "path", ["/upload/image", "/prompt", "/view", "/queue", "/single_image_studio/concepts/delete"]
-)
+@pytest.mark.parametrize("path", ["/upload/image", "/prompt", "/view", "/queue"])
 def test_a_server_that_answers_with_errors_is_left_out(tmp_path: pathlib.Path, fake: FakeComfyUI, path: str) -> None:
     with FakeComfyUI().running() as broken:
         broken.errors = {path}
