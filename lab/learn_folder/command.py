@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,12 +34,14 @@ class Place:
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Place:
-        """What the options name, else the ComfyUI whose custom_nodes this pack lies in, else the project's own.
+        """What the options or COMFYUI_PATH name, else the ComfyUI whose custom_nodes this pack lies in, else our own.
 
         Raises: DevError when what they name is not there.
         """
         around = ROOT.parent.parent if ROOT.parent.name == "custom_nodes" else None
-        comfyui = options.comfyui or (str(around) if around and (around / "main.py").is_file() else None)
+        comfyui = options.comfyui or os.environ.get("COMFYUI_PATH")
+        if not comfyui and around and (around / "main.py").is_file():
+            comfyui = str(around)
         host = choose_host(comfyui, options.python) if comfyui or options.engine != "servers" else None
         models = options.models or (host.comfyui / "models" if host and not host.ours else None)
         if models is not None and not models.is_dir():
@@ -171,7 +174,7 @@ def learn_all(
                 for outcome in pool.outcomes():
                     report.add(results.keep(outcome))
     finally:
-        say(report.save(left_out, results))
+        say(report.save(left_out, results).rstrip())
     return report
 
 

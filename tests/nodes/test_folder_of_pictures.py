@@ -23,7 +23,7 @@ def test_one_graph_learns_a_concept_from_each_picture_of_a_folder(server: Client
     folder.mkdir()
     with Image.open(ROOT / "lab" / "world" / "concepts" / "heart.png") as heart:
         heart.save(folder / "a.png")
-        ImageOps.flip(heart).save(folder / "b.png")
+        ImageOps.mirror(heart).save(folder / "b.png")
     few = {"steps": 2, "batch_size": 2, "learning_rate": 0.02, "seed": 0}
     prompt = api_workflow(
         "learn_a_concept",

@@ -21,6 +21,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeComfyUI]:
     monkeypatch.setattr(at_server, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(cli.server, "stop_on_signals", lambda: None)
     monkeypatch.setattr(command.sheet, "draw", lambda *_: [])
+    for name in ("COMFYUI_PATH", "COMFYUI_PYTHON"):
+        monkeypatch.delenv(name, raising=False)
     with FakeComfyUI().running() as server:
         yield server
 
