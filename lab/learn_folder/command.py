@@ -171,8 +171,9 @@ def learn_all(
                 report.workers = len(workers)
                 pool = Pool(tasks, workers, results.room)
                 left_out = pool.left_out
-                for outcome in pool.outcomes():
-                    report.add(results.keep(outcome))
+                with contextlib.closing(pool.outcomes()) as outcomes:
+                    for outcome in outcomes:
+                        report.add(results.keep(outcome))
     finally:
         say(report.save(left_out, results).rstrip())
     return report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from ..hosting.installation import say
@@ -52,8 +52,11 @@ class Pool:
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self.left_out: dict[str, str] = {}
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Runs all tasks. Yields outcomes as they come; afterwards `left_out` has why workers were given up."""
+    def outcomes(self) -> Generator[Outcome, None, None]:
+        """Runs all tasks. Yields outcomes as they come; afterwards `left_out` has why workers were given up.
+
+        Close it before the workers, where it may not come to its end: then no worker begins or comes back any more.
+        """
         with self._changed:
             self._give_up_what_nobody_can()  # all, where there are no workers
         for worker in self._workers:
@@ -72,6 +75,8 @@ class Pool:
             try:
                 outcome = Outcome(current.task, worker.name, self._learn(worker, current.task))
             except WorkerLost as error:
+                if self._stopped:  # its ComfyUI ended because the run did
+                    return
                 losses += 1
                 current.lost.append(worker.name)
                 self.left_out[worker.name] = str(error)
@@ -90,7 +95,7 @@ class Pool:
 
     def _comes_back(self, worker: Worker) -> bool:
         try:
-            return not self._stopped and worker.come_back()
+            return worker.come_back()
         except Exception as error:  # whatever it is, the other workers go on
             self.left_out[worker.name] = repr(error)
             return False

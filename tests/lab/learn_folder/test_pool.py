@@ -121,6 +121,33 @@ def test_with_one_worker_a_failure_is_told_at_once(tmp_path: pathlib.Path) -> No
     assert failure(done["0"]) == "no dog was found" and only.tried == ["0", "1"]
 
 
+def test_a_run_that_is_stopped_begins_nothing_more_and_brings_nobody_back(tmp_path: pathlib.Path) -> None:
+    stopped, asked = threading.Event(), []
+
+    def does(file: str) -> Learned | Exception:
+        if file == "0":
+            return learned(file)
+        assert stopped.wait(30)
+        return WorkerLost("its ComfyUI was stopped")
+
+    class Watched(Fake):
+        def come_back(self) -> bool:
+            asked.append(self.name)
+            return True
+
+    worker = Watched("a", does)
+    before = set(threading.enumerate())
+    pool = Pool(tasks(tmp_path, 9), [worker])
+    outcomes = pool.outcomes()
+    assert next(outcomes).task.file == "0"
+    (thread,) = set(threading.enumerate()) - before
+    outcomes.close()
+    stopped.set()
+    thread.join(30)
+    assert not thread.is_alive() and worker.tried in (["0"], ["0", "1"])
+    assert not asked and not pool.left_out
+
+
 def test_what_nobody_thought_of_stops_nothing(tmp_path: pathlib.Path) -> None:
     done, _ = run(tasks(tmp_path, 2), Fake("a", lambda file: ZeroDivisionError() if file == "0" else learned(file)))
     assert "ZeroDivisionError" in failure(done["0"]) and isinstance(done["1"].result, Learned)
