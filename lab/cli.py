@@ -19,6 +19,7 @@ from .hosting.client import HostError
 from .hosting.environment import Host, choose_host
 from .hosting.installation import say
 from .jobs import edit, learn
+from .learn_folder import command as learn_folder
 
 DEMOS = {"learn": learn.run, "edit": edit.run}
 DEFAULT_PORT = 8188
@@ -72,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
         "measure both papers' comparisons on the demo world; goes on where it stopped, and writes docs/reproduction",
     )
     reproduce.usage = "dev.py reproduce [--comfyui PATH] [--concepts N] [--seeds N] [--pictures N] [--report] ..."
+    learn_folder.add_arguments(
+        add("learn-folder", "learn one concept from each picture of a folder, on one ComfyUI or on many")
+    )
     add(
         "where",
         "print one JSON object: the Python, the ComfyUI, and the demo's checkpoint, image, mask and class word; puts"
@@ -87,6 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser().error(f"unknown arguments: {' '.join(rest)}")
     server.stop_on_signals()
     try:
+        if options.command == "learn-folder":
+            return learn_folder.run(options)
         host = choose_host(options.comfyui, options.python)
         if options.command == "test":
             return checks.run_all(host, rest)

@@ -1,4 +1,4 @@
-"""What the concept picker asks the host for: the list of saved concepts, and their thumbnails.
+"""What the host tells of saved concepts: to the picker their list and thumbnails, to other machines their files.
 
 Files are read by their headers and one block of bytes; nothing is unpickled. A name reaches the disk only when the
 host's own list of the registered folders has it.
@@ -27,6 +27,7 @@ from ..support.errors import InputError
 log = logging.getLogger("single_image_studio")
 LIST = "/single_image_studio/concepts"
 THUMBNAIL = "/single_image_studio/concepts/thumbnail"
+FILE = "/single_image_studio/concepts/file"
 REMEMBERED = 20_000  # concepts, of a kilobyte each
 THUMBNAILS = 512
 PATIENCE = 0.5  # seconds that an answer may take; the page asks again for what is pending
@@ -61,6 +62,16 @@ def thumbnail_png(name: str) -> bytes | None:
         return _thumbnail(path, folders.CONCEPTS.stamp(name))
     except (InputError, OSError):  # removed between the list and now
         return placeholder()
+
+
+def concept_bytes(name: str) -> bytes | None:
+    """A concept's whole file, for who learned it on this machine from another; None when there is no such concept."""
+    if name not in folders.CONCEPTS.names():
+        return None
+    try:
+        return folders.CONCEPTS.file(name).read_bytes()
+    except (InputError, OSError):  # removed between the list and now
+        return None
 
 
 def _entry(name: str, path: str, version: str, until: float) -> dict[str, Any]:
@@ -133,7 +144,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 def register() -> None:
-    """Adds the two GET routes to the host's server, where there is one."""
+    """Adds the three GET routes to the host's server, where there is one."""
     from aiohttp import web
 
     server = running_server()
@@ -151,3 +162,10 @@ def register() -> None:
             return web.Response(status=404, text="There is no such concept.")
         # the page adds the version to the address
         return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
+    @server.routes.get(FILE)
+    async def file(request: web.Request) -> web.Response:
+        content = await asyncio.to_thread(concept_bytes, request.query.get("name", ""))
+        if content is None:
+            return web.Response(status=404, text="There is no such concept.")
+        return web.Response(body=content, content_type="application/octet-stream")

@@ -25,7 +25,7 @@ LAB_FLOORS = (
     {"javascript"},
     {"workflow_files", "world", "checks"},
     {"jobs", "training", "locales"},
-    {"measuring"},
+    {"measuring", "learn_folder"},
     {"drawing"},
     {"robustness"},
     {"cli"},

@@ -88,7 +88,10 @@ class Client:
         Raises: HostError with the host's answer or, when it does not answer, a hint.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        return self._send(path, data, "application/json", method, timeout)
+
+    def _send(self, path: str, data: bytes | None, kind: str, method: str | None = None, timeout: float = 60) -> bytes:
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": kind}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return bytes(answer.read())
@@ -98,7 +101,8 @@ class Client:
                 raise PromptRejected(json.loads(content)) from None
             raise HostError(f"{path}: {error.code} {content[:500].decode(errors='replace')}") from None
         except (OSError, ValueError) as error:
-            raise HostError(f"ComfyUI at {self.url} does not answer ({error}); its log is {self.log_path}") from error
+            where = f"; its log is {self.log_path}" if self.log_path else ""
+            raise HostError(f"ComfyUI at {self.url} does not answer ({error}){where}") from error
 
     def get(self, path: str) -> Any:
         """GET, as JSON."""
@@ -110,17 +114,21 @@ class Client:
 
     def upload(self, file: pathlib.Path, name: str | None = None) -> str:
         """Puts a picture into the host's input folder over HTTP. Returns its name there."""
-        boundary, name = uuid.uuid4().hex, name or file.name
+        return self.upload_bytes(file.read_bytes(), name or file.name)
+
+    def upload_bytes(self, content: bytes, name: str, overwrite: bool = False) -> str:
+        """The same with what is in a file.
+
+        overwrite: takes the place of another file of that name, where otherwise the host adds a number.
+        """
+        boundary = uuid.uuid4().hex
+        fields = f'--{boundary}\r\nContent-Disposition: form-data; name="overwrite"\r\n\r\n{str(overwrite).lower()}\r\n'
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         )
-        data = head.encode() + file.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
-        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        with urllib.request.urlopen(
-            urllib.request.Request(f"{self.url}/upload/image", data, kind), timeout=60
-        ) as answer:
-            return str(json.load(answer)["name"])
+        data = (fields + head).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        return str(json.loads(self._send("/upload/image", data, f"multipart/form-data; boundary={boundary}"))["name"])
 
     def view(self, image: dict[str, str]) -> bytes:
         """The file of one entry of a node's `images` output."""

@@ -9,11 +9,14 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from .. import ROOT, DevError
+from . import guard
 from .base_folder import furnish
 from .client import Client, HostError
 from .environment import Host
@@ -21,6 +24,36 @@ from .environment import Host
 ADDRESS = "127.0.0.1"
 START_SECONDS = 300  # a cold disk or a busy machine; an idle one needs about 10
 STOP_SECONDS = 15
+ACCELERATOR = """
+import sys, torch
+kinds = [torch.cuda, torch.backends.mps, *([torch.xpu] if hasattr(torch, "xpu") else [])]
+sys.exit(not any(kind.is_available() for kind in kinds))
+"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a server is started.
+
+    cpu: whether it computes on the CPU whatever the machine has.
+    arguments: further ones for its command line.
+    environment: further variables.
+    guarded: it ends with this process, even when that is killed.
+    """
+
+    cpu: bool = True
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = False
+
+
+ON_THE_CPU = Start()
+
+
+def has_accelerator(host: Host) -> bool:
+    """Whether the host's own PyTorch can compute on something else than the CPU."""
+    asked = subprocess.run([str(host.python), "-c", ACCELERATOR], capture_output=True, check=False)
+    return asked.returncode == 0
 
 
 def free_port(wanted: int | None = None) -> int:
@@ -38,13 +71,13 @@ def free_port(wanted: int | None = None) -> int:
         return int(probe.getsockname()[1])
 
 
-def start_command(host: Host, base: pathlib.Path, port: int) -> list[str]:
+def start_command(host: Host, base: pathlib.Path, port: int, start: Start = ON_THE_CPU) -> list[str]:
     """The command line of a server that reads and writes inside `base` alone. COMFYUI_ARGS adds to it, such as another
     --front-end-root."""
     return [
         str(host.python),
         "main.py",
-        "--cpu",
+        *(["--cpu"] if start.cpu else []),
         "--listen",
         ADDRESS,
         "--port",
@@ -53,6 +86,7 @@ def start_command(host: Host, base: pathlib.Path, port: int) -> list[str]:
         str(base.absolute()),
         "--database-url",
         "sqlite:///:memory:",
+        *start.arguments,
         *shlex.split(os.environ.get("COMFYUI_ARGS", "")),
     ]
 
@@ -64,7 +98,7 @@ def last_lines(log: pathlib.Path, count: int = 25) -> str:
 
 
 @contextlib.contextmanager
-def serving(host: Host, base: pathlib.Path, port: int | None = None) -> Iterator[Client]:
+def serving(host: Host, base: pathlib.Path, port: int | None = None, start: Start = ON_THE_CPU) -> Iterator[Client]:
     """A server for the length of a `with` block, over a base directory that `furnish` has made.
 
     The client it gives listens to events already. The server is stopped whatever ends the block; its log stays in
@@ -75,11 +109,12 @@ def serving(host: Host, base: pathlib.Path, port: int | None = None) -> Iterator
     port = free_port(port)
     log = base / f"server-{port}.log"
     client = Client(f"http://{ADDRESS}:{port}", base, log)
-    process = _start(host, base, port, log)
+    process = _start(host, base, port, log, start)
     try:
-        _wait_until_ready(process, client, log)
-        client.listen()
-        yield client
+        with _guarding(process) if start.guarded else contextlib.nullcontext():
+            _wait_until_ready(process, client, log)
+            client.listen()
+            yield client
     finally:
         client.close()
         _stop(process)
@@ -94,16 +129,16 @@ def temporary_base(parent: pathlib.Path | None = None) -> Iterator[pathlib.Path]
         yield furnish(pathlib.Path(folder))
 
 
-def _start(host: Host, base: pathlib.Path, port: int, log: pathlib.Path) -> subprocess.Popen[bytes]:
+def _start(host: Host, base: pathlib.Path, port: int, log: pathlib.Path, start: Start) -> subprocess.Popen[bytes]:
     # A safe path would hide the host's own modules from its main.py.
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONSAFEPATH", "PYTHONPATH")}
-    environment["PYTHONUNBUFFERED"] = "1"
+    environment |= {"PYTHONUNBUFFERED": "1", **start.environment}
     if not host.ours:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
     with log.open("wb") as out:
         # A group of its own: a Ctrl-C in the terminal reaches us first, and we stop the server in order.
         return subprocess.Popen(
-            start_command(host, base, port),
+            start_command(host, base, port, start),
             cwd=host.comfyui,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -111,6 +146,17 @@ def _start(host: Host, base: pathlib.Path, port: int, log: pathlib.Path) -> subp
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+@contextlib.contextmanager
+def _guarding(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A guard beside the server for the length of a `with` block, which it ends without harm."""
+    command = [sys.executable, guard.__file__, str(process.pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as beside:
+        try:
+            yield
+        finally:
+            beside.kill()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], client: Client, log: pathlib.Path) -> None:

@@ -174,7 +174,7 @@ def test_a_concept_without_a_thumbnail_gets_a_placeholder(routes: Any, tmp_path:
 def test_only_listed_names_reach_the_disk(routes: Any, tmp_path: pathlib.Path, name: str) -> None:
     save_concept(concept(), tmp_path / "mine.safetensors")
     save_concept(concept(), tmp_path.parent / "secret.safetensors")
-    assert routes.thumbnail_png(name) is None
+    assert routes.thumbnail_png(name) is None and routes.concept_bytes(name) is None
     (tmp_path.parent / "secret.safetensors").unlink()
 
 
@@ -199,9 +199,13 @@ def test_the_routes_of_a_real_host(server: Client) -> None:
 
         assert thumbnail("over http").getpixel((48, 48)) == (255, 0, 0, 255)
         assert thumbnail("broken").size == (96, 96)
+        file = "/api/single_image_studio/concepts/file?"
+        assert server.request(file + urllib.parse.urlencode({"name": "over http"})) == path.read_bytes()
         for name in ("../../../checkpoints/sis_demo_sd15", "nobody", ""):
             with pytest.raises(HostError, match="404"):
                 thumbnail(name)
+            with pytest.raises(HostError, match="404"):
+                server.request(file + urllib.parse.urlencode({"name": name}))
         assert not (server.base / "trap").exists()
     finally:
         path.unlink()

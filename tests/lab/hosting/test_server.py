@@ -35,6 +35,25 @@ def test_the_server_is_bound_to_loopback_and_its_own_folder(tmp_path: pathlib.Pa
     assert "/c" not in " ".join(command[2:])
 
 
+def test_on_the_cpu_unless_it_is_told_otherwise(tmp_path: pathlib.Path) -> None:
+    host = Host(pathlib.Path("/p"), pathlib.Path("/c"), ours=False)
+    assert "--cpu" in server.start_command(host, tmp_path, 1234)
+    on_a_gpu = server.start_command(host, tmp_path, 1234, server.Start(cpu=False, arguments=("--fast",)))
+    assert "--cpu" not in on_a_gpu and "--fast" in on_a_gpu
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps", "xpu", ""])
+def test_a_host_s_own_pytorch_says_whether_it_has_an_accelerator(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "torch.py").write_text(
+        f"class Kind:\n    def __init__(self, name):\n        self.is_available = lambda: name == {kind!r}\n"
+        "class backends:\n    mps = Kind('mps')\ncuda, xpu = Kind('cuda'), Kind('xpu')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert server.has_accelerator(Host(pathlib.Path(sys.executable), tmp_path, ours=False)) is bool(kind)
+
+
 def test_a_host_that_dies_while_starting_shows_its_log(tmp_path: pathlib.Path) -> None:
     comfyui = fake_comfyui(tmp_path / "c")
     (comfyui / "main.py").write_text("raise SystemExit('no such torch')")

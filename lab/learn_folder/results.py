@@ -1,0 +1,165 @@
+"""The output folder: what is kept of each picture, so that a second run only does what is missing.
+
+    learned.jsonl      a line for each concept that was learned, the newest of a picture last
+    pictures/          NAME_mask.png: what was found; NAME_1.png …: what was drawn with the concept
+    report.txt, report.json, contact_sheet_1.jpg …
+
+Concepts go into a folder of their own, a ComfyUI's models/single_image_studio/concepts where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import secrets
+import shutil
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import DevError
+from .tasks import Failure, Learned, Outcome, Task
+
+ROOM = 2**26  # bytes that must be free before a picture's turn; a concept of SD 1.5 with its pictures needs a few MB
+KEYS = {"file", "name", "settings", "bytes", "concept_sha256", "pictures"}
+Row = dict[str, Any]
+
+
+@dataclass
+class Results:
+    """output: the folder of pictures and reports. concepts: of the concept files. rows: of learned.jsonl, by the
+    picture's file; by_name: the same by the concept's name."""
+
+    output: pathlib.Path
+    concepts: pathlib.Path
+    rows: dict[str, Row] = field(default_factory=dict)
+    by_name: dict[str, Row] = field(default_factory=dict)
+
+    @classmethod
+    def opened(cls, output: pathlib.Path, concepts: pathlib.Path) -> Results:
+        """Makes both folders, and reads what earlier runs have learned.
+
+        Raises: DevError when they cannot be made.
+        """
+        try:
+            (output / "pictures").mkdir(parents=True, exist_ok=True)
+            concepts.mkdir(parents=True, exist_ok=True)
+            rows = _rows(output / "learned.jsonl")
+            return cls(output, concepts, {row["file"]: row for row in rows}, {row["name"]: row for row in rows})
+        except OSError as error:
+            raise DevError(
+                f"{error.filename or output} cannot be written ({error.strerror}): choose --output"
+            ) from error
+
+    def is_done(self, task: Task) -> bool:
+        """Whether its concept is there, from this very picture and these very settings."""
+        row = self.rows.get(task.file)
+        return row is not None and row["settings"] == task.settings and self._is_there(row, task)
+
+    def in_the_way(self, task: Task) -> Failure | None:
+        """Another's concept of the same name, which is never overwritten."""
+        path = self._concept(task)
+        row = self.by_name.get(task.name)
+        if not path.exists() or (row and self._is_there(row, task)):
+            return None
+        return Failure(
+            task.file, f"{path} is there already, and not from this folder's earlier runs: rename it, or the picture"
+        )  # fmt: skip
+
+    def room(self, task: Task) -> Failure | None:
+        """No use to learn for minutes what cannot be kept."""
+        for folder in (self.output, self.concepts):
+            if shutil.disk_usage(folder).free < ROOM:
+                return Failure(task.file, f"the disk that holds {folder} is full: make room and run again")
+        return None
+
+    def keep(self, outcome: Outcome) -> Row | Failure:
+        """Writes what came of a task; the line comes last, so that what it says is there."""
+        task, learned = outcome.task, outcome.result
+        if isinstance(learned, Failure):
+            return learned
+        try:
+            files = self._write(task, learned)
+            row = _row(outcome, learned, files)
+            with (self.output / "learned.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+            reason = "the disk is full: make room" if full else f"its results could not be written ({error})"
+            return Failure(task.file, f"it was learned, but {reason} and run again")
+        self.rows[task.file] = self.by_name[task.name] = row
+        return row
+
+    def _write(self, task: Task, learned: Learned) -> list[str]:
+        """Returns the pictures' names, what was found first."""
+        named = {f"{task.name}_mask.png": learned.overlay}
+        named |= {f"{task.name}_{number}.png": data for number, data in enumerate(learned.pictures, 1)}
+        for name, data in named.items():
+            write(self.output / "pictures" / name, data)
+        write(self._concept(task), learned.concept)
+        return list(named)
+
+    def _concept(self, task: Task) -> pathlib.Path:
+        return self.concepts / f"{task.name}.safetensors"
+
+    def _is_there(self, row: Row, task: Task) -> bool:
+        """Whether the task's concept file is the one that a row speaks of."""
+        path = self._concept(task)
+        with contextlib.suppress(OSError):
+            same = row["name"] == task.name and path.stat().st_size == row["bytes"]
+            return bool(same and _sha256(path) == row["concept_sha256"])
+        return False
+
+
+def write(path: pathlib.Path, data: bytes) -> None:
+    """Writes a whole file in the place of an older one, or leaves that as it was.
+
+    Raises: OSError.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _row(outcome: Outcome, learned: Learned, files: list[str]) -> Row:
+    task = outcome.task
+    return {
+        "file": task.file,
+        "name": task.name,
+        "class_word": task.class_word,
+        "picture_sha256": task.sha256,
+        "settings": task.settings,
+        "concept_sha256": hashlib.sha256(learned.concept).hexdigest(),
+        "bytes": len(learned.concept),
+        "pictures": files,
+        "seconds": learned.seconds,
+        "worker": outcome.worker,
+    }
+
+
+def _rows(path: pathlib.Path) -> list[Row]:
+    """The lines, oldest first. One that a kill cut off is ended and passed over: its picture is learned again."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+    rows = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and row.keys() >= KEYS:
+                rows.append(row)
+    return rows
+
+
+def _sha256(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
