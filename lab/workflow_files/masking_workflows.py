@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .pieces import NEGATIVE, PICTURE, SAM, SAM3, checkpoint, drawn_with, empty_latent, mask_from_prompt, prompt
+from .pieces import FINDS, NEGATIVE, PICTURE, SAM, SAM3, checkpoint, drawn_with, empty_latent, mask_from_prompt, prompt
 from .sheet import Group, Node, Sheet
 
 WORDLESS: dict[str, Any] = {"what": "", "models": [SAM]}  # no words, so no detector
@@ -57,6 +57,7 @@ def mask_by_points(sheet: Sheet) -> None:
 def mask_by_negative_words(sheet: Sheet) -> None:
     picture = sheet.node("LoadImage", "Picture", image=PICTURE)
     mask = mask_from_prompt(sheet, picture["IMAGE"], "person", negative="dress")
+    mask.room = FINDS
     start = sheet.note(
         "### A mask without a part\n1. Choose your picture.\n2. *prompt*: what to find.\n3. *negative*: what to cut out"
         " of it, such as a hat, hair, or the hand that holds it.\n4. Run. What is cut out has a red box.\n\nThen"
@@ -94,6 +95,7 @@ def mask_by_rough_mask(sheet: Sheet) -> None:
 def mask_by_picking(sheet: Sheet) -> None:
     picture = sheet.node("LoadImage", "Picture", image=PICTURE)
     mask = mask_from_prompt(sheet, picture["IMAGE"], "eye", select="all")
+    mask.room = FINDS
     start = sheet.note(
         "### Choose among what was found\n1. Choose your picture.\n2. *prompt*: what to find.\n3. Run: each find has a"
         " number.\n4. **Click** the ones that you want or do not want, or press Enter on them.\n5. Run again.\n\nThen"

@@ -51,6 +51,7 @@ QUICK_TEXT: dict[str, Any] = {
     "timesteps": "golden_ratio",
 }
 QUICK_SOLVER = "line_search"
+FINDS = 340  # pixels below a node that shows several finds to choose from, beside its picture
 FOUND_PLACES = 150  # pixels below a node that shows the places that its concept found
 REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
 SAMPLING: dict[str, Any] = {"steps": 30, "cfg": 7.5, "sampler_name": "euler", "scheduler": "normal"}
