@@ -50,7 +50,7 @@ def overlay(
     image = _tinted(to_pil(picture), mask)
     size = max(SMALLEST_PRINT, min(image.size) // 40)
     font = label_font(size)
-    for box in sorted(boxes, key=lambda box: box.selected):  # the selected ones are drawn last, on top
+    for box in sorted(boxes, key=lambda box: (box.cut, box.selected)):  # what counts most is drawn last, on top
         _draw_frame(image, box, max(1, size // 6))
         _draw_label(image, box, font)
     for point in points:

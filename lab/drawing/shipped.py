@@ -15,10 +15,12 @@ from ..hosting.base_folder import CHECKPOINT
 from ..hosting.client import Client, Prompt
 from ..jobs import edit, jobs, learn
 from ..workflow_files import workflow
-from ..workflow_files.shipped_workflows import WORKFLOWS
+from ..workflow_files.shipped_workflows import ON_NEWER_HOSTS, WORKFLOWS
 
 SETTINGS = pathlib.Path(__file__).resolve().parent / "workflows.json"
 NAMES = tuple(WORKFLOWS)
+ALL = (*NAMES, *ON_NEWER_HOSTS)
+WITHOUT_CHECKPOINT = tuple(name for name in NAMES if name.startswith("mask_by_"))
 PAINTED_MASK = {"class_type": "LoadImageMask", "_meta": {"title": "Mask"}}
 
 
@@ -33,7 +35,10 @@ def overrides(name: str) -> jobs.Overrides:
         return learn.settings().overrides
     if name == "edit_a_photo":
         return edit.overrides()
-    return {"Load Checkpoint": {"ckpt_name": CHECKPOINT}} | settings()["overrides"][name]
+    changes: jobs.Overrides = settings()["overrides"][name]
+    if name in WITHOUT_CHECKPOINT:
+        return changes
+    return {"Load Checkpoint": {"ckpt_name": CHECKPOINT}} | changes
 
 
 def prompt(name: str, more: Mapping[str, Mapping[str, Any]] | None = None) -> Prompt:
@@ -55,7 +60,7 @@ def up_to(prompt: Prompt, *titles: str) -> Prompt:
 
 
 def with_painted_mask(prompt: Prompt, picture: str) -> Prompt:
-    """The learning workflow with the demo's drawn mask instead of a found one, as an artist would paint it."""
+    """A learning workflow with the demo's drawn mask instead of a found one, as an artist would paint it."""
     drawn = PAINTED_MASK | {"inputs": {"image": f"{pathlib.Path(picture).stem}_mask.png", "channel": "red"}}
     return {node_id: drawn if workflow.title(node) == "Mask" else node for node_id, node in prompt.items()}
 

@@ -21,6 +21,7 @@ from ..hosting.client import Client, Prompt
 from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
 from ..workflow_files import workflow
+from ..workflow_files.shipped_workflows import ON_NEWER_HOSTS
 from . import shipped, stand_ins
 
 SIDE, GAP, PAPER = 480, 6, (32, 32, 32)
@@ -36,15 +37,22 @@ CHOSEN: dict[str, tuple[int | None, ...]] = {
     "judge_a_concept": (0, 1, 2, 3),  # the heat maps
     "edit_a_photo": (None, 0),
     "edit_grid": tuple(1 + 5 * row + column for row in (0, 1, 3) for column in (0, 2, 4)),  # of its cells
-    "concept_controlnet_upscale": (-1,),
+    "concept_controlnet_upscale": (1,),
     "edit_on_anime_checkpoint": (None, 0),
+    "mask_by_boxes": (-1,),  # what the node shows
+    "mask_by_points": (-1,),
+    "mask_by_negative_words": (-1,),
+    "mask_by_rough_mask": (-1,),
+    "mask_by_picking": (-1,),
+    "learn_from_sam3_mask": (None, 0, 1, 2),
 }
 
 
 def pictures(client: Client, prompt: Prompt) -> list[Image.Image]:
-    """What a workflow has saved, in its own order."""
+    """What a workflow has saved, in its own order, and then what its masks were found in."""
     outputs = client.run(prompt, TIME_LIMIT)["outputs"]
-    found = [entry for node_id in workflow.nodes_of(prompt, "SaveImage") for entry in outputs[node_id]["images"]]
+    nodes = [node_id for kind in ("SaveImage", "SIS_MaskFromPrompt") for node_id in workflow.nodes_of(prompt, kind)]
+    found = [entry for node_id in nodes for entry in outputs[node_id]["images"]]
     return [Image.open(io.BytesIO(client.view(entry))).convert("RGB") for entry in found]
 
 
@@ -88,7 +96,7 @@ def draw(client: Client, name: str, painted: bool) -> bytes:
     picture = next(
         (node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"), "heart.png"
     )
-    if painted and name == "learn_a_concept":
+    if name in ON_NEWER_HOSTS or (painted and name == "learn_a_concept"):
         prompt = shipped.with_painted_mask(prompt, picture)
     with Image.open(ROOT / "lab" / "world" / "concepts" / picture) as source:
         return encode(sheet(chosen(name, pictures(client, prompt), source.convert("RGB"))))
@@ -97,7 +105,7 @@ def draw(client: Client, name: str, painted: bool) -> bytes:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "workflows")
-    parser.add_argument("--only", nargs="*", choices=shipped.NAMES, default=shipped.NAMES)
+    parser.add_argument("--only", nargs="*", choices=shipped.ALL, default=shipped.ALL)
     parser.add_argument(
         "--painted", action="store_true", help="take the demo's drawn masks, where the demo detector is not there"
     )
@@ -107,7 +115,8 @@ def arguments() -> argparse.Namespace:
 def draw_all(options: argparse.Namespace) -> None:
     """Writes the thumbnails that are asked for and whose pictures changed."""
     with temporary_host(stand_ins.furnish) as client:
-        shipped.prepare(client)
+        if set(options.only) - {*shipped.WITHOUT_CHECKPOINT, *ON_NEWER_HOSTS}:
+            shipped.prepare(client)
         for name in options.only:
             data, file = draw(client, name, options.painted), options.folder / f"{name}.jpg"
             if not file.is_file() or file.read_bytes() != data:

@@ -17,9 +17,10 @@ from .. import ROOT, DevError
 from ..hosting.command import exit_code, temporary_host
 from ..hosting.installation import say
 from .blueprints import BLUEPRINTS
+from .newer_nodes import with_newer
 from .object_info import Info
 from .sheet import Sheet
-from .shipped_workflows import WORKFLOWS
+from .shipped_workflows import ON_NEWER_HOSTS, WORKFLOWS
 from .ui_subgraph import Blueprint, to_blueprint
 from .ui_workflow import to_api, to_ui
 
@@ -38,8 +39,8 @@ def versions() -> tuple[str, str]:
 
 def made(info: Info) -> dict[str, str]:
     """Every file's text by its path under the root. info: the host's /object_info, with the pack."""
-    files = {}
-    for name, describe in WORKFLOWS.items():
+    files, info = {}, with_newer(info)
+    for name, describe in (WORKFLOWS | ON_NEWER_HOSTS).items():
         sheet = Sheet(name, info, *versions())
         describe(sheet)
         ui = to_ui(sheet)

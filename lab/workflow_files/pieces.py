@@ -36,6 +36,11 @@ DINO = Model(
     "grounding-dino",
 )
 SAM = Model("sam_vit_b_01ec64.safetensors", f"{HUB}/lmz/candle-sam/resolve/main/sam_vit_b_01ec64.safetensors", "sams")
+SAM3 = Model(
+    "sam3.1_multiplex_fp16.safetensors",
+    f"{HUB}/Comfy-Org/sam3.1/resolve/main/checkpoints/sam3.1_multiplex_fp16.safetensors",
+    "checkpoints",
+)
 PICTURE = "example.png"  # which every ComfyUI has in its input folder
 NEGATIVE = ""
 # the quicker ways, whose edits are as good as the papers' defaults: docs/reports/FAST_EDITING.md
@@ -46,6 +51,7 @@ QUICK_TEXT: dict[str, Any] = {
     "timesteps": "golden_ratio",
 }
 QUICK_SOLVER = "line_search"
+FINDS = 340  # pixels below a node that shows several finds to choose from, beside its picture
 FOUND_PLACES = 150  # pixels below a node that shows the places that its concept found
 REPORT_SIZE = (480, 600)  # holds that of an inversion in 50 steps
 SAMPLING: dict[str, Any] = {"steps": 30, "cfg": 7.5, "sampler_name": "euler", "scheduler": "normal"}
@@ -63,11 +69,19 @@ def empty_latent(sheet: Sheet, batch: int, id: int | None = None) -> Node:
     return sheet.node("EmptyLatentImage", "Empty Latent", id, width=512, height=512, batch_size=batch)
 
 
-def mask_from_prompt(sheet: Sheet, image: Output, what: str = "face", title: str = "Mask", **more: Any) -> Node:
+def mask_from_prompt(
+    sheet: Sheet,
+    image: Output,
+    what: str = "face",
+    title: str = "Mask",
+    models: Sequence[Model] = (DINO, SAM),
+    **more: Any,
+) -> Node:
+    """models: the files that it uses; without words there is no detector among them."""
     return sheet.node(
         "SIS_MaskFromPrompt",
         title,
-        models=[DINO, SAM],
+        models=models,
         image=image,
         prompt=what,
         detector=DINO.name,

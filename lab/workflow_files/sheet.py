@@ -16,7 +16,7 @@ from .object_info import Info, Spec, default_of, is_widget, optional_inputs, out
 from .page_sizes import GAP, GROUP_GAP, GROUP_PADDING, GROUP_TITLE, ROOM, TITLE, WIDTH, node_height, note_height
 
 NOTE = "MarkdownNote"
-UNTOLD = {"text"}  # widgets whose name does not tell in a form what they ask for: the node's title does
+UNTOLD = {"text", "value"}  # widgets whose name does not tell in a form what they ask for: the node's title does
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def test_a_click_takes_a_find_in_or_out(frontend: Frontend, snap: Callable[..., 
     chosen = [i + 1 for i, on in enumerate(pressed) if on != (i in (first, other))]
     assert picked() == (", ".join(map(str, chosen)) or "0")
     expect(finds.nth(first)).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".sis-finds-message")).to_contain_text("Press Run")
     snap(frontend, "picked")
 
     frontend.load(frontend.workflow())  # as saved and opened again
@@ -60,5 +61,6 @@ def test_a_click_takes_a_find_in_or_out(frontend: Frontend, snap: Callable[..., 
     run = frontend.run()
     assert run.kind == "success"
     expect(finds.nth(other)).to_have_attribute("aria-pressed", str(other + 1 in chosen).lower())
+    expect(page.locator(".sis-finds-message")).to_have_text(f"Picked: {picked()}.")  # nothing is left to run
     page.get_by_role("button", name="Let select decide").dispatch_event("click")
     assert picked() == "" and frontend.errors == []

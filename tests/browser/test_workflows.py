@@ -12,8 +12,10 @@ from playwright.sync_api import expect
 
 from lab.drawing import shipped
 from lab.hosting.client import Client
+from lab.workflow_files.newer_nodes import NEWER
 from lab.workflow_files.object_info import has_control, is_widget, specs
 from lab.workflow_files.sheet import NOTE
+from lab.workflow_files.shipped_workflows import ON_NEWER_HOSTS
 
 from ..helpers.frontend import Box, Frontend
 from ..helpers.shipped_page import CUT_NOTES, overlaps, queued, shipped_file
@@ -27,6 +29,8 @@ LABELS = """() => {
   const cut = labels.filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent);
   return { cut, shown: labels.filter((label) => label.clientWidth).length };
 }"""
+UNKNOWN = """() => window.app.canvas.graph.nodes.map((node) => node.type)
+  .filter((type) => !(type in LiteGraph.registered_node_types))"""
 BOXES_OF_GROUPS = (
     """() => window.app.canvas.graph.groups.map((group) => [group.title, ...group.boundingRect ?? group._bounding])"""
 )
@@ -60,11 +64,7 @@ def prepared(furnished: Client) -> Client:
 def test_it_opens_whole_and_readable(quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]) -> None:
     ui, twin = shipped_file("workflows", name), shipped_file("workflows/api", name)
     quiet.load(ui, new_tab=True)
-    missing = quiet.page.evaluate(
-        "() => window.app.canvas.graph.nodes.map((node) => node.type).filter((type) => !(type in"
-        " LiteGraph.registered_node_types))"
-    )
-    assert not missing
+    assert not quiet.page.evaluate(UNKNOWN)
     assert queued(quiet) == twin
     quiet.frame()
     snap(quiet)
@@ -73,6 +73,20 @@ def test_it_opens_whole_and_readable(quiet: Frontend, name: str, snap: Callable[
     groups = {title: Box(*box) for title, *box in quiet.page.evaluate(BOXES_OF_GROUPS)}
     assert len(groups) == len(ui["groups"]) and not overlaps(groups)
     check_groups(quiet)
+
+
+@pytest.mark.parametrize("name", ON_NEWER_HOSTS)
+def test_one_for_newer_hosts_lacks_their_nodes_alone(
+    quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]
+) -> None:
+    quiet.load(shipped_file("workflows", name), new_tab=True)
+    assert set(quiet.page.evaluate(UNKNOWN)) == set(NEWER) - set(quiet.client.object_info())
+    quiet.page.keyboard.press("Escape")  # the page's own list of what it lacks
+    quiet.frame()
+    snap(quiet)
+    assert not overlaps(quiet.boxes())
+    assert not quiet.page.evaluate(CUT_NOTES)
+    quiet.messages.clear()
 
 
 def check_groups(frontend: Frontend) -> None:

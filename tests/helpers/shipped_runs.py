@@ -38,6 +38,12 @@ RUNS: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
         },
         [(128, 128)],
     ),
+    "mask_by_boxes": ({}, [(128, 128)]),
+    "mask_by_points": ({}, [(128, 128)]),
+    "mask_by_negative_words": ({}, [(128, 128)]),
+    "mask_by_rough_mask": ({}, [(128, 128)]),
+    "mask_by_picking": ({}, [(128, 128)]),
+    "learn_from_sam3_mask": (FEW | FEW_LEARNING | {"Save Concept": {"name": "my_shipped"}}, [(128, 128)] * 4),
 }
 
 

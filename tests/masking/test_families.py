@@ -70,7 +70,15 @@ def test_odd_pictures(small_models, size: tuple[int, int], channels: int) -> Non
     found = detect(small_models / "grounding-dino" / "small_dino", picture)
     assert found and all(0 <= d.box[0] < d.box[2] <= size[1] and 0 <= d.box[1] < d.box[3] <= size[0] for d in found)
     segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
-    assert segmenter.masks(segmenter.encode(picture), [Thing(found[0].box)]).shape == (1, *size)
+    whole, corner = (0.0, 0.0, float(size[1]), float(size[0])), (0.0, 0.0, True)
+    things = [
+        Thing(found[0].box),
+        Thing(points=(corner,)),
+        Thing(whole, (corner,)),
+        Thing(whole, mask=torch.ones(size)),
+    ]
+    logits = segmenter.masks(segmenter.encode(picture), things)
+    assert logits.shape == (4, *size) and logits.isfinite().all()
 
 
 def test_a_picture_of_8k(small_models) -> None:
@@ -81,7 +89,11 @@ def test_a_picture_of_8k(small_models) -> None:
     )
     assert detect(small_models / "grounding-dino" / "small_dino", picture)
     segmenter = SEGMENTERS.load(small_models / "sams" / "small_sam")
-    assert segmenter.masks(segmenter.encode(picture), [Thing((100.0, 100.0, 5000.0, 4000.0))]).shape == (1, 4320, 7680)
+    embedding, rough = segmenter.encode(picture), torch.zeros(4320, 7680)
+    rough[100:4000, 100:5000] = 1
+    box = (100.0, 100.0, 5000.0, 4000.0)
+    for thing in (Thing(points=((7679.0, 4319.0, True),)), Thing(box, mask=rough)):
+        assert segmenter.masks(embedding, [thing]).shape == (1, 4320, 7680)
 
 
 @pytest.mark.parametrize("name", ["small_dino", "small_dino.pth"])

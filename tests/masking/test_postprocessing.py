@@ -124,3 +124,27 @@ def test_large_masks_are_feathered_in_tiles_as_small_ones(monkeypatch: pytest.Mo
     plain = feather_mask(mask, pixels)
     monkeypatch.setattr(postprocessing, "SMALL", 0)
     assert (feather_mask(mask, pixels) - plain).abs().max() <= 2e-6
+
+
+def exactly_feathered(mask: torch.Tensor, pixels: int) -> torch.Tensor:
+    """In float64, with every weight in a matrix for each axis."""
+    reach = math.ceil(1.5 * pixels)
+    taps = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-(taps.double() ** 2) / (2 * (pixels / 2) ** 2))
+    axes = []
+    for size in mask.shape:
+        axis = torch.zeros(size, size, dtype=torch.float64)
+        for i in range(size):
+            axis[i].index_add_(0, (taps + i).clamp(0, size - 1), weights / weights.sum())
+        axes.append(axis)
+    return axes[0] @ mask.double() @ axes[1].T
+
+
+@pytest.mark.parametrize("pixels", [130, 300, 512])  # on means of 2, 4 and 8 pixels
+def test_wide_feathers_of_large_masks_are_near_the_exact_ones(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    mask = torch.zeros(501, 803)
+    mask[200:430, :3] = mask[:1, 400:640] = mask[100:300, 200:321] = mask[496:, 700:] = 1  # some end at the borders
+    mask[300:400, 600:700] = torch.rand(100, 100, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(postprocessing, "SMALL", 0)
+    soft = feather_mask(mask, pixels)
+    assert soft.shape == mask.shape and float((soft - exactly_feathered(mask, pixels)).abs().max()) <= 1e-4

@@ -35,6 +35,13 @@ def test_points_and_what_is_cut_out() -> None:
     assert levels[47, 203].tolist() != levels[147, 253].tolist()  # round and square
 
 
+def test_what_is_cut_out_is_drawn_over_what_is_selected() -> None:
+    place = (20.0, 40.0, 120.0, 140.0)
+    boxes = [LabelledBox(place, "- dog", 0.5, False, True), LabelledBox(place, "dog", 0.5, True)]
+    levels = (overlay(torch.zeros(200, 300, 3), torch.zeros(200, 300), boxes) * 255).round().int()
+    assert levels[100, 20].tolist() == list(CUT)
+
+
 def test_overlay_of_one_pixel() -> None:
     dot = LabelledBox((0.0, 0.0, 1.0, 1.0), "dot", 1.0, False)
     assert overlay(torch.rand(1, 1, 3), torch.ones(1, 1), [dot]).shape == (1, 1, 3)

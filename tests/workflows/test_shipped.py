@@ -18,8 +18,11 @@ from lab.hosting.client import Client
 from lab.hosting.environment import Host
 from lab.workflow_files import workflow
 from lab.workflow_files.make_workflows import made, versions
+from lab.workflow_files.newer_nodes import NEWER
+from lab.workflow_files.object_info import outputs_of, specs, type_of
 from lab.workflow_files.pieces import DINO, SAM
 from lab.workflow_files.sheet import NOTE
+from lab.workflow_files.shipped_workflows import ON_NEWER_HOSTS
 
 from ..helpers.shipped_runs import FEW, RUNS, prepare
 
@@ -37,7 +40,7 @@ DIRECTORIES = {
 
 
 def test_all_are_there() -> None:
-    assert {file.stem for file in FILES} == set(shipped.NAMES)
+    assert {file.stem for file in FILES} == set(shipped.ALL)
 
 
 def test_the_files_are_what_their_description_gives(server: Client) -> None:
@@ -62,7 +65,7 @@ def test_every_file_to_download_is_told_with_its_address(file: pathlib.Path) -> 
         (DIRECTORIES[name], value)
         for node in api.values()
         for name, value in node["inputs"].items()
-        if name in DIRECTORIES
+        if name in DIRECTORIES and (name != "detector" or node["inputs"]["prompt"] or node["inputs"]["negative"])
     }
     assert set(told) == wanted
     for (_, name), url in told.items():
@@ -70,6 +73,16 @@ def test_every_file_to_download_is_told_with_its_address(file: pathlib.Path) -> 
         # what the page offers to download: nothing else, whatever a workflow says
         assert where.scheme == "https" and where.netloc == "huggingface.co"
         assert where.path.endswith(f"/{name}") and name.endswith(".safetensors")
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_nodes_of_newer_hosts_are_as_described(server: Client, name: str) -> None:
+    info = server.object_info()
+    if name not in info:
+        pytest.skip(f"this host has no {name}")
+    described, there = specs(NEWER, name), specs(info, name)
+    assert {key: type_of(spec) for key, spec in described.items()} == {key: type_of(there[key]) for key in there}
+    assert list(described) == list(there) and outputs_of(NEWER, name) == outputs_of(info, name)
 
 
 def test_detector_and_segmenter_are_the_catalogues() -> None:
@@ -143,8 +156,8 @@ def test_a_blueprints_links_are_whole(name: str) -> None:
 def test_the_host_lists_and_serves_them(server: Client) -> None:
     listed = server.get("/workflow_templates")
     (pack,) = [name for name, found in listed.items() if "learn_a_concept" in found]
-    assert sorted(listed[pack]) == sorted(shipped.NAMES)
-    for name in shipped.NAMES:
+    assert sorted(listed[pack]) == sorted(shipped.ALL)
+    for name in shipped.ALL:
         assert (
             server.request(f"/api/workflow_templates/{pack}/{name}.json")
             == (ROOT / "workflows" / f"{name}.json").read_bytes()
@@ -184,17 +197,43 @@ def saved(client: Client, prompt: dict[str, Any]) -> dict[str, list[np.ndarray]]
     }
 
 
-@pytest.mark.parametrize("name", shipped.NAMES)
+@pytest.mark.parametrize("name", shipped.ALL)
 def test_it_runs_on_the_demos_files(prepared: Client, name: str) -> None:
     changes, sizes = RUNS[name]
     prompt = shipped.prompt(name, changes)
-    if name == "learn_a_concept" and not all((ROOT / "lab" / "weights" / folder).is_dir() for folder in MASKING):
+    if (
+        name in ON_NEWER_HOSTS
+        or name == "learn_a_concept"
+        and not all((ROOT / "lab" / "weights" / folder).is_dir() for folder in MASKING)
+    ):
         prompt = shipped.with_painted_mask(prompt, "heart.png")
     pictures = [
         picture for title, found in saved(prepared, prompt).items() if title != "Save the grid" for picture in found
     ]
     assert [picture.shape[:2] for picture in pictures] == sizes
     assert all(picture.std() > 1 for picture in pictures), "a picture is empty"
+    if name in MARKED:
+        check_mask(pictures[0][..., 0] > 127, name)
+
+
+# which object of the demo's pictures each hint shows: the picture, and the columns that it is in
+MARKED = {
+    "mask_by_boxes": ("two_hearts.png", slice(0, 64)),
+    "mask_by_points": ("heart.png", slice(0, 128)),
+    "mask_by_negative_words": ("heart_and_star.png", slice(0, 64)),
+    "mask_by_rough_mask": ("heart.png", slice(0, 128)),
+    "mask_by_picking": ("two_hearts.png", slice(64, 128)),
+}
+
+
+def check_mask(mask: np.ndarray, name: str) -> None:
+    """It is of that object and of nothing else, as well as the demo's small SAM can tell."""
+    file, columns = MARKED[name]
+    with Image.open(ROOT / "lab" / "world" / "concepts" / file) as picture:
+        colours = np.asarray(picture.convert("RGB")).astype(int)
+    wanted = np.abs(colours - colours[0, 0]).max(2) > 40  # not the background
+    wanted[:, [x for x in range(128) if not columns.start <= x < columns.stop]] = False
+    assert (mask & wanted).sum() / (mask | wanted).sum() > 0.85
 
 
 def test_a_concept_changes_the_picture(prepared: Client) -> None:

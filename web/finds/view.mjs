@@ -86,8 +86,12 @@ export class FindsView {
 
   /** The numbers that are in the mask, or will be. */
   #numbers() {
-    const run = this.pictures[this.shown].finds.flatMap(({ selected }, index) => (selected ? [index + 1] : []));
-    return picksOf(this.#text, this.shown) ?? run;
+    return picksOf(this.#text, this.shown) ?? this.#run();
+  }
+
+  /** The numbers that were in the mask when it ran. */
+  #run() {
+    return this.pictures[this.shown].finds.flatMap(({ selected }, index) => (selected ? [index + 1] : []));
   }
 
   /** @param {number} number */
@@ -113,7 +117,8 @@ export class FindsView {
       button.disabled = wired;
     });
     this.reset.hidden = wired || !picked;
-    const words = picked ? say("findsPicked", { numbers: numbers.join(", ") || "0" }) : say("findsHint");
+    const told = String(numbers) === String(this.#run()) ? "findsTaken" : "findsPicked";
+    const words = picked ? say(told, { numbers: numbers.join(", ") || "0" }) : say("findsHint");
     this.message.value = wired ? say("findsWired") : words;
   }
 }

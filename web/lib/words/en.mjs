@@ -120,6 +120,7 @@ export const en = {
   findsLabel: "What was found: click to take it in or out",
   findsHint: "Click a box to take it into the mask or out of it, then press Run.",
   findsPicked: "Picked: {numbers}. Press Run.",
+  findsTaken: "Picked: {numbers}.",
   findsWired: "picked is connected: its wire decides.",
   findsReset: "Let select decide",
   // Where a concept is

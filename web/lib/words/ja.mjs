@@ -121,6 +121,7 @@ export const ja = {
   findsLabel: "見つかったもの：クリックで入れたり外したりします",
   findsHint: "枠をクリックするとマスクに入れたり外したりできます。そのあと実行します。",
   findsPicked: "選択：{numbers}。実行してください。",
+  findsTaken: "選択：{numbers}。",
   findsWired: "picked は接続されています。接続先の値が使われます。",
   findsReset: "select に任せる",
   // Where a concept is

@@ -121,6 +121,7 @@ export const zh = {
   findsLabel: "找到的东西：点击可选入或去掉",
   findsHint: "点击一个框，把它选入遮罩或去掉，然后点“运行”。",
   findsPicked: "已选：{numbers}。请点“运行”。",
+  findsTaken: "已选：{numbers}。",
   findsWired: "picked 已接线：由连线决定。",
   findsReset: "改由 select 决定",
   // Where a concept is
