@@ -8,12 +8,13 @@ import functools
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import transformers_api
-from .family import Family, Source, in_folders
+from . import original_sam2, transformers_api
+from .family import Family, OriginalFormat, Source, in_folders
 from .interfaces import Embedding, Segmenter
 from .preprocessing import Preprocessing, folder_preprocessing
 from .sam import Sam, TransformersSam
 from .sam_prompts import SamPrompts
+from .weights import Weights
 
 
 class TransformersSam2(TransformersSam):
@@ -45,17 +46,34 @@ class Sam2(Sam):
         return F.interpolate(low, embedding.size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _build(source: Source, kind: str) -> Sam2:
-    """kind: the beginning of its classes' names."""
-    net = TransformersSam2(transformers_api.build(f"{kind}Config", f"{kind}Model", source))
+def network(source: Source, kind: str = "Sam2") -> TransformersSam2:
+    """transformers' SAM 2. kind: the beginning of its classes' names.
+
+    Raises: InputError when the weights do not fit the config.
+    """
+    return TransformersSam2(transformers_api.build(f"{kind}Config", f"{kind}Model", source))
+
+
+def original_network(weights: Weights, name: str) -> TransformersSam2:
+    """The same of an original checkpoint's weights."""
+    return network(Source(name, original_sam2.config_of(weights, name), original_sam2.rename(weights)))
+
+
+def _build(source: Source, kind: str = "Sam2") -> Sam2:
+    net = network(source, kind)
     return Sam2(net, folder_preprocessing(source.folder, Preprocessing(None, net.side, square=True)))
 
 
-_sam2, _edgetam = (functools.partial(_build, kind=kind) for kind in ("Sam2", "EdgeTam"))
+def _load_original(weights: Weights, name: str) -> Sam2:
+    net = original_network(weights, name)
+    return Sam2(net, Preprocessing(None, net.side, square=True))
+
+
+_edgetam = functools.partial(_build, kind="EdgeTam")
 # The published folders hold what films need too, and say so; a picture needs the rest.
 SAM2_FAMILIES: tuple[Family[Segmenter], ...] = (
-    in_folders("a SAM 2", "sam2", _sam2),
-    in_folders("a SAM 2", "sam2_video", _sam2),
+    in_folders("a SAM 2", "sam2", _build, OriginalFormat(original_sam2.is_original, _load_original)),
+    in_folders("a SAM 2", "sam2_video", _build),
     in_folders("an EdgeTAM", "edgetam", _edgetam),
     in_folders("an EdgeTAM", "edgetam_video", _edgetam),
 )

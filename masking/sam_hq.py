@@ -6,12 +6,13 @@ from typing import cast
 
 from torch import Tensor
 
-from . import transformers_api
-from .family import Family, Source, in_folders
+from . import original_sam_hq, transformers_api
+from .family import Family, OriginalFormat, Source, in_folders
 from .interfaces import Segmenter
 from .preprocessing import Preprocessing, folder_preprocessing
 from .sam import Sam, TransformersSam
 from .sam_prompts import SamPrompts
+from .weights import Weights
 
 
 class TransformersSamHq(TransformersSam):
@@ -25,9 +26,25 @@ class TransformersSamHq(TransformersSam):
         return self._answer(prompts, image_embeddings=features, intermediate_embeddings=list(finer))
 
 
+def network(source: Source) -> TransformersSamHq:
+    """transformers' SAM-HQ. Raises: InputError when the weights do not fit the config."""
+    return TransformersSamHq(transformers_api.build("SamHQConfig", "SamHQModel", source))
+
+
+def original_network(weights: Weights, name: str) -> TransformersSamHq:
+    """The same of an original checkpoint's weights."""
+    return network(Source(name, original_sam_hq.config_of(weights), original_sam_hq.rename(weights)))
+
+
 def _build(source: Source) -> Sam:
-    net = TransformersSamHq(transformers_api.build("SamHQConfig", "SamHQModel", source))
+    net = network(source)
     return Sam(net, folder_preprocessing(source.folder, Preprocessing(None, net.side)))
 
 
-SAM_HQ: Family[Segmenter] = in_folders("a SAM-HQ", "sam_hq", _build)
+def _load_original(weights: Weights, name: str) -> Sam:
+    return Sam(original_network(weights, name))
+
+
+SAM_HQ: Family[Segmenter] = in_folders(
+    "a SAM-HQ", "sam_hq", _build, OriginalFormat(original_sam_hq.is_original, _load_original)
+)

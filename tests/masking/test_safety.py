@@ -19,6 +19,7 @@ from single_image_studio.masking.interfaces import Thing
 from single_image_studio.support.errors import InputError
 
 from ..helpers.masking import Trap
+from ..helpers.masking_networks import need, original_sam2, original_sam_hq
 
 pytestmark = pytest.mark.slow
 HUB = "somebody/some-weights"
@@ -61,6 +62,14 @@ def dino(small_models, tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def sam(small_models, tmp_path: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(shutil.copytree(small_models / "sams" / "small_sam", tmp_path / "sam"))
+
+
+@pytest.fixture(params=["sam2.pt", "hq.pth"])
+def original(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """An original checkpoint of SAM 2 or SAM-HQ."""
+    need({"sam2.pt": "Sam2Model", "hq.pth": "SamHQModel"}[request.param])
+    path = tmp_path / request.param
+    return original_sam_hq(path) if path.name.startswith("hq") else original_sam2(path, monkeypatch)
 
 
 def change(folder: pathlib.Path, **values: object) -> None:
@@ -173,3 +182,24 @@ def test_damaged_tokenizers_are_one_sentence(dino) -> None:
         (dino / "tokenizer.json").write_text(content)
         with pytest.raises(InputError, match=r"the tokenizer .*tokenizer\.json cannot be read"):
             DETECTORS.load(dino)
+
+
+def test_bad_original_checkpoints_are_one_sentence(original, mark) -> None:
+    content = torch.load(original, weights_only=True)
+    whole = original.read_bytes()
+    for cut in (len(whole) - 200, len(whole) // 2, 30):
+        original.write_bytes(whole[:cut])
+        with pytest.raises(InputError, match=rf"^{original.name} is cut short, damaged"):
+            SEGMENTERS.load(original)
+    weights = content.get("model", content)
+    for trapped in ({"model": weights, "x": Trap(mark)}, {"model": {**weights, "x": Trap(mark)}}, Trap(mark)):
+        torch.save(trapped, original)
+        with pytest.raises(InputError, match=rf"^{original.name} holds more than weights and could run code"):
+            SEGMENTERS.load(original)
+        original.write_bytes(pickle.dumps(trapped))
+        with pytest.raises(InputError, match=rf"^{original.name} (holds more than weights|is cut short, damaged)"):
+            SEGMENTERS.load(original)
+    torch.save({"model": {name: weight.flatten() for name, weight in weights.items()}}, original)
+    with pytest.raises(InputError) as error:
+        SEGMENTERS.load(original)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,62 @@
+"""Small random networks of transformers, in folders as published ones are."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+import torch
+
+from lab.measuring import masking_weights
+from lab.measuring.sam2_shapes import SMALL_SAM2
+from lab.measuring.sam_shapes import SMALL_SAM
+
+SIDE = 64
+PROMPTS = {"hidden_size": 32, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
+DECODER = {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 16}
+PYRAMID = {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]], "fpn_hidden_size": 32}
+
+
+def need(name: str) -> Any:
+    """A class of transformers; the test is skipped where the installed one has none."""
+    transformers = pytest.importorskip("transformers")
+    found = getattr(transformers, name, None)
+    if found is None:
+        pytest.skip(f"this transformers has no {name}")
+    return found
+
+
+def spread(model: Any) -> Any:
+    """Weights with which answers differ."""
+    for name, weight in model.named_parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.7 / weight[0].numel() ** 0.5 if "embed" not in name else 0.5)
+    return model
+
+
+def saved(model: Any, path: pathlib.Path, **files: object) -> pathlib.Path:
+    """As save_pretrained, which looks up EdgeTAM's default backbone in 4.57. files: content of further JSON files."""
+    config = json.loads(json.dumps(model.config.to_dict(), default=str))
+    masking_weights.write_folder(path, config, model.state_dict(), {})
+    (path / "preprocessor_config.json").unlink()
+    for name, content in files.items():
+        (path / f"{name}.json").write_text(json.dumps(content))
+    return path
+
+
+def original_sam2(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A file of a small original SAM 2.1, whose size is taken for a published one."""
+    from single_image_studio.masking.original_sam2 import PUBLISHED, Hiera
+
+    size = SMALL_SAM2
+    monkeypatch.setitem(PUBLISHED, (size.width, size.blocks), Hiera(1, (4, 2, 2, 2), (3,), SIDE))
+    torch.save({"model": masking_weights.original_sam2(size)}, path)
+    return path
+
+
+def original_sam_hq(path: pathlib.Path) -> pathlib.Path:
+    """A file of a small original SAM-HQ."""
+    torch.save(masking_weights.original_sam_hq(SMALL_SAM), path)
+    return path
