@@ -46,6 +46,38 @@ def saved(model: Any, path: pathlib.Path, **files: object) -> pathlib.Path:
     return path
 
 
+def hq_decoder(decoder: Any, **given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """SAM-HQ's decoder by hand, as its original program computes it, for one picture and one thing: masks are drawn
+    from what the attention makes of the picture. decoder: the library's, for its layers. Returns (masks, scores) with
+    two axes before them."""
+    picture, tokens = given["image_embeddings"], [decoder.iou_token, decoder.mask_tokens, decoder.hq_token]
+    asked = torch.cat([torch.cat([token.weight for token in tokens]), given["sparse_prompt_embeddings"][0, 0]])
+    answers, attended = decoder.transformer(
+        point_embeddings=asked[None, None],
+        image_embeddings=picture + given["dense_prompt_embeddings"],
+        image_positional_embeddings=given["image_positional_embeddings"],
+        attention_similarity=None,
+        **({"output_attentions": False} if "output_attentions" in given else {}),
+    )[:2]
+    answers = answers[0, 0]
+
+    def branch(pixels: torch.Tensor, name: str) -> torch.Tensor:
+        first, norm, second = (getattr(decoder, f"{name}_{layer}") for layer in ("conv1", "norm", "conv2"))
+        return second(torch.nn.functional.gelu(norm(first(pixels))))
+
+    pixels = attended[0, 0].T.reshape_as(picture)
+    pixels = torch.nn.functional.gelu(decoder.upscale_layer_norm(decoder.upscale_conv1(pixels)))
+    pixels = torch.nn.functional.gelu(decoder.upscale_conv2(pixels))
+    early = given["intermediate_embeddings"][0].permute(0, 3, 1, 2)
+    finer = branch(pixels, "mask") + branch(picture, "encoder") + branch(early, "compress_vit")
+    weights = [mlp(answers[1 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
+    usual = torch.einsum("nc,chw->nhw", torch.stack(weights), pixels[0])
+    sharp = torch.einsum("c,chw->hw", decoder.hq_mask_mlp(answers[5]), finer[0])
+    scores = decoder.iou_prediction_head(answers[0])
+    chosen = slice(1, 4) if given["multimask_output"] else slice(0, 1)
+    return (usual[chosen] + sharp)[None, None], scores[chosen][None, None]
+
+
 def original_sam2(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A file of a small original SAM 2.1, whose size is taken for a published one."""
     from single_image_studio.masking.original_sam2 import PUBLISHED, Hiera
