@@ -17,6 +17,7 @@ SIDE = 64
 PROMPTS = {"hidden_size": 32, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
 DECODER = {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 16}
 PYRAMID = {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]], "fpn_hidden_size": 32}
+OWL_SIDE, OWL_PATCH = 96, 16
 
 
 def need(name: str) -> Any:
@@ -43,6 +44,37 @@ def saved(model: Any, path: pathlib.Path, **files: object) -> pathlib.Path:
     (path / "preprocessor_config.json").unlink()
     for name, content in files.items():
         (path / f"{name}.json").write_text(json.dumps(content))
+    return path
+
+
+def clip_words() -> tuple[dict[str, int], list[str]]:
+    """(vocabulary, merges) as CLIP's: bytes, bytes that end a word, a few merges, and the two ends last."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    letters = sorted(ByteLevel.alphabet())
+    merges = ["h e", "a r", "he ar", "hear t</w>", "r e", "re d</w>", "h a", "ha t</w>", "' s</w>"]
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters), *(merge.replace(" ", "") for merge in merges)]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
+    return {piece: i for i, piece in enumerate(pieces)}, merges
+
+
+def owl(kind: str, path: pathlib.Path) -> pathlib.Path:
+    """A folder of a small OWLv2 or OWL-ViT. kind: the beginning of its classes' names."""
+    words, merges = clip_words()
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = sizes | {"vocab_size": len(words), "max_position_embeddings": 16}
+    text |= {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1}
+    config = need(f"{kind}Config")(
+        text_config=text, vision_config=sizes | {"image_size": OWL_SIDE, "patch_size": OWL_PATCH}, projection_dim=32
+    )
+    model = need(f"{kind}ForObjectDetection")(config).eval()
+    torch.manual_seed(0)  # now: versions draw first weights differently
+    spread(model)
+    for head in (model.class_head.logit_scale, model.class_head.logit_shift):
+        torch.nn.init.normal_(head.bias, std=1.0)
+    size = {"height": OWL_SIDE, "width": OWL_SIDE}
+    saved(model, path, vocab=words, preprocessor_config={"size": size, "image_mean": [0.4, 0.5, 0.6]})
+    (path / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
     return path
 
 
