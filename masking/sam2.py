@@ -4,7 +4,9 @@ single pictures."""
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,7 +37,20 @@ class TransformersSam2(TransformersSam):
         return coarse + still, decoder.conv_s0(finest), decoder.conv_s1(finer)
 
     def decode(self, features: Tensor, prompts: SamPrompts, *finer: Tensor) -> tuple[Tensor, Tensor]:
-        return self._answer(prompts, image_embeddings=[*finer, features])
+        return self._answer(boxes_as_points(prompts), image_embeddings=[*finer, features])
+
+
+def boxes_as_points(prompts: SamPrompts) -> SamPrompts:
+    """Boxes as two points each, labelled 2 and 3, before the other points, as the original program reads them. The
+    library's own way with boxes lacks in version 4.56 the token that ends a list of points."""
+    if prompts.boxes is None:
+        return prompts
+    corners = prompts.boxes.reshape(-1, 2, 2)
+    ends = torch.tensor([[2, 3]], device=corners.device).expand(len(corners), 2)
+    if prompts.points is None or prompts.labels is None:
+        return replace(prompts, boxes=None, points=corners, labels=ends)
+    points, labels = torch.cat([corners, prompts.points], 1), torch.cat([ends, prompts.labels], 1)
+    return replace(prompts, boxes=None, points=points, labels=labels)
 
 
 class Sam2(Sam):

@@ -103,6 +103,8 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("name", THINGS)
 def test_segmenters_answer_as_the_library_s_own(folder: pathlib.Path, picture: torch.Tensor, name: str) -> None:
     thing, segmenter = THINGS[name], SEGMENTERS.load(folder)
+    if folder.name.startswith("sam2") and thing.box and transformers.__version__ < "4.57":
+        pytest.skip("it reads boxes otherwise than the original program, and than later versions")
     stretched = folder.name != "sam_hq"
     kind = {"sam_hq": "SamHQ", "edgetam": "EdgeTam"}.get(folder.name, "Sam2")
     model = need(f"{kind}Model").from_pretrained(folder).eval()
