@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from .interfaces import Box, Detection
 
 Selection = Literal["best", "all", "largest"]
+SAME_THING = 0.8  # two boxes of one phrase that overlap by more are the same thing
 SELECTIONS: tuple[str, ...] = get_args(Selection)
 
 
@@ -53,6 +55,12 @@ def suppress(detections: list[Detection], most: float) -> list[Detection]:
         intersections = sides.clamp(min=0).prod(-1)
         alive &= intersections <= most * (sizes + sizes[i] - intersections)
     return kept
+
+
+def without_doubles(detections: list[Detection], phrases: Sequence[str]) -> list[Detection]:
+    """Of each phrase, in their order, the boxes that are not the same thing. detections: best first."""
+    by_phrase = [[d for d in detections if d.phrase == phrase] for phrase in phrases]
+    return [d for same_phrase in by_phrase for d in suppress(same_phrase, SAME_THING)]
 
 
 def select(detections: list[Detection], how: Selection) -> list[Detection]:

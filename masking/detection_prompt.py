@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..support.errors import InputError
+from .weights import AGAIN
 
 VOCABULARY = pathlib.Path(__file__).parent / "data" / "bert_base_uncased_vocab.txt"
 MOST_TOKENS = 256  # what GroundingDINO was trained with, and the length of its output
@@ -79,21 +80,22 @@ def load_tokenizer(folder: pathlib.Path | None = None) -> Any:
     if folder is not None:
         for name in ("tokenizer.json", "vocab.txt"):
             if (folder / name).is_file():
-                return _load(folder / name)
-    return _load(VOCABULARY)
+                return read_tokenizer(folder / name, f"{AGAIN}, or delete it to use the one of this pack")
+    return read_tokenizer(VOCABULARY)
 
 
 @lru_cache(maxsize=4)
-def _load(path: pathlib.Path) -> Any:
+def read_tokenizer(path: pathlib.Path, advice: str = AGAIN) -> Any:
+    """A tokenizer.json, or BERT's vocab.txt. advice: what to do when it is damaged.
+
+    Raises: InputError when it is.
+    """
     try:
         tokenizer = _read_json(path) if path.suffix == ".json" else _read_vocabulary(path)
         tokenizer.no_truncation()
         tokenizer.no_padding()
     except Exception as error:  # the tokenizers library raises bare Exception
-        raise InputError(
-            f"`detector`: the tokenizer {path} cannot be read ({error}): download it again, or delete it to use the one"
-            " of this pack."
-        ) from error
+        raise InputError(f"`detector`: the tokenizer {path} cannot be read ({error}): {advice}.") from error
     return tokenizer
 
 

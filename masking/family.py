@@ -33,13 +33,13 @@ class OriginalFormat(Generic[Model]):
     """A family's checkpoints as its authors' own program writes them.
 
     recognises: tells them by the names of their weights. load: reads them into our network; (weights, file's name).
-    package: of the original program, which users can ask for. load_in_package: reads them into that program.
+    package: of the original program, where users can ask for it. load_in_package: reads them into that program.
     """
 
     recognises: Callable[[Weights], bool]
     load: Callable[[Weights, str], Model]
-    package: str
-    load_in_package: Callable[[Weights, str], Model]
+    package: str = ""
+    load_in_package: Callable[[Weights, str], Model] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,11 @@ class Family(Generic[Model]):
     original: OriginalFormat[Model] | None = None
 
 
-def in_folders(name: str, model_type: str, build: Callable[[Source], Model]) -> Family[Model]:
-    """A family whose files need their folder's config.json."""
-    return Family(name, model_type, "", lambda _: None, build)
+def in_folders(
+    name: str, model_type: str, build: Callable[[Source], Model], original: OriginalFormat[Model] | None = None
+) -> Family[Model]:
+    """A family whose files in Hugging Face's format need their folder's config.json."""
+    return Family(name, model_type, "", lambda _: None, build, original)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class FamilyTable(Generic[Model]):
 
     def packages(self) -> list[str]:
         """The original programs that can be asked for."""
-        return [family.original.package for family in self.families if family.original is not None]
+        return [family.original.package for family in self.families if family.original and family.original.package]
 
     def load(self, path: pathlib.Path, package: str = "", watch: Watch = lambda: None) -> Model:
         """Makes a model of a file or folder, by what is in it and not by what it is called.
@@ -100,8 +102,8 @@ class FamilyTable(Generic[Model]):
         weights = read_weights(path, watch)
         for family in self.families:
             original = family.original
-            if original is not None and original.recognises(weights) and package in ("", original.package):
-                return (original.load_in_package if package else original.load)(weights, path.name)
+            if original is not None and original.recognises(weights):
+                return _load_original(original, weights, path.name, package)
         _refuse_package(package, path)
         return self._load_published(path.name, weights)
 
@@ -121,6 +123,15 @@ class FamilyTable(Generic[Model]):
 
     def _names(self) -> str:
         return " nor ".join(dict.fromkeys(family.name for family in self.families))
+
+
+def _load_original(original: OriginalFormat[Model], weights: Weights, name: str, package: str) -> Model:
+    """Raises: InputError when another package was asked for than the one that can read them."""
+    if not package:
+        return original.load(weights, name)
+    if package != original.package or original.load_in_package is None:
+        raise InputError(f"{name} is of a kind which {package} cannot read: choose the entry without [{package}].")
+    return original.load_in_package(weights, name)
 
 
 def _refuse_package(package: str, path: pathlib.Path) -> None:

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from . import original_dino, packages, transformers_api
-from .boxes import suppress, to_pixels
+from .boxes import to_pixels, without_doubles
 from .detection_prompt import DetectionPrompt, PromptTokens, load_tokenizer, tokenize
 from .family import Config, Family, OriginalFormat, Source, in_folders
 from .interfaces import Box, Detection, Detector
 from .preprocessing import Preprocessing, folder_preprocessing
 from .weights import Weights
 
-SAME_THING = 0.8  # two boxes of one phrase that overlap by more are the same thing
 PREPROCESSING = Preprocessing(800, 1333)
 SWIN_PATCHES = "model.backbone.conv_encoder.model.embeddings.patch_embeddings.projection.weight"
 
@@ -56,6 +55,8 @@ class GroundingDino:
     net: (pixels, ids) -> (logits, boxes), as TransformersDino.
     """
 
+    usual_threshold = 0.3  # of its authors, and the node's default
+
     def __init__(self, net: nn.Module, tokenizer: Any, preprocessing: Preprocessing = PREPROCESSING) -> None:
         self.net = net
         self.tokenizer = tokenizer
@@ -86,7 +87,7 @@ class GroundingDino:
             if scores[i] > box_threshold:
                 phrase, label = _words(probabilities[i], prompt, tokens, text_threshold)
                 detections.append(Detection(cast(Box, tuple(boxes[i].tolist())), float(scores[i]), phrase, label))
-        return _without_doubles(detections, prompt)
+        return without_doubles(detections, prompt.phrases)
 
     def best_score(self) -> float:
         """The highest score of the last `detect`, even if it was below the threshold."""
@@ -115,12 +116,6 @@ def _words(
             label += ("" if begin == last or not label else " ") + prompt.text[begin:end]
             last = end
     return prompt.phrases[index], label
-
-
-def _without_doubles(detections: list[Detection], prompt: DetectionPrompt) -> list[Detection]:
-    """detections: best first."""
-    by_phrase = [[d for d in detections if d.phrase == phrase] for phrase in prompt.phrases]
-    return [d for same_phrase in by_phrase for d in suppress(same_phrase, SAME_THING)]
 
 
 def network(source: Source, kind: str = "GroundingDino") -> nn.Module:

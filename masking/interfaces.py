@@ -76,7 +76,10 @@ class MaskingModel(Protocol):
 
 
 class Detector(MaskingModel, Protocol):
-    """Finds what a prompt names."""
+    """Finds what a prompt names. usual_threshold: a box_threshold at which it does; scores of one network are not those
+    of another."""
+
+    usual_threshold: float
 
     def detect(
         self, picture: Tensor, prompt: DetectionPrompt, box_threshold: float, text_threshold: float

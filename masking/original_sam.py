@@ -6,46 +6,72 @@ Weights are renamed; sizes are read from the weights, so that renamed and fine-t
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..support.errors import InputError
-from .renaming import new_name, rules
+from .renaming import Rules, rename_all, rules
 from .weights import Weights
 
 DECODER_HEADS, DOWNSAMPLE = 8, 2
 # Of the original's norms in the decoder. transformers' own default is 1e-6, which moves logits by some 1e-4.
 DECODER_EPS = 1e-5
 
-_SHARED_POSITIONS = "shared_image_embedding.positional_embedding"
-_HEAD = r"mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\."
-_NAMES = rules(
-    (r"image_encoder\.patch_embed\.proj\.", "vision_encoder.patch_embed.projection."),
-    (r"image_encoder\.blocks\.(\d+)\.norm([12])\.", r"vision_encoder.layers.\1.layer_norm\2."),
-    (r"image_encoder\.blocks\.", "vision_encoder.layers."),
-    (r"image_encoder\.neck\.([02])\.", lambda m: f"vision_encoder.neck.conv{int(m[1]) // 2 + 1}."),
-    (r"image_encoder\.neck\.([13])\.", lambda m: f"vision_encoder.neck.layer_norm{int(m[1]) // 2 + 1}."),
-    (r"image_encoder\.pos_embed", "vision_encoder.pos_embed"),
-    (r"prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix", _SHARED_POSITIONS),
-    (r"prompt_encoder\.point_embeddings\.", "prompt_encoder.point_embed."),
-    (r"prompt_encoder\.mask_downscaling\.([036])\.", lambda m: f"prompt_encoder.mask_embed.conv{int(m[1]) // 3 + 1}."),
-    (
-        r"prompt_encoder\.mask_downscaling\.([14])\.",
-        lambda m: f"prompt_encoder.mask_embed.layer_norm{int(m[1]) // 3 + 1}.",
+SHARED_POSITIONS = "shared_image_embedding.positional_embedding"
+_HEADS = r"(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)\.layers\."
+
+
+def prompt_rules(encoder: str) -> Rules:
+    """encoder: the original's name of the prompt encoder."""
+    encoder = re.escape(encoder) + r"\."
+    return rules(
+        (encoder + r"pe_layer\.positional_encoding_gaussian_matrix", SHARED_POSITIONS),
+        (encoder + r"point_embeddings\.", "prompt_encoder.point_embed."),
+        (encoder + r"mask_downscaling\.([036])\.", lambda m: f"prompt_encoder.mask_embed.conv{int(m[1]) // 3 + 1}."),
+        (
+            encoder + r"mask_downscaling\.([14])\.",
+            lambda m: f"prompt_encoder.mask_embed.layer_norm{int(m[1]) // 3 + 1}.",
+        ),
+        (encoder + r"(no_mask_embed|not_a_point_embed)\.", r"prompt_encoder.\1."),
+    )
+
+
+def decoder_rules(decoder: str) -> Rules:
+    """decoder: the original's name of the mask decoder."""
+    decoder = re.escape(decoder) + r"\."
+    return rules(
+        (decoder + r"output_upscaling\.([03])\.", lambda m: f"mask_decoder.upscale_conv{int(m[1]) // 3 + 1}."),
+        (decoder + r"output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
+        (decoder + _HEADS + r"0\.", r"mask_decoder.\1.proj_in."),
+        (decoder + _HEADS + r"1\.", r"mask_decoder.\1.layers.0."),
+        (decoder + _HEADS + r"2\.", r"mask_decoder.\1.proj_out."),
+        (decoder + r"transformer\.layers\.(\d+)\.norm([1234])\.", r"mask_decoder.transformer.layers.\1.layer_norm\2."),
+        (decoder + r"transformer\.norm_final_attn\.", "mask_decoder.transformer.layer_norm_final_attn."),
+        (decoder, "mask_decoder."),
+    )
+
+
+NAMES = (
+    *rules(
+        (r"image_encoder\.patch_embed\.proj\.", "vision_encoder.patch_embed.projection."),
+        (r"image_encoder\.blocks\.(\d+)\.norm([12])\.", r"vision_encoder.layers.\1.layer_norm\2."),
+        (r"image_encoder\.blocks\.", "vision_encoder.layers."),
+        (r"image_encoder\.neck\.([02])\.", lambda m: f"vision_encoder.neck.conv{int(m[1]) // 2 + 1}."),
+        (r"image_encoder\.neck\.([13])\.", lambda m: f"vision_encoder.neck.layer_norm{int(m[1]) // 2 + 1}."),
+        (r"image_encoder\.pos_embed", "vision_encoder.pos_embed"),
     ),
-    (r"prompt_encoder\.(no_mask_embed|not_a_point_embed)\.", r"prompt_encoder.\1."),
-    (r"mask_decoder\.output_upscaling\.([03])\.", lambda m: f"mask_decoder.upscale_conv{int(m[1]) // 3 + 1}."),
-    (r"mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
-    (_HEAD + r"0\.", r"mask_decoder.\1.proj_in."),
-    (_HEAD + r"1\.", r"mask_decoder.\1.layers.0."),
-    (_HEAD + r"2\.", r"mask_decoder.\1.proj_out."),
-    (r"mask_decoder\.transformer\.layers\.(\d+)\.norm([1234])\.", r"mask_decoder.transformer.layers.\1.layer_norm\2."),
-    (r"mask_decoder\.transformer\.norm_final_attn\.", "mask_decoder.transformer.layer_norm_final_attn."),
-    (r"mask_decoder\.", "mask_decoder."),
+    *prompt_rules("prompt_encoder"),
+    *decoder_rules("mask_decoder"),
 )
 
 
 def is_original(weights: Weights) -> bool:
-    """Whether the names are those of the original program."""
+    """Whether the names are those of the original program, and not of SAM-HQ, which adds to it."""
+    return has_names(weights) and "mask_decoder.hf_token.weight" not in weights
+
+
+def has_names(weights: Weights) -> bool:
+    """Whether the names of SAM's picture and prompt encoder are there."""
     return (
         "image_encoder.pos_embed" in weights
         and "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix" in weights
@@ -54,10 +80,13 @@ def is_original(weights: Weights) -> bool:
 
 def rename(weights: Weights) -> Weights:
     """The original's names to those of published Hugging Face folders; names of neither are left out."""
-    names = {name: new_name(name, _NAMES) for name in weights}
-    renamed = {new: weights[old] for old, new in names.items() if new is not None}
-    if _SHARED_POSITIONS in renamed:  # of points and of the picture
-        renamed["prompt_encoder.shared_embedding.positional_embedding"] = renamed[_SHARED_POSITIONS]
+    return with_shared_positions(rename_all(weights, NAMES))
+
+
+def with_shared_positions(renamed: Weights) -> Weights:
+    """The positions of the picture, which are those of points and boxes too."""
+    if SHARED_POSITIONS in renamed:
+        renamed["prompt_encoder.shared_embedding.positional_embedding"] = renamed[SHARED_POSITIONS]
     return renamed
 
 

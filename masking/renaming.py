@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .weights import Weights
+
 Replacement = str | Callable[[re.Match[str]], str]
 Rules = tuple[tuple[re.Pattern[str], Replacement], ...]
 
@@ -20,3 +22,9 @@ def new_name(name: str, table: Rules) -> str | None:
         if pattern.match(name):
             return pattern.sub(replacement, name, count=1)
     return None
+
+
+def rename_all(weights: Weights, table: Rules) -> Weights:
+    """The weights under their new names; those that no rule fits are left out."""
+    names = {name: new_name(name, table) for name in weights}
+    return {new: weights[old] for old, new in names.items() if new is not None}

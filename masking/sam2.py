@@ -4,16 +4,19 @@ single pictures."""
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import transformers_api
-from .family import Family, Source, in_folders
+from . import original_sam2, transformers_api
+from .family import Family, OriginalFormat, Source, in_folders
 from .interfaces import Embedding, Segmenter
 from .preprocessing import Preprocessing, folder_preprocessing
 from .sam import Sam, TransformersSam
 from .sam_prompts import SamPrompts
+from .weights import Weights
 
 
 class TransformersSam2(TransformersSam):
@@ -34,7 +37,20 @@ class TransformersSam2(TransformersSam):
         return coarse + still, decoder.conv_s0(finest), decoder.conv_s1(finer)
 
     def decode(self, features: Tensor, prompts: SamPrompts, *finer: Tensor) -> tuple[Tensor, Tensor]:
-        return self._answer(prompts, image_embeddings=[*finer, features])
+        return self._answer(boxes_as_points(prompts), image_embeddings=[*finer, features])
+
+
+def boxes_as_points(prompts: SamPrompts) -> SamPrompts:
+    """Boxes as two points each, labelled 2 and 3, before the other points, as the original program reads them. The
+    library's own way with boxes lacks in version 4.56 the token that ends a list of points."""
+    if prompts.boxes is None:
+        return prompts
+    corners = prompts.boxes.reshape(-1, 2, 2)
+    ends = torch.tensor([[2, 3]], device=corners.device).expand(len(corners), 2)
+    if prompts.points is None or prompts.labels is None:
+        return replace(prompts, boxes=None, points=corners, labels=ends)
+    points, labels = torch.cat([corners, prompts.points], 1), torch.cat([ends, prompts.labels], 1)
+    return replace(prompts, boxes=None, points=points, labels=labels)
 
 
 class Sam2(Sam):
@@ -45,17 +61,34 @@ class Sam2(Sam):
         return F.interpolate(low, embedding.size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _build(source: Source, kind: str) -> Sam2:
-    """kind: the beginning of its classes' names."""
-    net = TransformersSam2(transformers_api.build(f"{kind}Config", f"{kind}Model", source))
+def network(source: Source, kind: str = "Sam2") -> TransformersSam2:
+    """transformers' SAM 2. kind: the beginning of its classes' names.
+
+    Raises: InputError when the weights do not fit the config.
+    """
+    return TransformersSam2(transformers_api.build(f"{kind}Config", f"{kind}Model", source))
+
+
+def original_network(weights: Weights, name: str) -> TransformersSam2:
+    """The same of an original checkpoint's weights."""
+    return network(Source(name, original_sam2.config_of(weights, name), original_sam2.rename(weights)))
+
+
+def _build(source: Source, kind: str = "Sam2") -> Sam2:
+    net = network(source, kind)
     return Sam2(net, folder_preprocessing(source.folder, Preprocessing(None, net.side, square=True)))
 
 
-_sam2, _edgetam = (functools.partial(_build, kind=kind) for kind in ("Sam2", "EdgeTam"))
+def _load_original(weights: Weights, name: str) -> Sam2:
+    net = original_network(weights, name)
+    return Sam2(net, Preprocessing(None, net.side, square=True))
+
+
+_edgetam = functools.partial(_build, kind="EdgeTam")
 # The published folders hold what films need too, and say so; a picture needs the rest.
 SAM2_FAMILIES: tuple[Family[Segmenter], ...] = (
-    in_folders("a SAM 2", "sam2", _sam2),
-    in_folders("a SAM 2", "sam2_video", _sam2),
+    in_folders("a SAM 2", "sam2", _build, OriginalFormat(original_sam2.is_original, _load_original)),
+    in_folders("a SAM 2", "sam2_video", _build),
     in_folders("an EdgeTAM", "edgetam", _edgetam),
     in_folders("an EdgeTAM", "edgetam_video", _edgetam),
 )

@@ -174,7 +174,7 @@ def _look(
         if found:
             _warn_of_missing(found, words.prompt, place[0], "phrase_not_found")
         else:
-            _refuse_or_warn(words.prompt, place, detector.best_score(), settings, hints)
+            _refuse_or_warn(words.prompt, place, detector, settings, hints)
     else:
         _require_hint(hints, place, settings)
     negatives: list[Detection] = []
@@ -217,9 +217,10 @@ def _where(place: tuple[int, int]) -> str:
 
 
 def _refuse_or_warn(
-    prompt: DetectionPrompt, place: tuple[int, int], best_score: float, settings: MaskSettings, hints: Hints
+    prompt: DetectionPrompt, place: tuple[int, int], detector: Detector, settings: MaskSettings, hints: Hints
 ) -> None:
     """Nothing was found. place: the picture's number, and of how many."""
+    best_score = detector.best_score()
     score, threshold = f"{best_score:.2f}", f"{settings.box_threshold:.2f}"
     if hints.any():
         warn("only_hints", number=place[0], score=score, threshold=threshold)
@@ -229,7 +230,8 @@ def _refuse_or_warn(
             f"`prompt`: no {' nor '.join(prompt.phrases)} was found{_where(place)}: the best score was {score} and"
             f" `box_threshold` is {threshold}; "
         )
-        if best_score < settings.box_threshold / 2:  # what is below so low a threshold is anything
+        # what is below so low a threshold is anything
+        if best_score < min(settings.box_threshold, detector.usual_threshold) / 2:
             raise InputError(f"{found}use another word, or paint the mask instead.")
         raise InputError(f"{found}lower `box_threshold`, use another word, or paint the mask instead.")
     warn(f"nothing_found_{settings.on_missing}", number=place[0], score=score, threshold=threshold)

@@ -1,9 +1,11 @@
 """Do transformers' networks with the original checkpoints' weights compute what the original programs compute?
 
     python -m lab.measuring.masking_parity reference FILE [--models swint,swinb,vit_b,vit_l,vit_h]
+    python -m lab.measuring.masking_parity reference FILE --models sam2_tiny,sam2_base_plus,hq_vit_b
     python -m lab.measuring.masking_parity compare FILE
 
-`reference` needs groundingdino-py and segment-anything (see docs/masking.md for an environment that holds them): it
+`reference` needs groundingdino-py and segment-anything, or sam2 and segment-anything-hq for the models in the second
+line (see docs/masking.md for environments that hold them): it
 runs both programs on the same full-size random weights and the same picture, prints the largest differences, and writes
 what the originals answered to FILE (.pt).
 `compare` runs transformers' networks alone, in any environment, against that file. Both exit 1 above 1e-4.
@@ -26,11 +28,13 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..hosting import in_process
-from .masking_weights import DINO, SAM, original_dino, original_sam
+from .masking_weights import DINO, SAM, original_dino, original_sam, original_sam2, original_sam_hq
+from .sam2_shapes import SAM2
 
 LIMIT = 1e-4
 PROMPT = "a face . red heart . the left one of two dogs"
 HEIGHT, WIDTH = 480, 672  # pictures of the detector: small enough for float64, and not square
+HQ = "hq_"  # before the name of a SAM, for the SAM-HQ of its size
 BOXES = ((100.0, 80.0, 700.0, 500.0), (10.0, 20.0, 300.0, 900.0), (0.0, 0.0, 1023.0, 1023.0))
 Answers = dict[str, Tensor]
 
@@ -81,18 +85,37 @@ def _dino(model: str, original: bool, dtype: torch.dtype, order: Tensor | None =
 
 
 def _sam(model: str, original: bool, dtype: torch.dtype, order: Tensor | None = None) -> Answers:
-    from single_image_studio.masking import packages, sam
-    from single_image_studio.masking.sam_prompts import SamPrompts
+    from single_image_studio.masking.sam_prompts import SamPrompts, best_of
 
-    weights = original_sam(SAM[model][2])
-    net: Any = packages.build_segment_anything(weights, model) if original else sam.original_network(weights, model)
-    del weights
-    net.to(dtype)
+    net = _segmenter(model, original).to(dtype)
     pixels = torch.randn(1, 3, net.side, net.side, generator=torch.Generator().manual_seed(1))
+    boxes = torch.tensor(BOXES, dtype=dtype)
+    middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+    on = torch.ones(len(boxes), 1, dtype=torch.int)
     with torch.no_grad():
-        features = net.encode(pixels.to(dtype))
-        masks, _ = net.decode(features, SamPrompts(torch.tensor(BOXES, dtype=dtype)))
-    return {"features": features, "masks": masks}
+        encoded = net.encode(pixels.to(dtype))
+        features, *finer = encoded if isinstance(encoded, tuple) else (encoded,)
+        masks, _ = net.decode(features, SamPrompts(boxes), *finer)
+        with_points, _ = net.decode(features, SamPrompts(boxes, middles, on), *finer)
+        clicks = best_of(*net.decode(features, SamPrompts(points=middles, labels=on), *finer))
+    return {"features": features, "masks": masks, "with points": with_points, "clicks": clicks}
+
+
+def _segmenter(model: str, original: bool) -> Any:
+    """A network with random weights."""
+    from single_image_studio.masking import packages, sam, sam2, sam_hq
+
+    from . import original_segmenters
+
+    if model in SAM2:
+        weights = original_sam2(SAM2[model][1])
+        return (original_segmenters.build_sam2 if original else sam2.original_network)(weights, model)
+    if model.startswith(HQ):
+        size = model.removeprefix(HQ)
+        weights = original_sam_hq(SAM[size][2])
+        return (original_segmenters.build_sam_hq if original else sam_hq.original_network)(weights, size)
+    weights = original_sam(SAM[model][2])
+    return (packages.build_segment_anything if original else sam.original_network)(weights, model)
 
 
 def _answers(model: str, original: bool, dtype: torch.dtype) -> Answers:

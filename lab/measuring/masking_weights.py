@@ -3,10 +3,10 @@ Face's folders.
 
     python -m lab.measuring.masking_weights make FOLDER [--models swint,swinb,vit_b,vit_l,vit_h]
 
-writes full-size ones into FOLDER/grounding-dino and FOLDER/sams (up to 9 GB). The names and shapes are written out in
-`dino_shapes` and `sam_shapes` from the original programs' structure, apart from the code that reads them. The weights
-keep activations and logits of a trained network's size, so that differences between two programs are not hidden or
-blown up.
+writes full-size ones into FOLDER/grounding-dino and FOLDER/sams (up to 9 GB; sam2_tiny to sam2_large too, if named).
+The names and shapes are written out in `dino_shapes`, `sam_shapes` and `sam2_shapes` from the original programs'
+structure, apart from the code that reads them. The weights keep activations and logits of a trained network's size, so
+that differences between two programs are not hidden or blown up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from torch import Tensor
 from ..hosting import in_process
 from .dino_shapes import DINO, SMALL_DINO, DinoSize, dino_shapes
 from .masking_layers import Shapes
-from .sam_shapes import SAM, SMALL_SAM, SamSize, sam_shapes
+from .sam2_shapes import SAM2, Sam2Size, sam2_shapes
+from .sam_shapes import SAM, SMALL_SAM, SamSize, sam_hq_shapes, sam_shapes
 
 Weights = dict[str, Tensor]
 
@@ -38,6 +39,8 @@ def filled(shapes: Shapes, seed: int = 0) -> Weights:
 # What is looked up or added rather than multiplied with: its size does not depend on how many numbers it has.
 _TABLES = (
     "pos_embed",
+    "pos_embed_window",
+    "no_mem_embed",
     "rel_pos_h",
     "rel_pos_w",
     "level_embed",
@@ -47,6 +50,8 @@ _TABLES = (
     "no_mask_embed.weight",
     "iou_token.weight",
     "mask_tokens.weight",
+    "hf_token.weight",
+    "obj_score_token.weight",
     "gaussian_matrix",
     "bias_table",
 )
@@ -103,9 +108,17 @@ def original_sam(size: SamSize, seed: int = 0) -> Weights:
     return filled(sam_shapes(size), seed)
 
 
+def original_sam_hq(size: SamSize, seed: int = 0) -> Weights:
+    return filled(sam_hq_shapes(size), seed)
+
+
+def original_sam2(size: Sam2Size, seed: int = 0) -> Weights:
+    return filled(sam2_shapes(size), seed)
+
+
 def write_original(path: pathlib.Path, weights: Weights, wrap: bool) -> None:
-    """As the makers' files: GroundingDINO's are {"model": …} with `module.` in front of each name, SAM's are the names
-    alone."""
+    """As the makers' files: GroundingDINO's are {"model": …} with `module.` in front of each name, SAM's and SAM-HQ's
+    are the names alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"model": {f"module.{k}": v for k, v in weights.items()}} if wrap else weights, path)
 
@@ -146,13 +159,18 @@ def write_sam(folder: pathlib.Path, names: tuple[str, str], weights: Weights, si
 
 
 def make(folder: pathlib.Path, models: list[str]) -> list[pathlib.Path]:
-    """Writes both layouts of each model. Returns what was written."""
+    """Writes both layouts of each model, and of SAM 2 the original one. Returns what was written."""
     written = []
     for model in models:
         if model in DINO:
             file, name, dino_size = DINO[model]
             side = {"shortest_edge": 800, "longest_edge": 1333}
             written += write_dino(folder, (file, name), original_dino(dino_size), side)
+        elif model in SAM2:
+            file, sam2_size = SAM2[model]
+            written.append(folder / "sams" / file)
+            written[-1].parent.mkdir(parents=True, exist_ok=True)
+            torch.save({"model": original_sam2(sam2_size)}, written[-1])
         else:
             file, name, sam_size = SAM[model]
             written += write_sam(folder, (file, name), original_sam(sam_size), 1024)

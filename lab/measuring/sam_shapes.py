@@ -1,4 +1,4 @@
-"""Every tensor of an original SAM checkpoint, by name and shape, written out from the program's structure."""
+"""Every tensor of an original SAM or SAM-HQ checkpoint, by name and shape, written out from the program's structure."""
 
 from __future__ import annotations
 
@@ -51,23 +51,39 @@ def sam_shapes(size: SamSize) -> Shapes:
         "image_encoder.neck.2.weight": (size.out, size.out, 3, 3),
     }
     out |= norm("image_encoder.neck.1", size.out) | norm("image_encoder.neck.3", size.out)
-    return out | _sam_prompts(size) | _sam_decoder(size)
+    return out | sam_prompts(size.out) | sam_decoder(size.out, size.feed)
 
 
-def _sam_prompts(size: SamSize) -> Shapes:
-    out: Shapes = {"prompt_encoder.pe_layer.positional_encoding_gaussian_matrix": (2, size.out // 2)}
+def sam_hq_shapes(size: SamSize) -> Shapes:
+    """Every tensor of an original SAM-HQ checkpoint."""
+    width, decoder = size.out, "mask_decoder"
+    out = sam_shapes(size) | {f"{decoder}.hf_token.weight": (1, width)}
+    out |= mlp(f"{decoder}.hf_mlp", width, width, width, width // 8)
+    for name, widths in (
+        ("compress_vit_feat", (size.width, width, width // 8)),
+        ("embedding_encoder", (width, width // 4, width // 8)),
+    ):
+        out |= _upscaling(f"{decoder}.{name}", *widths)
+    branch = f"{decoder}.embedding_maskfeature"
+    out |= linear(f"{branch}.0", width // 4, width // 8, 3, 3) | norm(f"{branch}.1", width // 4)
+    return out | linear(f"{branch}.3", width // 8, width // 4, 3, 3)
+
+
+def sam_prompts(width: int, encoder: str = "prompt_encoder.") -> Shapes:
+    """encoder: the beginning of its names."""
+    out: Shapes = {f"{encoder}pe_layer.positional_encoding_gaussian_matrix": (2, width // 2)}
     out |= {
-        f"prompt_encoder.{name}.weight": (1, size.out)
+        f"{encoder}{name}.weight": (1, width)
         for name in (*(f"point_embeddings.{i}" for i in range(4)), "not_a_point_embed", "no_mask_embed")
     }
-    down = "prompt_encoder.mask_downscaling"
+    down = f"{encoder}mask_downscaling"
     out |= (
         linear(f"{down}.0", 4, 1, 2, 2)
         | norm(f"{down}.1", 4)
         | linear(f"{down}.3", 16, 4, 2, 2)
         | norm(f"{down}.4", 16)
     )
-    return out | linear(f"{down}.6", size.out, 16, 1, 1)
+    return out | linear(f"{down}.6", width, 16, 1, 1)
 
 
 def _attention(name: str, width: int, inner: int) -> Shapes:
@@ -75,8 +91,12 @@ def _attention(name: str, width: int, inner: int) -> Shapes:
     return out | linear(f"{name}.out_proj", width, inner)
 
 
-def _sam_decoder(size: SamSize) -> Shapes:
-    width, inner, both = size.out, size.out // 2, "mask_decoder.transformer"
+def sam_decoder(
+    width: int, feed: int, decoder: str = "mask_decoder.", feed_layers: tuple[str, str] = ("mlp.lin1", "mlp.lin2")
+) -> Shapes:
+    """feed: the width inside of the feed-forward layers, which have the names `feed_layers`. decoder: the beginning of
+    its names."""
+    inner, both = width // 2, f"{decoder}transformer"
     out: Shapes = {}
     for i in range(2):
         layer = f"{both}.layers.{i}"
@@ -86,17 +106,17 @@ def _sam_decoder(size: SamSize) -> Shapes:
         )
         for n in range(1, 5):
             out |= norm(f"{layer}.norm{n}", width)
-        out |= linear(f"{layer}.mlp.lin1", size.feed, width) | linear(f"{layer}.mlp.lin2", width, size.feed)
+        out |= linear(f"{layer}.{feed_layers[0]}", feed, width) | linear(f"{layer}.{feed_layers[1]}", width, feed)
     out |= _attention(f"{both}.final_attn_token_to_image", width, inner) | norm(f"{both}.norm_final_attn", width)
-    out |= {"mask_decoder.iou_token.weight": (1, width), "mask_decoder.mask_tokens.weight": (4, width)}
-    up = "mask_decoder.output_upscaling"
-    out |= {
-        f"{up}.0.weight": (width, width // 4, 2, 2),
-        f"{up}.0.bias": (width // 4,),
-        f"{up}.3.weight": (width // 4, width // 8, 2, 2),
-        f"{up}.3.bias": (width // 8,),
-    }
-    out |= norm(f"{up}.1", width // 4)
+    out |= {f"{decoder}iou_token.weight": (1, width), f"{decoder}mask_tokens.weight": (4, width)}
+    out |= _upscaling(f"{decoder}output_upscaling", width, width // 4, width // 8)
     for i in range(4):
-        out |= mlp(f"mask_decoder.output_hypernetworks_mlps.{i}", width, width, width, width // 8)
-    return out | mlp("mask_decoder.iou_prediction_head", width, width, width, 4)
+        out |= mlp(f"{decoder}output_hypernetworks_mlps.{i}", width, width, width, width // 8)
+    return out | mlp(f"{decoder}iou_prediction_head", width, width, width, 4)
+
+
+def _upscaling(name: str, into: int, between: int, out: int) -> Shapes:
+    """Two nn.ConvTranspose2d, each to twice the size, with a norm and an activation between them."""
+    shapes: Shapes = {f"{name}.0.weight": (into, between, 2, 2), f"{name}.0.bias": (between,)}
+    shapes |= norm(f"{name}.1", between)
+    return shapes | {f"{name}.3.weight": (between, out, 2, 2), f"{name}.3.bias": (out,)}

@@ -3,14 +3,13 @@ models."""
 
 from __future__ import annotations
 
-import json
+import functools
 import pathlib
 from typing import Any
 
 import pytest
 import torch
 
-from lab.measuring import masking_weights
 from single_image_studio.masking import transformers_api
 from single_image_studio.masking.detection_prompt import parse_prompt, tokenize
 from single_image_studio.masking.families import DETECTORS, SEGMENTERS
@@ -18,10 +17,11 @@ from single_image_studio.masking.family import Source
 from single_image_studio.masking.interfaces import Thing
 from single_image_studio.support.errors import InputError
 
+from ..helpers.masking_networks import DECODER, PROMPTS, PYRAMID, SIDE, hq_decoder, need, saved, spread
+
 pytestmark = pytest.mark.slow
 transformers = pytest.importorskip("transformers")
 
-SIDE = 64
 BOX = (10.0, 5.0, 60.0, 50.0)
 THINGS = {
     "box": Thing(BOX),
@@ -29,9 +29,6 @@ THINGS = {
     "a click": Thing(points=((70.0, 30.0, True),)),
     "points": Thing(points=((70.0, 30.0, True), (80.5, 10.25, True), (5.0, 5.0, False))),
 }
-PROMPTS = {"hidden_size": 32, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
-DECODER = {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 16}
-PYRAMID = {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]], "fpn_hidden_size": 32}
 HIERA = {
     "hidden_size": 8,
     "image_size": [SIDE, SIDE],
@@ -41,13 +38,6 @@ HIERA = {
     "window_size_per_stage": [4, 2, 2, 2],
     "global_attention_blocks": [3],
 }
-
-
-def need(name: str) -> Any:
-    found = getattr(transformers, name, None)
-    if found is None:
-        pytest.skip(f"this transformers has no {name}")
-    return found
 
 
 def sam_hq() -> Any:
@@ -106,28 +96,20 @@ MODELS = {"sam_hq": sam_hq, "sam2": sam2, "sam2_video": sam2_video, "edgetam": e
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder as published ones are, with weights spread so that answers differ."""
     torch.manual_seed(0)
-    model = MODELS[request.param]().eval()
-    for name, weight in model.named_parameters():
-        if weight.dim() > 1:
-            torch.nn.init.normal_(weight, std=0.7 / weight[0].numel() ** 0.5 if "embed" not in name else 0.5)
+    model = spread(MODELS[request.param]().eval())
     return saved(model, tmp_path_factory.mktemp("models") / request.param)
-
-
-def saved(model: Any, path: pathlib.Path) -> pathlib.Path:
-    """As save_pretrained, which looks up EdgeTAM's default backbone in 4.57."""
-    masking_weights.write_folder(
-        path, json.loads(json.dumps(model.config.to_dict(), default=str)), model.state_dict(), {}
-    )
-    (path / "preprocessor_config.json").unlink()
-    return path
 
 
 @pytest.mark.parametrize("name", THINGS)
 def test_segmenters_answer_as_the_library_s_own(folder: pathlib.Path, picture: torch.Tensor, name: str) -> None:
     thing, segmenter = THINGS[name], SEGMENTERS.load(folder)
+    if folder.name.startswith("sam2") and thing.box and transformers.__version__ < "4.57":
+        pytest.skip("it reads boxes otherwise than the original program, and than later versions")
     stretched = folder.name != "sam_hq"
     kind = {"sam_hq": "SamHQ", "edgetam": "EdgeTam"}.get(folder.name, "Sam2")
     model = need(f"{kind}Model").from_pretrained(folder).eval()
+    if kind == "SamHQ" and transformers.__version__ >= "4.54":  # which draws masks from the wrong features
+        model.mask_decoder.forward = functools.partial(hq_decoder, model.mask_decoder)
     if stretched:
         processor = need("Sam2Processor")(need("Sam2ImageProcessorFast")(size={"height": SIDE, "width": SIDE}), SIDE)
     else:

@@ -19,6 +19,7 @@ from single_image_studio.masking.interfaces import Thing
 from single_image_studio.support.errors import InputError
 
 from ..helpers.masking import Trap
+from ..helpers.masking_networks import need, original_sam2, original_sam_hq, owl
 
 pytestmark = pytest.mark.slow
 HUB = "somebody/some-weights"
@@ -61,6 +62,19 @@ def dino(small_models, tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def sam(small_models, tmp_path: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(shutil.copytree(small_models / "sams" / "small_sam", tmp_path / "sam"))
+
+
+@pytest.fixture(params=["Owlv2", "OwlViT"])
+def owl_folder(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Path:
+    return owl(request.param, tmp_path / "owl")
+
+
+@pytest.fixture(params=["sam2.pt", "hq.pth"])
+def original(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """An original checkpoint of SAM 2 or SAM-HQ."""
+    need({"sam2.pt": "Sam2Model", "hq.pth": "SamHQModel"}[request.param])
+    path = tmp_path / request.param
+    return original_sam_hq(path) if path.name.startswith("hq") else original_sam2(path, monkeypatch)
 
 
 def change(folder: pathlib.Path, **values: object) -> None:
@@ -173,3 +187,82 @@ def test_damaged_tokenizers_are_one_sentence(dino) -> None:
         (dino / "tokenizer.json").write_text(content)
         with pytest.raises(InputError, match=r"the tokenizer .*tokenizer\.json cannot be read"):
             DETECTORS.load(dino)
+
+
+def test_code_beside_an_owl_is_not_run(owl_folder, mark, picture) -> None:
+    plain = DETECTORS.load(owl_folder).detect(picture, parse_prompt("heart"), 0.0, 0.0)
+    code(owl_folder, mark)
+    change(owl_folder, auto_map={"AutoModel": "modeling.Model"}, trust_remote_code=True, _attn_implementation=HUB)
+    for name, kind in (("tokenizer_config", "AutoTokenizer"), ("preprocessor_config", "AutoImageProcessor")):
+        content: dict[str, object] = {
+            "auto_map": {kind: ["tokenization.Model", None]},
+            "tokenizer_class": "Model",
+            "image_processor_type": "M",
+        }
+        if name.startswith("pre"):
+            content["image_mean"] = [0.4, 0.5, 0.6]
+        (owl_folder / f"{name}.json").write_text(json.dumps(content))
+    assert DETECTORS.load(owl_folder).detect(picture, parse_prompt("heart"), 0.0, 0.0) == plain
+
+
+def test_bad_files_of_an_owl_are_one_sentence(owl_folder, mark) -> None:
+    whole = (owl_folder / "model.safetensors").read_bytes()
+    weights = load_file(owl_folder / "model.safetensors")
+    merges, vocabulary = owl_folder / "merges.txt", owl_folder / "vocab.json"
+    for file, content, reason in (
+        (merges, b"a", "the tokenizer of owl"),
+        (merges, b"a b\n", "the tokenizer of owl"),  # what comes of merging them is no word
+        (vocabulary, b"{", "the tokenizer of owl"),
+        (vocabulary, b'{"a": 0}', "the tokenizer of owl"),
+        (
+            owl_folder / "preprocessor_config.json",
+            b'{"image_mean": 3}',
+            "preprocessor_config.json cannot be understood",
+        ),
+        (owl_folder / "model.safetensors", whole[:-100], "model.safetensors is cut short"),
+    ):
+        good = file.read_bytes()
+        file.write_bytes(content)
+        # a copy: the tokenizer of a folder is kept
+        folder = pathlib.Path(shutil.copytree(owl_folder, owl_folder.parent / "copies" / "owl", dirs_exist_ok=True))
+        with pytest.raises(InputError, match=reason) as error:
+            DETECTORS.load(folder)
+        assert "\n" not in str(error.value)
+        shutil.rmtree(folder)
+        file.write_bytes(good)
+    (owl_folder / "model.safetensors").unlink()
+    torch.save({**weights, "x": Trap(mark)}, owl_folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"pytorch_model\.bin holds more than weights and could run code"):
+        DETECTORS.load(owl_folder)
+
+
+def test_an_owl_that_says_it_is_another_is_refused(owl_folder) -> None:
+    for kind, reason in (("grounding-dino", "owl (lacks|does not fit)"), ("sam2", "holds a sam2 model and not")):
+        change(owl_folder, model_type=kind)
+        with pytest.raises(InputError, match=reason) as error:
+            DETECTORS.load(owl_folder)
+        assert "\n" not in str(error.value)
+    change(owl_folder, model_type="owlv2", vision_config={"hidden_size": 33})
+    with pytest.raises(InputError, match="^owl (lacks|does not fit)"):
+        DETECTORS.load(owl_folder)
+
+
+def test_bad_original_checkpoints_are_one_sentence(original, mark) -> None:
+    content = torch.load(original, weights_only=True)
+    whole = original.read_bytes()
+    for cut in (len(whole) - 200, len(whole) // 2, 30):
+        original.write_bytes(whole[:cut])
+        with pytest.raises(InputError, match=rf"^{original.name} is cut short, damaged"):
+            SEGMENTERS.load(original)
+    weights = content.get("model", content)
+    for trapped in ({"model": weights, "x": Trap(mark)}, {"model": {**weights, "x": Trap(mark)}}, Trap(mark)):
+        torch.save(trapped, original)
+        with pytest.raises(InputError, match=rf"^{original.name} holds more than weights and could run code"):
+            SEGMENTERS.load(original)
+        original.write_bytes(pickle.dumps(trapped))
+        with pytest.raises(InputError, match=rf"^{original.name} (holds more than weights|is cut short, damaged)"):
+            SEGMENTERS.load(original)
+    torch.save({"model": {name: weight.flatten() for name, weight in weights.items()}}, original)
+    with pytest.raises(InputError) as error:
+        SEGMENTERS.load(original)
+    assert "\n" not in str(error.value)

@@ -20,6 +20,8 @@ from ..helpers.masking import HEART, pictures, settings
 class Scripted:
     """A detector that finds what a list says, picture by picture."""
 
+    usual_threshold = 0.3
+
     def __init__(self, script: list[list[Detection]]) -> None:
         self.net = torch.nn.Linear(1, 1)
         self.script = iter(script)
@@ -168,6 +170,14 @@ def test_the_advice_fits_the_score(mask_pipeline, monkeypatch, threshold: float,
     with pytest.raises(InputError) as error:
         mask_pipeline.mask_from_prompt(pictures(), settings(box_threshold=threshold))
     assert str(error.value).endswith(f"`box_threshold` is {threshold:.2f}{advice}")
+
+
+def test_the_advice_fits_the_detector(mask_pipeline, monkeypatch) -> None:
+    """0.12 is much for one whose finds score 0.1, and the widget's 0.3 is too high for it."""
+    script(mask_pipeline, monkeypatch, [])
+    monkeypatch.setattr(Scripted, "usual_threshold", 0.1)
+    with pytest.raises(InputError, match="`box_threshold` is 0.30; lower `box_threshold`, use another word"):
+        mask_pipeline.mask_from_prompt(pictures(), settings(box_threshold=0.3))
 
 
 @pytest.mark.parametrize("select, chosen", [("best", [SMALL]), ("largest", [HEART]), ("all", [SMALL, HEART])])

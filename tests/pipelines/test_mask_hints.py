@@ -23,6 +23,8 @@ CLICK = '[{"x": 52, "y": 40}]'
 class Knows:
     """A detector that knows where each phrase is. asked: what it was."""
 
+    usual_threshold = 0.3
+
     def __init__(self, **where: Detection) -> None:
         self.net, self.where, self.asked = torch.nn.Linear(1, 1), where, []
 
