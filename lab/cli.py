@@ -148,7 +148,7 @@ def serve(host: Host, port: int | None) -> int:
     say("starting ComfyUI …")
     base = furnished_base(host)
     ready_workflows.first_settings(base)
-    with server.serving(host, base, port or default_port()) as client:
+    with server.serving(host, base, port or default_port(), server.as_users_do(host)) as client:
         ready_workflows.put(client.object_info(), base)
         say(f"ComfyUI runs at {client.url} (log: {client.log_path}); Ctrl-C stops it")
         say(f"the page opens with {ready_workflows.FIRST!r} the first time: press Run; ready workflows (key w there):")

@@ -56,6 +56,11 @@ def has_accelerator(host: Host) -> bool:
     return asked.returncode == 0
 
 
+def as_users_do(host: Host) -> Start:
+    """On whatever the host's machine computes on; the project's own host on the CPU, where its results are known."""
+    return Start(cpu=host.ours or not has_accelerator(host))
+
+
 def free_port(wanted: int | None = None) -> int:
     """A loopback port that nobody listens on; the wanted one if given.
 

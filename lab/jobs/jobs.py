@@ -13,7 +13,7 @@ from .. import ROOT, DevError
 from ..hosting.client import Client, Prompt
 from ..hosting.environment import Host
 from ..hosting.installation import say
-from ..hosting.server import serving, temporary_base
+from ..hosting.server import as_users_do, serving, temporary_base
 from ..workflow_files import workflow
 from .progress import Progress
 
@@ -45,7 +45,7 @@ def finished(host: Host, prompt: Prompt, output: pathlib.Path) -> Iterator[tuple
     say("starting ComfyUI …")
     with temporary_base() as base:
         try:
-            with serving(host, base) as client:
+            with serving(host, base, start=as_users_do(host)) as client:
                 say(f"ComfyUI runs at {client.url}")
                 client.on_event = Progress(prompt)
                 yield client.run(prompt, TIME_LIMIT), client, base

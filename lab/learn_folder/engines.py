@@ -14,7 +14,7 @@ from .. import DevError
 from ..hosting.client import Client, Event, HostError
 from ..hosting.environment import Host
 from ..hosting.installation import say
-from ..hosting.server import Start, has_accelerator, serving, temporary_base
+from ..hosting.server import as_users_do, serving, temporary_base
 from ..jobs.progress import Progress
 from .at_server import PATIENCE, ServerWorker
 from .tasks import Learned, Task
@@ -48,11 +48,8 @@ class Machine:
         Raises: DevError when it does not start.
         """
         parent = None if self.host.ours else pathlib.Path(tempfile.gettempdir())
-        start = Start(
-            cpu=self.host.ours or not has_accelerator(self.host),
-            environment={THREADS: self.threads} if self.threads else {},
-            guarded=True,
-        )
+        threads = {THREADS: self.threads} if self.threads else {}
+        start = replace(as_users_do(self.host), environment=threads, guarded=True)
         with temporary_base(parent) as base:
             if self.models is not None:
                 paths = ("--extra-model-paths-config", str(_model_paths(self.models, base)))

@@ -54,6 +54,14 @@ def test_a_host_s_own_pytorch_says_whether_it_has_an_accelerator(
     assert server.has_accelerator(Host(pathlib.Path(sys.executable), tmp_path, ours=False)) is bool(kind)
 
 
+@pytest.mark.parametrize(("ours", "has_one", "cpu"), [(True, True, True), (False, True, False), (False, False, True)])
+def test_a_user_s_own_comfyui_computes_on_its_gpu(
+    monkeypatch: pytest.MonkeyPatch, ours: bool, has_one: bool, cpu: bool
+) -> None:
+    monkeypatch.setattr(server, "has_accelerator", lambda _: has_one)
+    assert server.as_users_do(Host(pathlib.Path("/p"), pathlib.Path("/c"), ours=ours)).cpu is cpu
+
+
 def test_a_host_that_dies_while_starting_shows_its_log(tmp_path: pathlib.Path) -> None:
     comfyui = fake_comfyui(tmp_path / "c")
     (comfyui / "main.py").write_text("raise SystemExit('no such torch')")
