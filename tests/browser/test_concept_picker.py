@@ -42,7 +42,7 @@ def library(session_server: Client) -> Iterator[pathlib.Path]:
     """Four concepts on the host's disk and a file that is none."""
     assert session_server.base is not None
     folder = session_server.base / "models" / "single_image_studio" / "concepts"
-    names = sorted(path.stem for path in DEMO.glob("*.png") if not path.stem.endswith("_mask"))
+    names = sorted(path.stem.removesuffix("_mask") for path in DEMO.glob("*_mask.png"))
     made = [
         save_concept(demo_concept(name, name.split("_")[0], 1 + index % 2), folder / f"shelf_{name}.safetensors")
         for index, name in enumerate(names[:3])
