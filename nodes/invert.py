@@ -17,7 +17,6 @@ from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.invert_pictures import SourcePrompts, invert_pictures, report_text
 from ..pipelines.optimize_prompt import optimize_prompt
 from ..pipelines.reporter import Reporter
-from ..support.checks import PRECISIONS
 from .schema import (
     CATEGORY,
     RESUMABLE,
@@ -27,6 +26,7 @@ from .schema import (
     address,
     advanced,
     made_by_wires,
+    precision_input,
     resume_input,
     schema,
     seed_input,
@@ -36,17 +36,7 @@ log = logging.getLogger("single_image_studio")
 
 
 def _precision() -> io.Input:
-    return advanced(
-        io.Combo.Input(
-            "precision",
-            options=list(PRECISIONS),
-            default="auto",
-            tooltip=(
-                "The number format for the computation. auto uses the model's own; fp32 reconstructs best and helps"
-                " against NaN."
-            ),
-        )
-    )
+    return precision_input("fp32 reconstructs best and helps against NaN.")
 
 
 def _resume() -> io.Input:

@@ -17,7 +17,7 @@ from ..host.identity import made_by
 from ..host.server import running_node
 from ..page.live import NodeAddress
 from ..support import warnings
-from ..support.checks import LARGEST_SEED, flag
+from ..support.checks import LARGEST_SEED, PRECISIONS, flag
 from ..support.errors import InputError
 from ..support.out_of_memory import ran_out_of_memory
 from ..support.warnings import Warned
@@ -114,6 +114,18 @@ def advanced(widget: io.Input) -> io.Input:
 def node_id(cls: Any) -> str | None:
     """The running node's id, for progress text; None outside a graph."""
     return getattr(getattr(cls, "hidden", None), "unique_id", None)
+
+
+def precision_input(tooltip: str) -> io.Input:
+    """In what a node computes. tooltip: for what fp32 is good there."""
+    return advanced(
+        io.Combo.Input(
+            "precision",
+            options=list(PRECISIONS),
+            default="auto",
+            tooltip=f"The number format for the computation. auto uses the model's own; {tooltip}",
+        )
+    )
 
 
 def resume_input(tooltip: str) -> io.Input:

@@ -13,7 +13,7 @@ from ..diffusion.pace import RATE_SCHEDULES
 from ..host.progress import courtesy
 from ..pipelines.learn_concept import Checkpoint, learn_concept, subject_picture, tune_concept
 from ..pipelines.reporter import Reporter
-from ..support.checks import CHECKPOINTING, PRECISIONS
+from ..support.checks import CHECKPOINTING
 from .schema import (
     CATEGORY,
     RESUMABLE,
@@ -24,6 +24,7 @@ from .schema import (
     address,
     advanced,
     made_by_wires,
+    precision_input,
     resume_input,
     schema,
     seed_input,
@@ -33,17 +34,7 @@ from .schema import (
 def _shared_inputs(seed_tooltip: str) -> list[io.Input]:
     return [
         seed_input(seed_tooltip),
-        advanced(
-            io.Combo.Input(
-                "precision",
-                options=list(PRECISIONS),
-                default="auto",
-                tooltip=(
-                    "The number format for the computation. auto uses the model's own; choose fp32 if the loss becomes"
-                    " NaN."
-                ),
-            )
-        ),
+        precision_input("choose fp32 if the loss becomes NaN."),
         advanced(
             io.Combo.Input(
                 "gradient_checkpointing",
