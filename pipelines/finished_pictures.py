@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
@@ -52,6 +53,28 @@ class FinishedPictures(Generic[T]):
         self.folder, self._run, self._form, self._clock = folder, run, form, clock
         self.found = 0
 
+    def all(
+        self,
+        pictures: int,
+        depends_on: Callable[[int], tuple[Any, ...]],
+        make: Callable[[int], T],
+        advance: Callable[[int, str], object],
+        cost: int,
+    ) -> list[T]:
+        """Every picture's result, and a word to the user on how many were made before.
+
+        depends_on: all that a picture's result depends on, beside what is the same for the whole batch. make: makes it.
+        Both are given the picture's place in the batch. advance: of the reporter. cost: what making one counts there.
+        """
+
+        def was_found(i: int) -> None:
+            advance(cost, f"picture {i + 1} was finished before")
+
+        results = [self.get(depends_on(i), partial(make, i), partial(was_found, i)) for i in range(pictures)]
+        if self.found:
+            warn("pictures_kept", found=self.found, pictures=pictures)
+        return results
+
     def get(self, picture: tuple[Any, ...], make: Callable[[], T], was_found: Callable[[], object]) -> T:
         """A picture's result. picture: all that it depends on, beside what is the same for the whole batch.
 
@@ -68,11 +91,6 @@ class FinishedPictures(Generic[T]):
         if key is not None and self._clock() - began >= WORTH:
             self._keep(key, self._form.write(made))
         return made
-
-    def tell(self, pictures: int) -> None:
-        """Says how many of the batch's pictures were made before, if any."""
-        if self.found:
-            warn("pictures_kept", found=self.found, pictures=pictures)
 
     def _key(self, picture: tuple[Any, ...]) -> str | None:
         """None where pictures cannot be told from others: something hangs on the prompts that is no number."""

@@ -117,16 +117,14 @@ def invert_pictures(
         Form(_Run.finished, _Run.of),
     )
 
-    def run(i: int) -> _Run:
-        picture, part, asked = latents[i : i + 1], _part(mask, i), prompts.of_picture(i, pictures)
-        return shelf.get(
-            (picture, part, asked.used(settings.method)),
-            lambda: _invert_one(model, picture, part, asked, settings, reporter, i + 1),
-            lambda: reporter.advance(settings.cost, f"picture {i + 1} was finished before"),
-        )
+    def depends_on(i: int) -> tuple[Any, ...]:
+        return latents[i : i + 1], _part(mask, i), prompts.of_picture(i, pictures).used(settings.method)
 
-    runs = [run(i) for i in range(pictures)]
-    shelf.tell(pictures)
+    def run(i: int) -> _Run:
+        asked = prompts.of_picture(i, pictures)
+        return _invert_one(model, latents[i : i + 1], _part(mask, i), asked, settings, reporter, i + 1)
+
+    runs = shelf.all(pictures, depends_on, run, reporter.advance, settings.cost)
     report = {**_figures(runs, settings), "seconds": time.monotonic() - began}
     if vae is not None:
         with courtesy("The pixels' PSNR"):  # memory may be too short for decoding; the inversion is made

@@ -71,16 +71,13 @@ def _optimize_all(
         finished_pictures(), run_of("text", model, asdict(settings), origin, pictures), Form(_finished, _text_of)
     )
 
-    def text(i: int) -> OptimizedText:
-        picture, prompt = latents[i : i + 1], picture_of(target, i, pictures)
-        return shelf.get(
-            (picture, prompt),
-            lambda: _optimize_one(model, prompt, picture, settings, reporter, i + 1),
-            lambda: reporter.advance(settings.steps, f"picture {i + 1} was finished before"),
-        )
+    def depends_on(i: int) -> tuple[Any, ...]:
+        return latents[i : i + 1], picture_of(target, i, pictures)
 
-    texts = [text(i) for i in range(pictures)]
-    shelf.tell(pictures)
+    def text(i: int) -> OptimizedText:
+        return _optimize_one(model, picture_of(target, i, pictures), latents[i : i + 1], settings, reporter, i + 1)
+
+    texts = shelf.all(pictures, depends_on, text, reporter.advance, settings.steps)
     losses = [history for text in texts for history in text.losses]
     mean = [sum(values) / pictures for values in zip(*losses, strict=True)]
     with torch.inference_mode(False):
