@@ -49,7 +49,19 @@ def test_a_tier_is_the_first_word(
     ran: list[str | list[str]], arguments: list[str], tools: list[str], passed_on: list[str]
 ) -> None:
     assert checks.run_all(HOST, arguments) == 0
-    assert ran == ["check_tools", *tools, passed_on]
+    before = ["check_tools", *(tool for tool in tools if tool not in TYPES)]
+    assert ran[: len(before)] == before
+    beside = ran[len(before) :]  # the types run beside the tests
+    assert passed_on in beside and [call for call in beside if call != passed_on] == tools[len(before) - 1 :]
+
+
+@pytest.mark.parametrize("wrong", TYPES)
+def test_wrong_types_fail_when_all_tests_pass(
+    ran: list[str | list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    monkeypatch.setattr(checks, wrong, lambda _: 2)
+    assert checks.run_all(HOST, ["host"]) == 1
+    assert f"failed: {wrong.removeprefix('check_')}\n" in capsys.readouterr().err
 
 
 def test_one_failure_fails_all_and_stops_nothing(
