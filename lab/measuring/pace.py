@@ -91,10 +91,10 @@ def _judged(learner: Learner, concept: Any, scene: world.Scene, background: str,
 
 
 def work(concepts: int) -> list[tuple[int, str]]:
-    """All that is to be measured: (concept, way). The first `LOOKED` concepts in all ways, `concepts` others in the
-    chosen."""
+    """All that is to be measured: (concept, way). `concepts` in the chosen ways, and before them `LOOKED` others in
+    all."""
     looked = [(index, name) for index in range(LOOKED) for name in WAYS]
-    return looked + [(index, name) for index in range(LOOKED, LOOKED + concepts) for name in CHOSEN]
+    return [(index, name) for index in range(LOOKED, LOOKED + concepts) for name in CHOSEN] + looked
 
 
 def run(
@@ -115,10 +115,10 @@ def run(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--concepts", type=int, default=20, help="beside those that ways are chosen on")
+    parser.add_argument("--concepts", type=int, default=60, help="beside those that ways are chosen on")
     parser.add_argument("--images", type=int, default=4, help="of each prompt")
     sampling.add_checkpoint_argument(parser)
-    add_arguments(parser, "demo_training/pace.jsonl", "docs/reports/PACE.md")
+    add_arguments(parser, "docs/reports/results/pace.jsonl", "docs/reports/PACE.md")
     args = parser.parse_args()
     settings = {"images": args.images, "sha256": checksum(args.checkpoint)}
     rows = read_rows(args.results, None if args.report else settings)

@@ -58,10 +58,12 @@ class Results:
 def run(args: argparse.Namespace, results: Results) -> None:
     """All that is missing."""
     with temporary_host(furnish) as client:
+        client.listen()
         both = trials.Trials(client)
         parts: tuple[tuple[str, int, Callable[[int], dict[str, Any]], int], ...] = (
             ("cancels", args.cancels, both.cancel, 1_000),
             ("faults", args.faults, both.fault, 5_000),
+            ("late", args.late, both.late, 20_000),
         )
         for part, count, trial, first in parts:
             for number in results.missing(part, count):
@@ -83,9 +85,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cancels", type=int, default=100)
     parser.add_argument("--faults", type=int, default=100)
+    parser.add_argument("--late", type=int, default=20, help="cancels at 90 %% of a training, which then goes on")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--prompts", type=int, default=500)
-    add_arguments(parser, "demo_training/robust.jsonl", "docs/reports/ROBUSTNESS.md")
+    add_arguments(parser, "docs/reports/results/robustness.jsonl", "docs/reports/ROBUSTNESS.md")
     args = parser.parse_args()
     args.results.parent.mkdir(parents=True, exist_ok=True)
     results = Results(args.results)

@@ -15,9 +15,9 @@ from ..hosting.client import Client, Prompt
 KEPT = "kept"  # the inversion and the concept that others load
 
 
-def learning(number: int, name: str = "") -> Prompt:
+def learning(number: int, name: str = "", steps: int = 6, resume: bool = False) -> Prompt:
     """Mask, both stages, saving and pictures; nothing of it was computed before under another number."""
-    few: dict[str, Any] = {"steps": 6, "batch_size": 2, "seed": number, "resume": False}
+    few: dict[str, Any] = {"steps": steps, "batch_size": 2, "seed": number, "resume": resume}
     changes: dict[str, dict[str, Any]] = {
         "Mask": {"box_threshold": 0.2 + 1e-5 * number},
         "Stage I": few,

@@ -11,6 +11,7 @@ from typing import Any
 
 Row = dict[str, Any]
 WARM = 100  # prompts, before memory is looked at
+ERRORS = {"error": "faults", "memory": "out of memory", "disk": "full disk"}
 WINDOW = 5  # rows of ten prompts each
 
 
@@ -94,8 +95,10 @@ def text(rows: Sequence[Row]) -> str:
         *_trials(cancels, "cancels at random times"),
         *[
             line
-            for site in dict.fromkeys(row["site"] for row in faults)
-            for line in _trials([row for row in faults if row["site"] == site], f"faults: {site}")
+            for site, error in sorted({(row["site"], row["error"]) for row in faults})
+            for line in _trials(
+                [row for row in faults if (row["site"], row["error"]) == (site, error)], f"{ERRORS[error]}: {site}"
+            )
         ],
     ]
     if kills:
@@ -113,6 +116,16 @@ def text(rows: Sequence[Row]) -> str:
         ended = [row for row in faults if row["ended"] != "success"]
         went_on = f"{len(faults) - len(ended)} of {len(faults)} runs with a fault went on to their end"
         lines += [f"{went_on}; the others ended in: {_ends(ended) or 'none'}.", ""]
+    late = of(rows, "late")
+    if late:
+        going_on = [row for row in late if row["ended"] != "success"]
+        kept = sum(row["from"] > row["reached"] / 2 for row in going_on)
+        lines += [
+            f"{len(late)} trainings were cancelled at 90 % of their steps, one stage or the other, and queued again:"
+            f" {len(going_on)} ended in time, {kept} of these went on where they had stopped,"
+            f" and {_count(going_on, 'same')} saved the same bits as a training that nobody cancelled.",
+            "",
+        ]
     if kills:
         lines += [f"When the kills came, {sum(row['written'] for row in kills)} files had been written.", ""]
     lines += _queue(of(rows, "queue"))

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import psutil
+from safetensors.torch import load_file
 
-from ..hosting.client import Client, HostError, describe_failure
+from ..hosting.client import Client, Event, HostError, describe_failure
 from ..hosting.environment import Host
 from ..hosting.server import serving
 from . import graphs
@@ -31,6 +32,8 @@ FAULTS = {
 }
 WORK = {"learn": graphs.learning, "edit": graphs.editing}
 PACK = pathlib.PurePosixPath("models", "single_image_studio")
+STAGES = ("SIS_TrainStage1", "SIS_TrainStage2")
+LONG = 30  # steps of a training that is cancelled late
 QUEUE = (graphs.stock, graphs.using, graphs.learning, graphs.editing)
 
 
@@ -104,6 +107,37 @@ class Trials:
         entry = self.client.wait(self.client.post(WORK[name](number)))
         happened = (folder / "happened").is_file()
         return {"part": "faults", "work": name, **asked, "happened": happened, **self._after(number, entry)}
+
+    def late(self, number: int) -> Row:
+        """Cancels a training at 90 % of its steps, lets it go on, and compares what is saved with a training that
+        nobody cancelled."""
+        stage = STAGES[number % 2]
+        prompt = graphs.learning(number, steps=LONG, resume=True)
+        (node,) = (key for key, value in prompt.items() if value["class_type"] == stage)
+        steps: list[int] = []
+
+        def watch(event: Event) -> None:
+            if event["type"] == "progress" and event["data"]["node"] == node:
+                steps.append(event["data"]["value"])
+                if cancels and steps[-1] >= 0.9 * event["data"]["max"]:
+                    self.client.interrupt()
+
+        cancels, self.client.on_event = True, watch
+        ended = describe_failure(self.client.wait(self.client.post(prompt))) or "success"
+        cancels, reached = False, max(steps)
+        steps.clear()
+        self.client.run(prompt)
+        self.client.on_event = None
+        gone_on = self._saved(number)
+        self.client.run(graphs.learning(number, steps=LONG))
+        same = gone_on == self._saved(number)
+        first = min(steps, default=LONG)
+        return {"part": "late", "number": number, "ended": ended, "reached": reached, "from": first, "same": same}
+
+    def _saved(self, number: int) -> dict[str, bytes]:
+        """The numbers of a concept that `graphs.learning` has saved, as bytes."""
+        file = load_file(self.base / PACK / "concepts" / f"trial_{number}.safetensors")
+        return {name: tensor.numpy().tobytes() for name, tensor in file.items()}
 
     def _after(self, number: int, entry: dict[str, Any]) -> Row:
         """How it ended, and whether the host is what it was."""

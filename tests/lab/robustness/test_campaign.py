@@ -34,15 +34,22 @@ def test_what_was_measured_is_not_measured_again(tmp_path: pathlib.Path) -> None
 def test_the_table_counts_trials_by_what_they_left() -> None:
     rows = [row("cancels", 1), row("cancels", 2, took=1.0, same=False), row("cancels", 3, ended="success", took=0.1)]
     rows += [
-        row("faults", i, site="vae", happened=i != 3, ended="success" if i == 2 else "VAEEncode: no") for i in (1, 2, 3)
+        row("faults", i, site="vae", error="error", happened=i != 3, ended="success" if i == 2 else "VAEEncode: no")
+        for i in (1, 2, 3)
     ]
+    rows += [row("faults", 4, site="vae", error="memory", same=False, ended="VAEEncode: full")]
+    rows += [row("late", i, reached=27, **{"from": 28 if i < 3 else 1}, same=i != 2) for i in (1, 2, 3)]
+    rows += [row("late", 4, reached=30, **{"from": 30}, ended="success")]
     rows += [{"part": "kills", "number": 1, "written": 7, "broken": ["a"], "half_written": 1}]
     made = report.text(rows)
     assert "| cancels at random times | 3 | 2 of 3 | 0 of 3 | 0 of 3 |" in made
     assert "| faults: vae | 2 | 2 of 2 | 0 of 2 | 0 of 2 |" in made
     assert "| kill -9 while saving | 1 | – | 1 of 1 | 1 of 1 |" in made
     assert "0.20 s (median; 1.00 s at most), in: SIS_TrainStage1 2, after the end 1." in made
-    assert "1 of 2 runs with a fault went on to their end; the others ended in: VAEEncode 1." in made
+    assert "| out of memory: vae | 1 | 0 of 1 | 0 of 1 | 0 of 1 |" in made
+    assert "1 of 3 runs with a fault went on to their end; the others ended in: VAEEncode 2." in made
+    assert "4 trainings were cancelled at 90 %" in made
+    assert ": 3 ended in time, 2 of these went on where they had stopped, and 2 of 3 saved the same bits" in made
 
 
 def test_a_queue_s_growth_is_told_from_when_it_is_warm() -> None:
