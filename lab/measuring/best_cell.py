@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=SEED)
     sampling.add_checkpoint_argument(parser)
-    add_arguments(parser, "demo_training/best_cell.jsonl", "docs/reports/BEST_CELL.md")
+    add_arguments(parser, "docs/reports/results/best_cell.jsonl", "docs/reports/BEST_CELL.md")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("steps", "cfg", "seed")}
     if not args.report:

@@ -90,7 +90,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sampling-steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's own choice")
-    add_arguments(parser, "demo_training/composition.jsonl", "docs/reports/COMPOSITION.md")
+    add_arguments(parser, "docs/reports/results/composition.jsonl", "docs/reports/COMPOSITION.md")
     return parser.parse_args()
 
 

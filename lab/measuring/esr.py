@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4, help="of each prompt")
     parser.add_argument("--seed", type=int, default=SEED)
     sampling.add_checkpoint_argument(parser)
-    add_arguments(parser, "demo_training/esr.jsonl", "docs/reports/ESR.md")
+    add_arguments(parser, "docs/reports/results/esr.jsonl", "docs/reports/ESR.md")
     args = parser.parse_args()
     settings = {"images": args.images, "seed": args.seed, "sha256": checksum(args.checkpoint)}
     rows = read_rows(args.results, settings)

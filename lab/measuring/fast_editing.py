@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--cfg", type=float, default=7.5)
     sampling.add_checkpoint_argument(parser)
-    add_arguments(parser, "demo_training/fast_editing.jsonl", "docs/reports/FAST_EDITING.md")
+    add_arguments(parser, "docs/reports/results/fast_editing.jsonl", "docs/reports/FAST_EDITING.md")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("steps", "cfg")}
     if not args.report:

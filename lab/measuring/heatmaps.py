@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=SEED)
     sampling.add_checkpoint_argument(parser)
-    add_arguments(parser, "demo_training/heatmaps.jsonl", "docs/reports/HEATMAPS.md")
+    add_arguments(parser, "docs/reports/results/heatmaps.jsonl", "docs/reports/HEATMAPS.md")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("steps", "cfg", "seed")} | {"sha256": checksum(args.checkpoint)}
     if not args.report:

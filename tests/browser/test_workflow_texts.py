@@ -66,8 +66,8 @@ def expected(name: str, language: str) -> Said:
     }
 
 
-@pytest.mark.parametrize("language", locales.TRANSLATED)
-@pytest.mark.parametrize("renderer", RENDERERS)
+# each language once: what draws a text does not choose it
+@pytest.mark.parametrize(("renderer", "language"), zip(RENDERERS, locales.TRANSLATED, strict=True))
 def test_every_workflow_speaks_the_pages_language(
     translated: Callable[..., Frontend], renderer: str, language: str, snap: Callable[..., pathlib.Path]
 ) -> None:
@@ -105,9 +105,10 @@ def test_a_workflow_goes_from_language_to_language(translated: Callable[..., Fro
         page.load(shipped_file("workflows", name))
         saved[name] = page.workflow()
         assert inputs(queued(page)) == inputs(shipped_file("workflows/api", name))
-    for language in ("ja", "en", "fr"):
+    few = shipped.NAMES[:3]
+    for language, names in (("ja", few), ("en", shipped.NAMES), ("fr", few)):
         page = translated("classic", language)
-        for name in shipped.NAMES:
+        for name in names:
             page.load(saved[name])
             assert shown(page) == expected(name, "en" if language == "fr" else language), name
 

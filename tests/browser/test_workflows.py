@@ -80,7 +80,7 @@ def test_one_for_newer_hosts_lacks_their_nodes_alone(
     quiet: Frontend, name: str, snap: Callable[..., pathlib.Path]
 ) -> None:
     quiet.load(shipped_file("workflows", name), new_tab=True)
-    assert set(quiet.page.evaluate(UNKNOWN)) == set(NEWER) - set(quiet.client.object_info())
+    assert set(quiet.page.evaluate(UNKNOWN)) == set(NEWER) - set(quiet.node_info)
     quiet.page.keyboard.press("Escape")  # the page's own list of what it lacks
     quiet.frame()
     snap(quiet)
@@ -157,7 +157,7 @@ def test_it_runs_from_the_page_and_still_fits(
     quiet: Frontend, prepared: Client, name: str, snap: Callable[..., pathlib.Path]
 ) -> None:
     """With the demo's values in the page's widgets; finished pictures make nodes taller in one of the renderers."""
-    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), prepared.object_info())
+    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), quiet.node_info)
     quiet.load(filled, new_tab=True)  # in the same tab, its nodes would begin with the last one's pictures
     assert quiet.run().kind == "success"
     quiet.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
@@ -172,7 +172,7 @@ def test_it_runs_from_the_page_and_still_fits(
 def test_a_workflow_opened_anew_shows_nothing_of_the_last_run(quiet: Frontend, prepared: Client) -> None:
     """Nor would a click in the grid send the last run's values: there is none."""
     name = "edit_a_photo"
-    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), prepared.object_info())
+    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), quiet.node_info)
     quiet.load(filled, new_tab=True)
     assert quiet.run().kind == "success"
     quiet.frame()  # one of the renderers draws what is in view
@@ -194,6 +194,8 @@ def test_the_first_view_is_clear_of_the_menus(quiet: Frontend) -> None:
 @pytest.mark.parametrize("name", shipped.NAMES)
 def test_an_api_twin_loses_nothing_on_the_page(quiet: Frontend, name: str) -> None:
     """The page drops links into lists from such files, which would then run with whatever the list has first."""
+    if quiet.renderer == "vue":
+        pytest.skip("a file is read by the same code, whatever draws it")
     twin = shipped_file("workflows/api", name)
     quiet.load_api(twin)
     assert queued(quiet) == twin

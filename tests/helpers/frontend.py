@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import pathlib
 import re
@@ -113,6 +114,11 @@ class Frontend:
 
     def close(self) -> None:
         self.context.close()
+
+    @functools.cached_property
+    def node_info(self) -> dict[str, Any]:
+        """The host's description of all its nodes, asked once: it is megabytes."""
+        return self.client.object_info()
 
     # the page
 

@@ -28,7 +28,7 @@ def overlaps(boxes: dict[str, Box]) -> list[tuple[str, str]]:
 def queued(frontend: Frontend) -> dict[str, Any]:
     """What the page would queue, without inputs that only the page has (Preview as Text keeps its text in one) and what
     newer ones add to the title."""
-    info = frontend.client.object_info()
+    info = frontend.node_info
     return {
         node_id: {
             "inputs": {

@@ -28,6 +28,8 @@ def test_it_is_the_shipped_one_on_the_demos_files_and_runs(prepared: Client, nam
     prompt = to_api(json.loads(ready_workflows.made(info)[name]), info)
     assert prompt == workflow.with_overrides(shipped.prompt(ready.shipped), ready.overrides())
     assert bool(ready.changes()) == (prompt != shipped.prompt(ready.shipped))
+    if not ready.changes():
+        return  # test_shipped.py runs it
     outputs = prepared.run(workflow.with_overrides(prompt, RUNS[ready.shipped][0]))["outputs"]
     assert all(outputs[node_id]["images"] for node_id in workflow.nodes_of(prompt, "SaveImage"))
 
