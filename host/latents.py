@@ -19,25 +19,31 @@ _FORMAT = comfy.latent_formats.SD15()
 def latents_from(latent: dict[str, Any]) -> Tensor:
     """The latents of a LATENT wire in model space (VAE × 0.18215): (B, 4, h, w) float32, on the CPU.
 
+    Raises: InputError as `require_latents`.
+    """
+    samples = require_latents("latent", latent)
+    with torch.inference_mode(False), torch.no_grad():
+        return _FORMAT.process_in(samples.clone().float().cpu())  # type: ignore[no-any-return]
+
+
+def require_latents(name: str, latent: Any, maker: str = "VAE Encode") -> Tensor:
+    """The samples of a LATENT wire. maker: the node that gives such a wire where `name` is.
+
     Raises: InputError when it is not a Stable Diffusion 1.x latent, empty or not finite.
     """
     samples = latent.get("samples") if isinstance(latent, dict) else None
     if not isinstance(samples, Tensor) or getattr(samples, "is_nested", False) or samples.is_complex():
-        raise InputError("`latent` holds no picture's latents: connect a VAE Encode to it.")
+        raise InputError(f"`{name}` holds no picture's latents: connect a {maker} to it.")
     if samples.dim() != 4 or samples.shape[1] != 4:
         raise InputError(
-            f"`latent` seems to be made for {_kind_of(samples)}, and this works on Stable Diffusion 1.x: encode the"
+            f"`{name}` seems to be made for {_kind_of(samples)}, and this works on Stable Diffusion 1.x: encode the"
             " picture with the VAE of the checkpoint that `model` comes from."
         )
     if not samples.numel():
-        raise InputError("`latent` holds no picture: connect a VAE Encode to it.")
-    with torch.inference_mode(False), torch.no_grad():
-        samples = samples.clone().float().cpu()
-        advice = (
-            "the VAE that encoded it is broken, or its fp16 overflows; use another, or start ComfyUI with --fp32-vae"
-        )
-        require_finite("latent", advice, samples)
-        return _FORMAT.process_in(samples)  # type: ignore[no-any-return]
+        raise InputError(f"`{name}` holds no picture: connect a {maker} to it.")
+    advice = "the VAE that encoded it is broken, or its fp16 overflows; use another, or start ComfyUI with --fp32-vae"
+    require_finite(name, advice, samples.float())
+    return samples
 
 
 def _kind_of(samples: Tensor) -> str:

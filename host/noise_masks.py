@@ -19,21 +19,21 @@ KEY = "single_image_studio.noise_mask"
 _PREDICT_NOISE = "predict_noise"
 
 
-def noise_mask_of(latent: Mapping[str, Any], shape: Sequence[int]) -> Tensor | None:
+def noise_mask_of(latent: Mapping[str, Any], shape: Sequence[int], name: str = "latent") -> Tensor | None:
     """A LATENT's noise mask, resized as the host does: (B, 1, h, w) in [0, 1]; None where everything may change.
 
-    shape: the latents', (B, 4, h, w).
-    Raises: InputError when it holds numbers that are not finite.
+    shape: the latents', (B, 4, h, w). name: the wire's.
+    Raises: InputError when it is no mask, or holds numbers that are not finite.
     """
     mask = latent.get("noise_mask")
     if mask is None:
         return None
     if not isinstance(mask, Tensor) or mask.is_complex() or mask.dim() < 2 or not mask.numel():
-        raise InputError("the noise mask of `latent` is no mask of pictures: make the mask again.")
+        raise InputError(f"the noise mask of `{name}` is no mask of pictures: make the mask again.")
     with torch.inference_mode(False), torch.no_grad():
         mask = comfy.sampler_helpers.prepare_mask(mask.clone().float(), shape, "cpu")[:, :1]
     if not are_finite(mask):
-        raise InputError(f"the noise mask of `latent` holds {NOT_FINITE}: make the mask again.")
+        raise InputError(f"the noise mask of `{name}` holds {NOT_FINITE}: make the mask again.")
     return None if (mask == 1).all() else mask
 
 

@@ -9,12 +9,18 @@ import comfy.sample
 import comfy.samplers
 import comfy.utils
 
+from ..support import checks
+
+MOST_STEPS = 10_000
 SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """The widgets of the host's KSampler."""
+    """The widgets of the host's KSampler, within its limits.
+
+    Raises: InputError for a value that is not.
+    """
 
     seed: int
     steps: int
@@ -22,6 +28,14 @@ class Sampling:
     sampler_name: str
     scheduler: str
     denoise: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.whole("seed", self.seed, 0, checks.LARGEST_SEED)
+        checks.whole("steps", self.steps, 1, MOST_STEPS)
+        checks.number("cfg", self.cfg)
+        checks.choice("sampler_name", self.sampler_name, SAMPLERS)
+        checks.choice("scheduler", self.scheduler, SCHEDULERS)
+        checks.share("denoise", self.denoise)
 
 
 def sample(model: Any, positive: Any, negative: Any, latent: dict[str, Any], sampling: Sampling) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..evaluation.report import Score
 from ..evaluation.scores import similarities
 from ..host import networks
 from ..host.clip_tokens import clip_tokens
+from ..support import checks
 from ..support.errors import InputError
 from .concept_metrics import Measured, measured
 from .metric_models import AESTHETIC_HEADS, CLIPS, LPIPSES, NONE, not_chosen, require, using
@@ -47,7 +48,7 @@ def edit_metrics(
             f"`source` holds {len(sources)} pictures and `edited` {len(edited)}: give one source for all, or one for"
             " each."
         )
-    lines = [line.strip() for line in prompts.splitlines() if line.strip()]
+    lines = [line.strip() for line in checks.text("target_prompt", prompts).splitlines() if line.strip()]
     if len(lines) not in (0, 1, len(edited)):
         raise InputError(
             f"`target_prompt` has {len(lines)} lines for {len(edited)} pictures: write one prompt for all, or a line"

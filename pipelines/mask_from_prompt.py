@@ -26,6 +26,7 @@ from ..support import checks
 from ..support.errors import InputError
 from ..support.finite import require_finite
 from ..support.warnings import warn
+from ..support.wires import require_pictures
 from .mask_models import DETECTORS, SEGMENTERS, LoadedModel, require_models
 from .masked_picture import MaskedPicture, Shown
 from .reporter import Reporter
@@ -109,10 +110,8 @@ def mask_from_prompt(
         is "error"; the host's InterruptProcessingException when the user has pressed cancel.
     """
     wires = hints or HintWires()
-    if not isinstance(pictures, Tensor) or pictures.dim() != 4 or 0 in pictures.shape or pictures.is_complex():
-        raise InputError("`image` holds no picture: connect one of at least 1×1 pixels.")
+    require_pictures("image", pictures)
     words = _words(settings, wires.any(), len(pictures))
-    require_finite("image", "check the node before it", pictures)
     of_each = read_hints(wires, len(pictures), (pictures.shape[1], pictures.shape[2]))
     # now, and not after the detector has worked for nothing
     require_models(settings.detector if words.any() else None, settings.segmenter)

@@ -20,6 +20,7 @@ from ..evaluation.networks import Clip, Dino
 from ..host.model_files import AESTHETIC_FOLDER, LPIPS_FOLDER
 from ..masking.family import Family, FamilyTable
 from ..masking.interfaces import MaskingModel
+from ..support import checks
 from . import metric_families as families
 from .mask_models import LoadedModel, ModelChoices
 
@@ -58,7 +59,7 @@ def stamp(**choices: str | None) -> str:
 def require(**choices: str) -> None:
     """Raises: InputError when one of the choices is not there."""
     for widget, choice in choices.items():
-        if choice != NONE:
+        if checks.text(widget, choice) != NONE:
             ALL[widget].path(choice)
 
 

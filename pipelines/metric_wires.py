@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..evaluation.editing_prompts import goals_in
+from ..support import checks
 from ..support.errors import InputError
-from ..support.finite import require_finite
+from ..support.wires import require_masks, require_pictures
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,21 @@ class PromptSet:
 def pictures_of(name: str, batches: Sequence[Tensor]) -> list[Tensor]:
     """All pictures of a wire, (H, W, C) each.
 
-    Raises: InputError when there is none, or when one is not made of numbers.
+    Raises: InputError as `require_pictures`.
     """
     for batch in batches:
-        if batch.dim() != 4 or 0 in batch.shape:
-            raise InputError(f"`{name}` holds no picture: connect one of at least 1×1 pixels.")
-        require_finite(name, "check the node before it", batch)
+        require_pictures(name, batch)
     return [picture for batch in batches for picture in batch]
 
 
 def masked(name: str, pictures: Sequence[Tensor], masks_name: str, batches: Sequence[Tensor]) -> list[Masked]:
     """Each picture with its mask; a single mask is of all.
 
-    Raises: InputError when there are more or fewer masks than pictures.
+    Raises: InputError as `require_masks`, and when there are more or fewer masks than pictures.
     """
+    for batch in batches:
+        require_masks(masks_name, batch)
     masks = [mask for batch in batches for mask in batch.reshape(-1, *batch.shape[-2:])]
-    require_finite(masks_name, "check the node before it", *masks)
     if len(masks) not in (1, len(pictures)):
         raise InputError(
             f"`{masks_name}` holds {len(masks)} masks and `{name}` {len(pictures)} pictures: give each picture its own"
@@ -70,7 +70,7 @@ def by_prompt(
     goals: likewise, a line a prompt; none will do.
     Raises: InputError when pictures and prompts, or prompts and goals, cannot be told apart so.
     """
-    lines = [_lines(text) for text in prompts]
+    lines = [_lines(checks.text("prompts", text)) for text in prompts]
     flat = [line for text in lines for line in text]
     if not flat:
         counts, flat = list(batches), [""] * len(batches)
@@ -101,7 +101,7 @@ def _shares(pictures: int, prompts: int) -> list[int]:
 
 
 def _goals(texts: Sequence[str], prompts: int) -> list[tuple[str, ...]]:
-    lines = [line for text in texts for line in _lines(text)]
+    lines = [line for text in texts for line in _lines(checks.text("goals", text))]
     if lines and len(lines) != prompts:
         raise InputError(
             f"`goals` has {len(lines)} lines for {prompts} prompts: write a line for each prompt, with semicolons"

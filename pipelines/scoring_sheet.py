@@ -12,6 +12,7 @@ from ..evaluation.scoring_sheet import Judged, scoring_sheet
 from ..host.output_files import next_output
 from ..page.data_url import data_url
 from ..pictures.eight_bits import to_pil
+from ..support import checks
 from ..support.errors import InputError
 from ..support.writing import write_new_bytes
 from .metric_wires import PromptSet
@@ -33,14 +34,14 @@ def write_scoring_sheet(sets: Sequence[PromptSet], prefix: str, reference: Tenso
     for asked in sets:
         if len(asked.goals) > MOST_GOALS:
             raise InputError(f"`goals` has a line of {len(asked.goals)} goals: write at most {MOST_GOALS} a prompt.")
-    path = next_output(prefix, ".html")
+    path = next_output(checks.text("filename_prefix", prefix), ".html")
     pictures = [
         Judged(asked.prompt, asked.goals or (WHOLE,), _small(masked.picture))
         for asked in sets
         for masked in asked.pictures
     ]
     page = scoring_sheet(path.stem.rstrip("_"), pictures, "" if reference is None else _small(reference))
-    return write_new_bytes(page.encode("utf-8"), path)
+    return write_new_bytes(page.encode("utf-8", "replace"), path)
 
 
 def _small(picture: Tensor) -> str:

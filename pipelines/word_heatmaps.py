@@ -14,13 +14,16 @@ from torch import Tensor
 from ..diffusion.regions import of_range
 from ..evaluation.regions import fitted
 from ..host.checks import require_sd1_clip, require_sd1_layers, require_vae
-from ..host.latents import decode, try_decoder
+from ..host.conditioning import check_conditioning
+from ..host.latents import decode, require_latents, try_decoder
+from ..host.noise_masks import noise_mask_of
 from ..host.stock_sampling import Sampling, sample
 from ..host.word_looks import WordLooks, looked_for, recording
 from ..host.word_places import words_of
 from ..pictures.heatmap import heat_overlay
+from ..support import checks
 from ..support.errors import InputError
-from ..support.finite import require_finite
+from ..support.wires import require_masks
 
 PIXELS = 8
 """Of a picture to one of its latents, each way."""
@@ -80,6 +83,8 @@ def word_heatmaps(wires: HeatmapWires, prompt: str, words: str, sampling: Sampli
     Raises: InputError for what cannot work; the host's InterruptProcessingException when the user has pressed cancel.
     """
     _check(wires)
+    for name, value in (("prompt", prompt), ("words", words)):
+        checks.text(name, value)
     tokens = wires.clip.tokenize(prompt)
     places = words_of(wires.clip, tokens, words)
     positive = wires.clip.encode_from_tokens_scheduled(tokens)
@@ -102,11 +107,11 @@ def _check(wires: HeatmapWires) -> None:
     """Raises: InputError for wires that cannot work, before anything is drawn."""
     require_sd1_layers(wires.model)
     require_sd1_clip(wires.clip, wires.model)
-    samples = wires.latent["samples"]
-    if samples.dim() != 4 or not samples.numel():
-        raise InputError("`latent_image` holds no picture: connect an Empty Latent Image or a VAE Encode.")
+    check_conditioning(wires.model, "negative", wires.negative)
+    samples = require_latents("latent_image", wires.latent, "VAE Encode or an Empty Latent Image")
+    noise_mask_of(wires.latent, samples.shape, "latent_image")
     if wires.mask is not None:
-        require_finite("mask", "check the node before it", wires.mask)
+        require_masks("mask", wires.mask)
     if wires.vae is not None:
         require_vae(wires.vae)
         try_decoder(wires.vae)

@@ -4,14 +4,30 @@ tests with the `measuring_networks` fixture."""
 from __future__ import annotations
 
 import json
+import pathlib
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from lab.measuring import metric_weights
+
+
+def put_in_host_folders(files: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The networks of `metric_weights.make_small` among those of the host in this process."""
+    import folder_paths
+
+    from single_image_studio.host import networks
+
+    kinds = ("clip_vision", "lpips", "aesthetic")
+    folders = {kind: ([str(files / kind)], {".safetensors"}) for kind in kinds}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    monkeypatch.setattr(networks, "release_memory", lambda: None)
+
 
 PROMPTS = ["<bear> heart in the snow", "<bear> heart on a beach"]
 GOALS = ["snow", "beach"]

@@ -9,6 +9,8 @@ import pytest
 
 from lab.measuring import masking_weights, metric_weights
 
+from ..helpers import metrics
+
 
 @pytest.fixture(scope="session")
 def measuring_files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
@@ -21,15 +23,7 @@ def measuring_files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def measuring_networks(host, measuring_files, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """The small networks in the host's folders. They are dropped after use, but nobody's garbage is collected then: in
     this large process that would take most of a test's time."""
-    import folder_paths
-
-    from single_image_studio.host import networks
-
-    kinds = ("clip_vision", "lpips", "aesthetic")
-    folders = {kind: ([str(measuring_files / kind)], {".safetensors"}) for kind in kinds}
-    monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
-    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
-    monkeypatch.setattr(networks, "release_memory", lambda: None)
+    metrics.put_in_host_folders(measuring_files, monkeypatch)
     return measuring_files
 
 
