@@ -67,7 +67,7 @@ def expected(name: str, language: str) -> Said:
 
 
 # each language once: what draws a text does not choose it
-@pytest.mark.parametrize(("renderer", "language"), zip(RENDERERS, locales.TRANSLATED, strict=True))
+@pytest.mark.parametrize(("renderer", "language"), list(zip(RENDERERS, locales.TRANSLATED, strict=True)))
 def test_every_workflow_speaks_the_pages_language(
     translated: Callable[..., Frontend], renderer: str, language: str, snap: Callable[..., pathlib.Path]
 ) -> None:
