@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -171,3 +172,35 @@ def test_a_full_disk_costs_nothing(folder: pathlib.Path, invert: Run, monkeypatc
     whole = bits(invert(origin=None))
     monkeypatch.setattr(BoundedFolder, "keep", full)
     assert bits(invert()) == whole
+
+
+def test_a_picture_that_is_overwritten_makes_another_model(host: Any) -> None:
+    """As the host asks the nodes before it runs them: a mask of the same name, on the way to MODEL, is another one."""
+    import asyncio
+
+    import execution
+    import folder_paths
+    from comfy_execution.graph import DynamicPrompt
+    from PIL import Image
+
+    from single_image_studio.host.identity import made_by
+
+    name = "a_region_that_is_overwritten.png"
+    path = pathlib.Path(folder_paths.get_input_directory()) / name
+    graph = {
+        "mask": {"class_type": "LoadImageMask", "inputs": {"image": name, "channel": "red"}},
+        "model": {"class_type": "AnyPatch", "inputs": {"mask": ["mask", 0]}},
+        "run": {"class_type": "SIS_NullTextInvert", "inputs": {"model": ["model", 0]}},
+    }
+
+    def origin(shade: int) -> str:
+        Image.new("RGB", (8, 8), (shade, 0, 0)).save(path)
+        prompt = DynamicPrompt({key: dict(node) for key, node in graph.items()})
+        asyncio.run(execution.IsChangedCache("run", prompt, None).get("mask"))
+        return made_by(SimpleNamespace(dynprompt=prompt, unique_id="run"), ("model",))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        assert origin(10) == origin(10) != origin(200)
+    finally:
+        path.unlink(missing_ok=True)
