@@ -98,6 +98,13 @@ def test_a_picture_that_breaks_every_worker_is_given_up_and_the_others_go_on(tmp
     assert all(isinstance(done[file].result, Learned) for file in "023")
 
 
+def test_a_picture_that_breaks_the_only_worker_comes_last(tmp_path: pathlib.Path) -> None:
+    only = Fake("a", lambda file: WorkerLost("killed") if file == "0" else learned(file))
+    done, _ = run(tasks(tmp_path, 4), only)
+    assert failure(done["0"]).startswith(f"{MOST_LOSSES} times a ComfyUI was lost")
+    assert all(isinstance(done[file].result, Learned) for file in "123")
+
+
 def test_a_worker_that_is_lost_again_and_again_is_left_out(tmp_path: pathlib.Path) -> None:
     broken = Fake("broken", lambda _: WorkerLost("500"))
     done, pool = run(tasks(tmp_path, 3), broken)
