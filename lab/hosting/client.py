@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import pathlib
 import threading
@@ -100,7 +101,7 @@ class Client:
             if path == "/prompt" and content[:1] == b"{":
                 raise PromptRejected(json.loads(content)) from None
             raise HostError(f"{path}: {error.code} {content[:500].decode(errors='replace')}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             where = f"; its log is {self.log_path}" if self.log_path else ""
             raise HostError(f"ComfyUI at {self.url} does not answer ({error}){where}") from error
 
