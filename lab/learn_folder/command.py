@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     place = Place.of(options)
     output = options.output or options.pictures.absolute().with_name(options.pictures.absolute().name + "_learned")
-    found, failures = pictures.find(options.pictures, options.class_word)
+    found, failures = pictures.find(options.pictures, options.class_word, output)
     common = graph.template(settings_of(options, place))
     results = Results.opened(output, place.concepts(output))
     tasks, already, in_the_way = to_do(found, common, options.seed, results)
