@@ -188,6 +188,11 @@ def test_the_report_and_the_masks_speak_of_the_same_places(demo_model) -> None:
     assert found.report.startswith("- picture 1, 'heart': most at ")
 
 
+def test_one_mask_without_an_axis_for_pictures_is_for_all_of_them(demo_model) -> None:
+    flat, whole = (drawn(demo_model[:2], words="heart", mask=mask) for mask in (MASK[0], MASK))
+    assert looks(flat) == looks(whole) and len(looks(flat)) == 2
+
+
 def test_without_a_vae_the_maps_are_over_black(demo_model) -> None:
     found = drawn(demo_model[:2], words="heart")
     assert found.overlays.shape == (2, 128, 96, 3) and found.overlays.std() > 0
@@ -201,6 +206,7 @@ def test_without_a_vae_the_maps_are_over_black(demo_model) -> None:
         ({"prompt": " "}, "`prompt` has no words"),
         ({"mask": torch.full((1, 8, 8), torch.nan)}, "`mask` holds numbers that are not finite"),
         ({"latent": {"samples": torch.zeros(0, 4, 8, 8)}}, "`latent_image` holds no picture"),
+        ({"denoise": 0.0}, "`denoise` is 0, so nothing is drawn"),
     ],
 )
 def test_what_cannot_be_looked_for_is_one_sentence(demo_model, changes: dict, sentence: str) -> None:
