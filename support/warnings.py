@@ -154,6 +154,9 @@ SENTENCES: Mapping[str, str] = {
     "nothing_shown": (
         "No box, point or rough mask shows anything in picture {number}: `on_missing` decides on its mask."
     ),
+    "boxes_resized": (
+        "The boxes at `boxes` were found in a picture of {boxes}, and this one is {picture}: they were resized with it."
+    ),
     "mask_hint_resized": "The mask at `mask_hint` is {mask} and the picture {picture}: the mask was resized.",
     "nothing_found_empty": (
         "Nothing of the prompt was found in picture {number}: the best score was {score} and `box_threshold` is"

@@ -82,6 +82,8 @@ export const ja = {
     "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクはヒントの分だけです。",
   nothing_shown:
     "画像 {number} には、枠・点・おおよそのマスクのどれも何も示していません。マスクは `on_missing` で決まります。",
+  boxes_resized:
+    "`boxes` の枠は {boxes} の画像で見つかったもので、この画像は {picture} です。枠の大きさもそれに合わせて変えました。",
   mask_hint_resized: "`mask_hint` のマスクは {mask}、画像は {picture} です。マスクの大きさを変えました。",
   nothing_found_empty:
     "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクは空です。",

@@ -68,6 +68,7 @@ export const zh = {
   only_hints:
     "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩只包含提示的部分。",
   nothing_shown: "没有框、点或粗略遮罩指出第 {number} 张图片中的任何东西：遮罩由 `on_missing` 决定。",
+  boxes_resized: "`boxes` 的框是在 {boxes} 的图片中找到的，而这张图片是 {picture}：框已随之缩放。",
   mask_hint_resized: "`mask_hint` 的遮罩是 {mask}，图片是 {picture}：遮罩已缩放。",
   nothing_found_empty:
     "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩为空。",
