@@ -175,7 +175,11 @@ def learn_all(
                     for outcome in outcomes:
                         report.add(results.keep(outcome))
     finally:
-        say(report.save(left_out, results).rstrip())
+        say(report.words(left_out, results).rstrip())
+        try:
+            report.save(left_out, results)
+        except OSError as error:  # a full disk, which has been told by then, must not hide what was done
+            say(f"this report could not be written to {results.output} ({error.strerror or error})")
     return report
 
 

@@ -163,10 +163,11 @@ def _row(outcome: Outcome, learned: Learned, files: list[str]) -> Row:
 
 
 def _rows(path: pathlib.Path) -> list[Row]:
-    """The lines, oldest first. One that a kill cut off is ended and passed over: its picture is learned again."""
+    """The lines, oldest first. One that a kill cut off, maybe within a letter, is ended and passed over: its picture is
+    learned again."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     if text and not text.endswith("\n"):
         with path.open("a", encoding="utf-8") as file:
             file.write("\n")

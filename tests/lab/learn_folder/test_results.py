@@ -127,8 +127,8 @@ def test_any_folder_s_name_is_read_again(tmp_path: pathlib.Path) -> None:
 
 def test_a_line_that_a_kill_cut_off_costs_that_picture_alone(tmp_path: pathlib.Path) -> None:
     keep(opened(tmp_path))
-    with (tmp_path / "out" / "learned.jsonl").open("a") as lines:
-        lines.write('{"file": "dog/max.png", "na')
+    with (tmp_path / "out" / "learned.jsonl").open("ab") as lines:
+        lines.write('{"file": "犬/マックス.png", "na'.encode()[:15])
     keep(opened(tmp_path), MAX)
     again = opened(tmp_path)
     assert again.is_done(REX) and again.is_done(MAX)
