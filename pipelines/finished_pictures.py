@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from torch import Tensor
 
 from ..host.identity import Untold, digest_of, identity, versions
+from ..host.unet_apart import identity_apart
 from ..support.bounded_folder import BoundedFolder
 from ..support.errors import InputError
 from ..support.finite import are_finite
@@ -136,7 +137,7 @@ def run_of(kind: str, model: Any, settings: Mapping[str, Any], origin: str | Non
     if origin is None or pictures < 2:
         return ""
     try:
-        return json.dumps([kind, versions(), origin, identity(model), settings], sort_keys=True)
+        return json.dumps([kind, versions(), origin, identity(model), identity_apart(model), settings], sort_keys=True)
     except Exception as error:  # weights in a form of another pack's
         log.info("A batch cannot be told from another one.", exc_info=error)
         return ""
