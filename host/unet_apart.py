@@ -240,6 +240,8 @@ class _Run:
             return
         groups = Rows(chosen).groups(context.shape[1], self._names, self._regions.words).to(x.device)
         size = x.shape[-2], x.shape[-1]
-        with self._maps.watching(torch.tensor(places, device=x.device), groups, size) as maps:
+        with self._maps.watching(torch.tensor(places, device=x.device), groups, size, len(x)) as maps:
             yield
+        if not maps:
+            self._warn("apart_unseen")
         self._regions.add(chosen, maps, sigma)

@@ -127,6 +127,10 @@ SENTENCES: Mapping[str, str] = {
         "Another pack runs `model` on tiles of the picture, of which it's not known where they are: {names} acts on its"
         " phrase's words alone."
     ),
+    "apart_unseen": (
+        "Where {names} is could not be seen here: a pack has changed every layer that could tell, or the picture is too"
+        " large. It acts on its phrase's words alone; to give it a place, connect a mask to `region`."
+    ),
     "lora_not_apart": "A part of the LoRA of {name} cannot be kept apart: it acts on the whole picture.",
     "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
     "region_repeated": (

@@ -18,7 +18,7 @@ EVENT = "single_image_studio.warning"
 # tests/concept/test_training.py and test_optimizer.py have them
 NEVER_ON_A_CPU = {"micro_batches", "checkpointing", "moments_in_ram"}
 # tests/host/test_*apart*.py have them
-OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "lora_not_apart"}
+OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "apart_unseen", "lora_not_apart"}
 SHORT_OF_MEMORY = {"optimiser_memory", "vae_in_tiles"}  # tests/host/test_out_of_memory.py has them
 INVERTING = {"apart_without_region"}  # tests/host/test_unet_apart.py has it
 # tests/pipelines/test_resuming.py and tests/concept/test_states_that_do_not_fit.py have them
