@@ -64,6 +64,12 @@ def describe_failure(entry: dict[str, Any]) -> str | None:
     return "the run failed without a reason"
 
 
+def remembered_nodes(entry: dict[str, Any]) -> set[str]:
+    """The nodes of a run that the host did not run, as it had their results from an earlier one."""
+    told = [data for kind, data in entry.get("status", {}).get("messages", []) if kind == "execution_cached"]
+    return {node_id for data in told for node_id in data.get("nodes", [])}
+
+
 class Client:
     """Talks to one ComfyUI.
 
