@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,16 +28,25 @@ class AttentionMaps:
         self._shape, self._most_places = shape, most_places
 
     @contextlib.contextmanager
-    def watching(self, chosen: Tensor, groups: Tensor, size: tuple[int, int]) -> Iterator[list[Tensor]]:
+    def watching(self, chosen: Tensor, groups: Tensor, size: tuple[int, int], rows: int) -> Iterator[list[Tensor]]:
         """Inside, collects one map a layer: (chosen rows, groups, *size), averaged over heads.
 
-        chosen: the batch's rows to look at. groups: (chosen rows, tokens, groups), what each token counts.
+        Where other packs' patches have repeated rows, merged places or taken tokens away, nobody knows which is which:
+        such a layer is left out. Tokens that they append count for nothing.
+        chosen: the batch's rows to look at. groups: (chosen rows, tokens, groups), what each token counts. rows: of the
+        batch.
         """
         maps: list[Tensor] = []
+
+        def is_known(query: Tensor, key: Tensor) -> bool:
+            places = math.prod(self._shape())
+            known_rows = len(query) == len(key) == rows
+            return known_rows and query.shape[1] == places <= self._most_places and key.shape[1] >= groups.shape[1]
+
         with contextlib.ExitStack() as stack:
             for attention in self._attentions:
                 look = _Look(attention, chosen, groups, lambda found: maps.append(self._laid_out(found, size)),
-                             self._most_places)  # fmt: skip
+                             is_known)  # fmt: skip
                 stack.callback(attention.to_q.register_forward_hook(look.query).remove)
                 stack.callback(attention.to_k.register_forward_hook(look.key).remove)
             yield maps
@@ -48,13 +58,14 @@ class AttentionMaps:
 
 
 class _Look:
-    """The hooks on one cross-attention's projections."""
+    """The hooks on one cross-attention's projections. is_known: whether it is to be looked at, by query and key."""
 
     def __init__(
-        self, attention: Any, chosen: Tensor, groups: Tensor, found: Callable[[Tensor], None], most_places: int
-    ) -> None:
+        self, attention: Any, chosen: Tensor, groups: Tensor, found: Callable[[Tensor], None],
+        is_known: Callable[[Tensor, Tensor], bool],
+    ) -> None:  # fmt: skip
         self._heads, self._chosen, self._groups, self._found = attention.heads, chosen, groups, found
-        self._most_places = most_places
+        self._is_known = is_known
         self._query: Tensor | None = None
 
     def query(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -62,13 +73,13 @@ class _Look:
 
     def key(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
         query, self._query = self._query, None
-        if query is None or query.shape[1] > self._most_places or len(query) != len(output):
+        if query is None or not self._is_known(query, output):
             return
         with torch.no_grad():
             q, k = (part[self._chosen].float().unflatten(2, (self._heads, -1)).transpose(1, 2) for part in
                     (query, output))  # fmt: skip
             attended = (q @ k.transpose(2, 3) * q.shape[-1] ** -0.5).softmax(-1).mean(1)
-            self._found(attended @ self._groups)
+            self._found(attended[..., : self._groups.shape[1]] @ self._groups)
 
 
 class BlockShape:

@@ -16,6 +16,8 @@ from ..concept.data import tensor_bytes
 
 ROOMS = ("concept", "diffusion", "host", "inversion", "losses", "pipelines", "support")
 SAMPLES = 256  # numbers of each tensor
+CHANGED = "is_changed"
+"""Where the host keeps, in a node of its graph, what the node's IS_CHANGED or fingerprint_inputs said."""
 
 
 @functools.cache
@@ -111,7 +113,8 @@ def _tensors_of(value: Any) -> Iterator[Tensor]:
 def made_by(hidden: Any, inputs: Iterable[str]) -> str:
     """The nodes, with all their values, that the wires at a node's inputs come from; "" outside of a graph.
 
-    hidden: the node's hidden inputs `unique_id` and `dynprompt`. The nodes' ids and places don't count.
+    hidden: the node's hidden inputs `unique_id` and `dynprompt`. The nodes' ids and places don't count. A file that one
+    of them reads by its name counts as far as that node tells the host when it changes, as Load Image does.
     """
     graph, node = getattr(hidden, "dynprompt", None), getattr(hidden, "unique_id", None)
     if graph is None or not graph.has_node(node):
@@ -129,7 +132,7 @@ def _of_link(graph: Any, value: Any, known: dict[tuple[str, int], str]) -> str:
     if link not in known:
         node = graph.get_node(link[0])
         inputs = [(name, _of_link(graph, given, known)) for name, given in sorted(node["inputs"].items())]
-        known[link] = _digest([node["class_type"], link[1], inputs])
+        known[link] = _digest([node["class_type"], link[1], inputs, node.get(CHANGED)])
     return known[link]
 
 

@@ -24,6 +24,7 @@ from ..support.warnings import warn
 from .attention_maps import AttentionMaps
 from .gated_lora import GatedLayers, Update, layer_of, patches_of, updates_of
 from .gates import CallGates
+from .identity import digest_of
 from .phrases import PHRASES
 from .regions import Regions
 from .token_marks import KEY, Rows, marked, prompts_of
@@ -119,6 +120,13 @@ def without_finding(model: Any) -> Any:
     clone = model.clone()
     clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart(_taken_off(clone), finds=False))
     return clone
+
+
+def identity_apart(model: Any) -> str:
+    """Of the concepts that are kept apart on a MODEL, which `host.identity.identity` does not see; "" without any."""
+    concepts = [concept for wrapper in model.get_wrappers(_OUTER_SAMPLE, KEY) for concept in wrapper.concepts]
+    told = [(c.name, c.nicknames, c.by_tokens, c.strength, c.region, c.updates) for c in concepts]
+    return digest_of(told) if told else ""
 
 
 def _taken_off(model: Any) -> list[ApartConcept]:
@@ -232,6 +240,8 @@ class _Run:
             return
         groups = Rows(chosen).groups(context.shape[1], self._names, self._regions.words).to(x.device)
         size = x.shape[-2], x.shape[-1]
-        with self._maps.watching(torch.tensor(places, device=x.device), groups, size) as maps:
+        with self._maps.watching(torch.tensor(places, device=x.device), groups, size, len(x)) as maps:
             yield
+        if not maps:
+            self._warn("apart_unseen")
         self._regions.add(chosen, maps, sigma)

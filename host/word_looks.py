@@ -104,7 +104,7 @@ class _Run:
         if not chosen:
             return executor(x, timesteps, context, *more, **options)
         groups = Rows(chosen).groups(context.shape[1], self._looks.words, ()).to(x.device)
-        with self._maps.watching(torch.tensor(places, device=x.device), groups, self._size) as maps:
+        with self._maps.watching(torch.tensor(places, device=x.device), groups, self._size, len(x)) as maps:
             out = executor(x, timesteps, context, *more, **options)
         if maps:
             self._looks.add(maps)

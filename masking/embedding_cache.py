@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable
 
+import torch
 from torch import Tensor
 
 from ..support.finite import require_finite
@@ -47,4 +48,5 @@ class EmbeddingCache:
 def picture_key(picture: Tensor) -> str:
     """Changes with any pixel."""
     pixels = picture.detach().cpu().contiguous()
-    return f"{tuple(pixels.shape)}-{hashlib.sha256(pixels.numpy().tobytes()).hexdigest()}"
+    bits = pixels.reshape(-1).view(torch.uint8).numpy()  # numpy alone does not know bfloat16
+    return f"{tuple(pixels.shape)}-{hashlib.sha256(bits.tobytes()).hexdigest()}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..support import checks
 from ..support.errors import InputError
 from ..support.finite import require_finite
 from ..support.warnings import warn
@@ -80,7 +80,7 @@ def read_hints(wires: HintWires, count: int, size: tuple[int, int]) -> list[Hint
 
     Raises: InputError for hints that are no hints, outside of their picture, or of pictures that are not there.
     """
-    boxes = _per_picture("boxes", wires.boxes, _is_box, BOXES_LOOK, count)
+    boxes = _per_picture("boxes", _boxes_of(wires.boxes, size), _is_box, BOXES_LOOK, count)
     on = _per_picture("points", wires.points, _is_point, POINTS_LOOK, count)
     off = _per_picture("negative_points", wires.negative_points, _is_point, POINTS_LOOK, count)
     return [
@@ -99,8 +99,7 @@ def read_hints(wires: HintWires, count: int, size: tuple[int, int]) -> list[Hint
 def _per_picture(name: str, value: object, is_hint: Callable[[Any], bool], look: str, count: int) -> list[list[Any]]:
     """The hints of each picture; one hint or one list of them is for all."""
     value = _parsed(name, value, look)
-    lists = _selected(value) if isinstance(value, Mapping) and "images" in value else value
-    lists = [[lists]] if is_hint(lists) else lists
+    lists = [[value]] if is_hint(value) else value
     if isinstance(lists, (list, tuple)) and all(map(is_hint, lists)):
         lists = [lists]
     if not isinstance(lists, (list, tuple)) or not all(
@@ -130,16 +129,37 @@ def _parsed(name: str, value: object, look: str) -> object:
         raise InputError(f"`{name}` is not JSON ({error}): it must be a list with {look}.") from error
 
 
-def _selected(report: Mapping[str, Any]) -> object:
-    """The boxes of the detections that another Mask from Prompt selected, of each picture."""
+def _boxes_of(value: object, size: tuple[int, int]) -> object:
+    """What `boxes` brings; of the detections of another Mask from Prompt the boxes that it selected, of each picture,
+    in pixels of pictures of `size`."""
+    report = _parsed("boxes", value, BOXES_LOOK)
+    if not isinstance(report, Mapping) or "images" not in report:
+        return report
     try:
-        return [[d["box"] for d in picture["detections"] if d["selected"]] for picture in report["images"]]
+        return [_selected(picture, size) for picture in report["images"]]
     except (KeyError, TypeError):
-        return None
+        return report
+
+
+def _selected(picture: Mapping[str, Any], size: tuple[int, int]) -> list[Any]:
+    """The selected boxes of one picture. Raises: KeyError, TypeError when it is none."""
+    height, width = size
+    boxes = [found["box"] for found in picture["detections"] if found["selected"]]
+    their_width, their_height = picture.get("width"), picture.get("height")
+    if not _is_length(their_width) or not _is_length(their_height) or (their_width, their_height) == (width, height):
+        return boxes
+    if boxes:
+        warn("boxes_resized", boxes=f"{their_width}x{their_height}", picture=f"{width}x{height}")
+    across, down = width / their_width, height / their_height
+    return [[box[0] * across, box[1] * down, box[2] * across, box[3] * down] if _is_box(box) else box for box in boxes]
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return checks.is_number(value)
+
+
+def _is_length(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and checks.is_number(value) and value > 0
 
 
 def _is_box(value: Any) -> bool:

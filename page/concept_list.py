@@ -65,12 +65,15 @@ def thumbnail_png(name: str) -> bytes | None:
 
 
 def concept_bytes(name: str) -> bytes | None:
-    """A concept's whole file, for who learned it on this machine from another; None when there is no such concept."""
+    """A concept's whole file, for who learned it on this machine from another; None when there is no such concept, or
+    the file is none: a folder of concepts may hold others, which are large, and nobody else's business."""
     if name not in folders.CONCEPTS.names():
         return None
     try:
-        return folders.CONCEPTS.file(name).read_bytes()
-    except (InputError, OSError):  # removed between the list and now
+        path = folders.CONCEPTS.file(name)
+        read_info(path)
+        return path.read_bytes()  # and not piece by piece: Windows does not remove a file that is being sent
+    except (InputError, OSError):  # or removed between the list and now
         return None
 
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from torch import Tensor
 
 from ..host.identity import Untold, digest_of, identity, versions
+from ..host.unet_apart import identity_apart
 from ..support.bounded_folder import BoundedFolder
 from ..support.errors import InputError
 from ..support.finite import are_finite
@@ -51,6 +52,7 @@ class FinishedPictures(Generic[T]):
         self, folder: BoundedFolder, run: str, form: Form[T], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder, self._run, self._form, self._clock = folder, run, form, clock
+        self._together: frozenset[str] = frozenset()  # keys of the whole batch
         self.found = 0
 
     def all(
@@ -70,7 +72,9 @@ class FinishedPictures(Generic[T]):
         def was_found(i: int) -> None:
             advance(cost, f"picture {i + 1} was finished before")
 
-        results = [self.get(depends_on(i), partial(make, i), partial(was_found, i)) for i in range(pictures)]
+        keys = [self._key(depends_on(i)) for i in range(pictures)]
+        self._together = frozenset(key for key in keys if key is not None)
+        results = [self._get(keys[i], partial(make, i), partial(was_found, i)) for i in range(pictures)]
         if self.found:
             warn("pictures_kept", found=self.found, pictures=pictures)
         return results
@@ -80,7 +84,9 @@ class FinishedPictures(Generic[T]):
 
         make: makes it. was_found: called instead, where it was made before.
         """
-        key = self._key(picture)
+        return self._get(self._key(picture), make, was_found)
+
+    def _get(self, key: str | None, make: Callable[[], T], was_found: Callable[[], object]) -> T:
         found = None if key is None else self._find(key)
         if found is not None:
             self.found += 1
@@ -114,8 +120,11 @@ class FinishedPictures(Generic[T]):
             return None
 
     def _keep(self, key: str, made: Finished) -> None:
+        """Gives up other batches' pictures for it, and none of its own: one that is larger than the folder would lose
+        each picture just before its turn to be found."""
+        metadata = {"format": FORMAT, "facts": write_numbers(made.facts)}
         try:
-            self.folder.keep(key, made.tensors, {"format": FORMAT, "facts": write_numbers(made.facts)})
+            self.folder.keep(key, made.tensors, metadata, self._together)
         except (OSError, RuntimeError, MemoryError) as error:
             log.info("A finished picture of a batch could not be kept: %s", error)
 
@@ -128,7 +137,7 @@ def run_of(kind: str, model: Any, settings: Mapping[str, Any], origin: str | Non
     if origin is None or pictures < 2:
         return ""
     try:
-        return json.dumps([kind, versions(), origin, identity(model), settings], sort_keys=True)
+        return json.dumps([kind, versions(), origin, identity(model), identity_apart(model), settings], sort_keys=True)
     except Exception as error:  # weights in a form of another pack's
         log.info("A batch cannot be told from another one.", exc_info=error)
         return ""

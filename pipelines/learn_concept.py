@@ -25,12 +25,14 @@ from ..concept.settings import LARGEST_RESOLUTION, Stage1Settings, Stage2Setting
 from ..concept.training import Subject, Trained, train_stage1, train_stage2
 from ..diffusion.report import Steps
 from ..host import checks, text
+from ..host.apart import together
 from ..host.concept_model import ConceptModel, with_concept_model
 from ..host.folders import training_states
 from ..host.gradients import own_copy
 from ..host.identity import identity
 from ..host.memory import PeakMemory
 from ..host.progress import courtesy
+from ..host.unet_apart import merged
 from ..host.vae import posterior
 from ..host.weights import attention_projections, fingerprint, warn_of_another_checkpoint
 from ..pictures.mask_picture import mask_picture
@@ -59,8 +61,9 @@ class Checkpoint:
         checks.require_vae(self.vae)
 
     def identity(self) -> str:
-        """The same for the same weights, LoRAs and merges."""
-        return " ".join(identity(patcher) for patcher in (self.model, self.clip.patcher, self.vae.patcher))
+        """The same for the same weights, LoRAs and merges, those of concepts that are kept apart among them."""
+        patchers = (merged(self.model), together(self.clip).patcher, self.vae.patcher)
+        return " ".join(identity(patcher) for patcher in patchers)
 
 
 def learn_concept(

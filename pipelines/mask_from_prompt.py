@@ -239,8 +239,9 @@ def _refuse_or_warn(
 def _segment(
     pictures: Tensor, shown: Sequence[Shown], settings: MaskSettings, reporter: Reporter
 ) -> list[MaskedPicture]:
-    nothing = torch.full(pictures.shape[1:3], 1.0 if settings.on_missing == "full" else 0.0)
-    masked = [MaskedPicture(picture, nothing, each, []) for picture, each in zip(pictures, shown)]
+    masked = [
+        MaskedPicture(picture, _nothing(picture, each, settings), each, []) for picture, each in zip(pictures, shown)
+    ]
     if not any(each.things for each in shown):
         reporter.advance(len(pictures), "nothing to cut out")
         return masked
@@ -256,6 +257,12 @@ def _segment(
     things, seconds = sum(len(each.things) for each in shown), time.monotonic() - began
     log.info("Mask from Prompt: %s cut out %d of them, %.1f s.", settings.segmenter, things, seconds)
     return masked
+
+
+def _nothing(picture: Tensor, shown: Shown, settings: MaskSettings) -> Tensor:
+    """The mask of a picture with nothing to cut out: by on_missing, unless a person took none of what was found."""
+    full = settings.on_missing == "full" and not shown.detections
+    return torch.full(picture.shape[:2], 1.0 if full else 0.0)
 
 
 def _cut(

@@ -85,6 +85,8 @@ def word_heatmaps(wires: HeatmapWires, prompt: str, words: str, sampling: Sampli
     _check(wires)
     for name, value in (("prompt", prompt), ("words", words)):
         checks.text(name, value)
+    if sampling.denoise <= 0:
+        raise InputError("`denoise` is 0, so nothing is drawn and no word is looked for: raise it.")
     tokens = wires.clip.tokenize(prompt)
     places = words_of(wires.clip, tokens, words)
     positive = wires.clip.encode_from_tokens_scheduled(tokens)
@@ -129,7 +131,8 @@ def _look(attention: Tensor, shape: Tensor, picture: int, word: str, mask: Tenso
     look = Look(picture + 1, word, ((column + 0.5) / width, (row + 0.5) / height), float((shape > 0.5).float().mean()))
     if mask is None:
         return look
-    inside = fitted(mask.reshape(-1, *mask.shape[-2:])[picture % len(mask)].cpu(), height, width)
+    masks = mask.reshape(-1, *mask.shape[-2:])
+    inside = fitted(masks[picture % len(masks)].cpu(), height, width)
     share = float((attention * inside).sum() / attention.sum().clamp(min=_TINY))
     return replace(look, in_mask=share, mask_area=float(inside.mean()))
 

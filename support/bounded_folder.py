@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,22 @@ class BoundedFolder:
     days: float
     left_free: int
 
-    def keep(self, key: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-        """Raises: OSError when it is too large, the disk too full, or the folder cannot be written."""
+    def keep(
+        self, key: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], beside: Collection[str] = ()
+    ) -> None:
+        """beside: keys whose files are not given up for this one.
+
+        Raises: OSError when it is too large, the disk too full, or the folder cannot be written.
+        """
         size = sum(tensor.nbytes for tensor in tensors.values())
         path = self._file(key)
         self.path.mkdir(parents=True, exist_ok=True)
-        self.sweep(room_for=size, but=path)
+        stay = [file for file in self._newest_first() if file.path.stem in beside and file.path != path]
+        if len(stay) + 1 > self.most_files or size + sum(file.size for file in stay) > self.most_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # the older file of this key goes when the new one is whole
-        if size > self.most_bytes or size + self.left_free > shutil.disk_usage(self.path).free:
+        self.sweep(room_for=size, but=(path, *(file.path for file in stay)))
+        if size + self.left_free > shutil.disk_usage(self.path).free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_over(tensors, metadata, path)
 
@@ -65,12 +73,16 @@ class BoundedFolder:
         """Raises: InputError when the file is damaged."""
         return read_tensors(self._file(key))
 
-    def sweep(self, room_for: int = 0, but: Path | None = None) -> None:
-        """Removes what is too old, then the oldest until the rest and `room_for` bytes keep the bounds. but: stays."""
+    def sweep(self, room_for: int = 0, but: Sequence[Path] = ()) -> None:
+        """Removes what is too old, then the oldest until the rest and `room_for` bytes keep the bounds.
+
+        but: these stay; the first is the file that the bytes are for.
+        """
         sweep(self.path)
-        files, size = int(but is not None), room_for
-        for file in self._newest_first():
-            if file.path == but:
+        found = self._newest_first()
+        files, size = len(but), room_for + sum(file.size for file in found if file.path in but[1:])
+        for file in found:
+            if file.path in but:
                 continue
             files, size = files + 1, size + file.size
             if files > self.most_files or size > self.most_bytes or file.age > self.days * DAY:

@@ -127,6 +127,10 @@ SENTENCES: Mapping[str, str] = {
         "Another pack runs `model` on tiles of the picture, of which it's not known where they are: {names} acts on its"
         " phrase's words alone."
     ),
+    "apart_unseen": (
+        "Where {names} is could not be seen here: a pack has changed every layer that could tell, or the picture is too"
+        " large. It acts on its phrase's words alone; to give it a place, connect a mask to `region`."
+    ),
     "lora_not_apart": "A part of the LoRA of {name} cannot be kept apart: it acts on the whole picture.",
     "region_resized": "The region of {name} is {mask} and the picture {picture}: the region was resized.",
     "region_repeated": (
@@ -153,6 +157,9 @@ SENTENCES: Mapping[str, str] = {
     ),
     "nothing_shown": (
         "No box, point or rough mask shows anything in picture {number}: `on_missing` decides on its mask."
+    ),
+    "boxes_resized": (
+        "The boxes at `boxes` were found in a picture of {boxes}, and this one is {picture}: they were resized with it."
     ),
     "mask_hint_resized": "The mask at `mask_hint` is {mask} and the picture {picture}: the mask was resized.",
     "nothing_found_empty": (

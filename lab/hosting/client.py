@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import pathlib
 import threading
@@ -63,6 +64,12 @@ def describe_failure(entry: dict[str, Any]) -> str | None:
     return "the run failed without a reason"
 
 
+def remembered_nodes(entry: dict[str, Any]) -> set[str]:
+    """The nodes of a run that the host did not run, as it had their results from an earlier one."""
+    told = [data for kind, data in entry.get("status", {}).get("messages", []) if kind == "execution_cached"]
+    return {node_id for data in told for node_id in data.get("nodes", [])}
+
+
 class Client:
     """Talks to one ComfyUI.
 
@@ -100,7 +107,7 @@ class Client:
             if path == "/prompt" and content[:1] == b"{":
                 raise PromptRejected(json.loads(content)) from None
             raise HostError(f"{path}: {error.code} {content[:500].decode(errors='replace')}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             where = f"; its log is {self.log_path}" if self.log_path else ""
             raise HostError(f"ComfyUI at {self.url} does not answer ({error}){where}") from error
 

@@ -6,6 +6,7 @@ done again: the environment carries a mark while pip writes to it, and the host 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import platform
@@ -29,8 +30,9 @@ INSTALL = ("install", "--no-compile")
 
 
 def say(text: str) -> None:
-    """A progress message, on stderr: stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    """A progress message, on stderr: stdout is for results. Where nobody reads it any more, the work goes on."""
+    with contextlib.suppress(OSError, ValueError):  # a pipe that was closed at its other end, or at this one
+        print(text, file=sys.stderr, flush=True)
 
 
 def venv_python(venv: pathlib.Path) -> pathlib.Path:

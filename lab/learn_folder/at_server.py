@@ -6,7 +6,7 @@ import time
 import urllib.parse
 from typing import Any
 
-from ..hosting.client import Client, HostError, Prompt, PromptRejected, describe_failure
+from ..hosting.client import Client, HostError, Prompt, PromptRejected, describe_failure, remembered_nodes
 from ..hosting.installation import say
 from ..jobs.jobs import pictures
 from ..workflow_files import workflow
@@ -14,6 +14,7 @@ from .tasks import Learned, Task, TaskFailed, WorkerLost
 
 CONCEPTS = "/single_image_studio/concepts"
 NAMES = "/models/single_image_studio_concepts"
+MOST_REMEMBERED = 10  # runs of one workflow that a server may know the results of
 LOOK_EVERY = 0.5  # seconds between two looks
 PATIENCE = 30.0  # seconds that a server may be away, for a restart
 
@@ -54,13 +55,15 @@ class ServerWorker:
         """Runs a workflow. Returns its history entry, and the concept's file, which is no longer on the server then;
         unless the very same one was there before, which Save Concept does not save again.
 
-        A server that remembers an earlier run of the same workflow does not save again what was fetched then: spaces
-        around the name make it save, and mean nothing else.
+        A server that remembers an earlier run of the same workflow does not save again what was fetched then, and what
+        has that name by now may be another's: spaces around the name make it save, and mean nothing else.
         """
         before = self._client.get(NAMES)
-        for spaces in range(3):
+        for spaces in range(MOST_REMEMBERED):
             entry = self._run(workflow.with_overrides(prompt, {"Save Concept": {"name": name + " " * spaces}}))
             (node,) = workflow.nodes_of(prompt, "SIS_SaveConcept")
+            if node in remembered_nodes(entry):
+                continue
             saved = entry["outputs"][node]["saved_concept"][0]
             try:
                 content = self._client.request(f"{CONCEPTS}/file?{urllib.parse.urlencode({'name': saved})}")
@@ -69,11 +72,13 @@ class ServerWorker:
                     raise WorkerLost(
                         f"its Single Image Studio does not give concepts away: update it ({error})"
                     ) from None
-                continue
+                raise TaskFailed(
+                    f"the concept {saved} was saved, and is not in the server's list of concepts"
+                ) from None
             if f"{saved}.safetensors" not in before:
                 self._remove(saved)
             return entry, content
-        raise TaskFailed(f"the concept {saved} was saved, and is not in the server's list of concepts")
+        raise TaskFailed("the server remembers having saved this concept, and does not save it again: restart it")
 
     def _remove(self, name: str) -> None:
         """What stays there after all is only in the way of a tidy list."""

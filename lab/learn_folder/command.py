@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     place = Place.of(options)
     output = options.output or options.pictures.absolute().with_name(options.pictures.absolute().name + "_learned")
-    found, failures = pictures.find(options.pictures, options.class_word)
+    found, failures = pictures.find(options.pictures, options.class_word, output)
     common = graph.template(settings_of(options, place))
     results = Results.opened(output, place.concepts(output))
     tasks, already, in_the_way = to_do(found, common, options.seed, results)
@@ -175,7 +175,11 @@ def learn_all(
                     for outcome in outcomes:
                         report.add(results.keep(outcome))
     finally:
-        say(report.save(left_out, results).rstrip())
+        say(report.words(left_out, results).rstrip())
+        try:
+            report.save(left_out, results)
+        except OSError as error:  # a full disk, which has been told by then, must not hide what was done
+            say(f"this report could not be written to {results.output} ({error.strerror or error})")
     return report
 
 

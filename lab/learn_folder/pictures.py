@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .. import DevError
 from ..hosting import in_process
+from .results import is_drawn
 from .tasks import Failure
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -29,15 +30,19 @@ class Picture:
     class_word: str
 
 
-def find(folder: pathlib.Path, class_word: str | None = None) -> tuple[list[Picture], list[Failure]]:
+def find(
+    folder: pathlib.Path, class_word: str | None = None, output: pathlib.Path | None = None
+) -> tuple[list[Picture], list[Failure]]:
     """All pictures in a folder and its subfolders, by their names, and those that cannot be learned.
 
-    class_word: of the pictures that lie in the folder itself.
+    class_word: of the pictures that lie in the folder itself. output: where the results go, which may be in the folder:
+    what was drawn there is nothing to learn from.
     Raises: DevError when the folder is not there, or has no picture.
     """
     if not folder.is_dir():
         raise DevError(f"there is no folder {folder}: give the folder that your pictures are in")
-    files = sorted(path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)) and path.is_file())
+    there = (path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)) and path.is_file())
+    files = sorted(path for path in there if output is None or not is_drawn(path, output))
     if not files:
         raise DevError(f"{folder} has no pictures: it needs files that end in {', '.join(sorted(ENDINGS))}")
     read = [_read(folder, path, class_word) for path in files]
@@ -52,6 +57,8 @@ def _is_picture(path: pathlib.Path) -> bool:
 def _read(folder: pathlib.Path, path: pathlib.Path, class_word: str | None) -> Picture | Failure:
     """What a file's name says."""
     file = path.relative_to(folder).as_posix()
+    if (told := file.encode(errors="backslashreplace").decode()) != file:  # bytes that are no text
+        return Failure(told, "its name, or its folder's, is not in UTF-8: rename it")
     try:
         name = checked_name(path.stem)
     except ValueError as error:

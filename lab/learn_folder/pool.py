@@ -81,7 +81,7 @@ class Pool:
                 current.lost.append(worker.name)
                 self.left_out[worker.name] = str(error)
                 self._tell_loss(worker.name, current.task, error)
-                self._put_back(current)
+                self._put_back(current, last=True)  # what breaks workers keeps none from the other tasks
                 if error.for_good or not self._comes_back(worker):
                     break
             except Exception as error:  # TaskFailed, or what nobody thought of: the others go on either way
@@ -118,10 +118,10 @@ class Pool:
             self._outcomes.put(outcome)
             self._changed.notify_all()
 
-    def _put_back(self, current: _Try) -> None:
+    def _put_back(self, current: _Try, last: bool = False) -> None:
         with self._changed:
             self._running -= 1
-            self._waiting.insert(0, current)
+            self._waiting.insert(len(self._waiting) if last else 0, current)
             self._give_up_what_nobody_can()
 
     def _leave(self, name: str) -> None:

@@ -70,8 +70,9 @@ class Report:
             "concepts": str(results.concepts),
             "seconds": round(time.monotonic() - self._began, 1),
         }
-        write(results.output / "report.txt", text.encode())
-        write(results.output / "report.json", json.dumps(facts, indent=2, ensure_ascii=False).encode())
+        written = {"report.txt": text, "report.json": json.dumps(facts, indent=2, ensure_ascii=False)}
+        for name, content in written.items():
+            write(results.output / name, content.encode(errors="backslashreplace"))  # a folder's name may be no text
         return text
 
 

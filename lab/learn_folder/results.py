@@ -31,12 +31,13 @@ Row = dict[str, Any]
 @dataclass
 class Results:
     """output: the folder of pictures and reports. concepts: of the concept files. rows: of learned.jsonl, by the
-    picture's file; by_name: the same by the concept's name."""
+    picture's file; by_name: the same by the concept's name. own: name and hash of every concept that it tells of."""
 
     output: pathlib.Path
     concepts: pathlib.Path
     rows: dict[str, Row] = field(default_factory=dict)
     by_name: dict[str, Row] = field(default_factory=dict)
+    own: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
     def opened(cls, output: pathlib.Path, concepts: pathlib.Path) -> Results:
@@ -47,8 +48,10 @@ class Results:
         try:
             (output / "pictures").mkdir(parents=True, exist_ok=True)
             concepts.mkdir(parents=True, exist_ok=True)
-            rows = _rows(output / "learned.jsonl")
-            return cls(output, concepts, {row["file"]: row for row in rows}, {row["name"]: row for row in rows})
+            results = cls(output, concepts)
+            for row in _rows(output / "learned.jsonl"):
+                results._tell(row)
+            return results
         except OSError as error:
             raise DevError(
                 f"{error.filename or output} cannot be written ({error.strerror}): choose --output"
@@ -62,9 +65,11 @@ class Results:
     def in_the_way(self, task: Task) -> Failure | None:
         """Another's concept of the same name, which is never overwritten."""
         path = self._concept(task)
-        row = self.by_name.get(task.name)
-        if not path.exists() or (row and self._is_there(row, task)):
+        if not path.exists():
             return None
+        with contextlib.suppress(OSError):
+            if task.name in self.by_name and (task.name, _sha256(path)) in self.own:
+                return None
         return Failure(
             task.file, f"{path} is there already, and not from this folder's earlier runs: rename it, or the picture"
         )  # fmt: skip
@@ -77,30 +82,31 @@ class Results:
         return None
 
     def keep(self, outcome: Outcome) -> Row | Failure:
-        """Writes what came of a task; the line comes last, so that what it says is there."""
+        """Writes what came of a task. The line comes first: what was stopped after it is told from another's concept,
+        and `is_done` sees that it is not there."""
         task, learned = outcome.task, outcome.result
         if isinstance(learned, Failure):
             return learned
+        if failure := self.in_the_way(task):  # it came while the picture was learned
+            return Failure(task.file, f"it was learned, but {failure.reason}, and run again")
+        pictures = _pictures(task, learned)
+        row = _row(outcome, learned, list(pictures))
+        self._tell(row)
         try:
-            files = self._write(task, learned)
-            row = _row(outcome, learned, files)
             with (self.output / "learned.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            for name, data in pictures.items():
+                write(self.output / "pictures" / name, data)
+            write(self._concept(task), learned.concept)
         except OSError as error:
             full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
             reason = "the disk is full: make room" if full else f"its results could not be written ({error})"
             return Failure(task.file, f"it was learned, but {reason} and run again")
-        self.rows[task.file] = self.by_name[task.name] = row
         return row
 
-    def _write(self, task: Task, learned: Learned) -> list[str]:
-        """Returns the pictures' names, what was found first."""
-        named = {f"{task.name}_mask.png": learned.overlay}
-        named |= {f"{task.name}_{number}.png": data for number, data in enumerate(learned.pictures, 1)}
-        for name, data in named.items():
-            write(self.output / "pictures" / name, data)
-        write(self._concept(task), learned.concept)
-        return list(named)
+    def _tell(self, row: Row) -> None:
+        self.rows[row["file"]] = self.by_name[row["name"]] = row
+        self.own.add((row["name"], row["concept_sha256"]))
 
     def _concept(self, task: Task) -> pathlib.Path:
         return self.concepts / f"{task.name}.safetensors"
@@ -112,6 +118,12 @@ class Results:
             same = row["name"] == task.name and path.stat().st_size == row["bytes"]
             return bool(same and _sha256(path) == row["concept_sha256"])
         return False
+
+
+def is_drawn(path: pathlib.Path, output: pathlib.Path) -> bool:
+    """Whether a picture is where runs with this output folder put what they draw."""
+    folder, output = path.absolute().parent, output.absolute()
+    return folder == output / "pictures" or (folder == output and path.name.startswith("contact_sheet_"))
 
 
 def write(path: pathlib.Path, data: bytes) -> None:
@@ -126,6 +138,12 @@ def write(path: pathlib.Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _pictures(task: Task, learned: Learned) -> dict[str, bytes]:
+    """By their names, what was found first."""
+    drawn = {f"{task.name}_{number}.png": data for number, data in enumerate(learned.pictures, 1)}
+    return {f"{task.name}_mask.png": learned.overlay, **drawn}
 
 
 def _row(outcome: Outcome, learned: Learned, files: list[str]) -> Row:
@@ -145,15 +163,16 @@ def _row(outcome: Outcome, learned: Learned, files: list[str]) -> Row:
 
 
 def _rows(path: pathlib.Path) -> list[Row]:
-    """The lines, oldest first. One that a kill cut off is ended and passed over: its picture is learned again."""
+    """The lines, oldest first. One that a kill cut off, maybe within a letter, is ended and passed over: its picture is
+    learned again."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     if text and not text.endswith("\n"):
         with path.open("a", encoding="utf-8") as file:
             file.write("\n")
     rows = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and not at what else may end a line, which folders' names can hold
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if isinstance(row, dict) and row.keys() >= KEYS:

@@ -92,7 +92,9 @@ class FakeComfyUI:
         failure = self.learn(prompt)
         prompt_id = str(len(self.prompts))
         if remembered:
-            self._history[prompt_id] = self._history[str(int(prompt_id) - 1)]
+            ran = self._history[str(int(prompt_id) - 1)]
+            messages = [["execution_cached", {"nodes": list(prompt)}]]
+            self._history[prompt_id] = {**ran, "status": {**ran["status"], "messages": messages}}
         elif not self.forgetful:
             self._history[prompt_id] = _failed(failure) if failure else self._ended(prompt)
         return _json({"prompt_id": prompt_id, "node_errors": {}})

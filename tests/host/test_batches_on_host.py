@@ -5,12 +5,16 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from single_image_studio.support import warnings
+
+from ..helpers.kept_apart import foo
+from ..helpers.lora import some_lora
 
 PICTURES = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 MASKS = torch.zeros(3, 64, 64)
@@ -171,3 +175,65 @@ def test_a_full_disk_costs_nothing(folder: pathlib.Path, invert: Run, monkeypatc
     whole = bits(invert(origin=None))
     monkeypatch.setattr(BoundedFolder, "keep", full)
     assert bits(invert()) == whole
+
+
+def test_concepts_that_are_kept_apart_tell_models_from_one_another(demo_model: Any) -> None:
+    """One node may run for each MODEL of a list, and its graph is the same then."""
+    from single_image_studio.host.unet_apart import with_lora_apart
+    from single_image_studio.pipelines.finished_pictures import run_of
+    from single_image_studio.pipelines.learn_concept import Checkpoint
+
+    model, clip, vae = demo_model
+    lora, other = some_lora(model, clip), some_lora(model, clip, size=0.1)
+    left = torch.zeros(1, 8, 8)
+    left[..., :4] = 1
+
+    def batch(*concept: Any, **more: Any) -> str:
+        on = with_lora_apart(model, *concept, **more) if concept else model
+        return run_of("inversion", on, {}, "graph", 2)
+
+    assert batch("foo", lora, 1.0, region=left) == batch("foo", lora, 1.0, region=left.clone())
+    unlike = [batch(), batch("foo", lora, 1.0), batch("bar", lora, 1.0), batch("foo", other, 1.0)]
+    unlike += [batch("foo", lora, 0.5), batch("foo", lora, 1.0, region=left), batch("foo", lora, 1.0, region=1 - left)]
+    unlike.append(batch("foo", lora, 1.0, by_tokens=False))
+    assert len(set(unlike)) == len(unlike)
+
+    def training(*wires: Any) -> str:
+        return Checkpoint(*wires, vae).identity()
+
+    assert training(*foo((model, clip))) == training(*foo((model, clip)))
+    assert len({training(model, clip), training(*foo((model, clip))), training(*foo((model, clip), lora=other))}) == 3
+    (_, text), (unet, _) = foo((model, clip)), foo((model, clip), lora=other)
+    assert training(unet, text) not in (training(*foo((model, clip))), training(*foo((model, clip), lora=other)))
+
+
+def test_a_picture_that_is_overwritten_makes_another_model(host: Any) -> None:
+    """As the host asks the nodes before it runs them: a mask of the same name, on the way to MODEL, is another one."""
+    import asyncio
+
+    import execution
+    import folder_paths
+    from comfy_execution.graph import DynamicPrompt
+    from PIL import Image
+
+    from single_image_studio.host.identity import made_by
+
+    name = "a_region_that_is_overwritten.png"
+    path = pathlib.Path(folder_paths.get_input_directory()) / name
+    graph = {
+        "mask": {"class_type": "LoadImageMask", "inputs": {"image": name, "channel": "red"}},
+        "model": {"class_type": "AnyPatch", "inputs": {"mask": ["mask", 0]}},
+        "run": {"class_type": "SIS_NullTextInvert", "inputs": {"model": ["model", 0]}},
+    }
+
+    def origin(shade: int) -> str:
+        Image.new("RGB", (8, 8), (shade, 0, 0)).save(path)
+        prompt = DynamicPrompt({key: dict(node) for key, node in graph.items()})
+        asyncio.run(execution.IsChangedCache("run", prompt, None).get("mask"))
+        return made_by(SimpleNamespace(dynprompt=prompt, unique_id="run"), ("model",))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        assert origin(10) == origin(10) != origin(200)
+    finally:
+        path.unlink(missing_ok=True)

@@ -87,6 +87,22 @@ def test_tiles_are_told_and_have_no_places(
     assert torch.equal(found, given) and far(found, plain) > 1e-3  # both by tokens alone
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_layers_that_another_pack_has_changed_are_looked_at_only_where_they_can_tell(
+    demo_model: Models, lora: Lora, negative: Any, caplog: pytest.LogCaptureFixture, is_seen: bool
+) -> None:
+    """Appended tokens leave the prompt as it is; of repeated rows nobody knows whose they are."""
+    model, clip, _ = demo_model
+    places, wire = list[Tensor](), model.clone()
+    if is_seen:
+        wire.set_model_attn2_patch(lambda n, k, v, _: (n, *(torch.cat([part, part[:, 1:5]], 1) for part in (k, v))))
+    else:
+        wire.set_model_attn2_patch(lambda n, k, v, _: tuple(part.repeat_interleave(2, 0) for part in (n, k, v)))
+        wire.set_model_attn2_output_patch(lambda n, _: n[::2])
+    sampled(apart(wire, lora, found=places.append), naming(clip, {"one": (1, 2)}), negative, steps=5)
+    assert len(places) == is_seen and caplog.text.count("could not be seen") == (not is_seen)
+
+
 def test_two_of_one_name_are_whom_the_prompt_calls_so(demo_model: Models, negative: Any) -> None:
     """Of two files of one name in two folders, the earlier goes by its path; its LoRA acts on that phrase."""
     model, clip, _ = demo_model

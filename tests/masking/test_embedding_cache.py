@@ -26,6 +26,8 @@ def test_a_picture_is_encoded_once_per_segmenter() -> None:
     changed[0, 0, 0] += 1e-3
     kept.get(segmenter, "b", changed)
     assert segmenter.count == 3 and len(kept) == 3
+    kept.get(segmenter, "b", picture.bfloat16())
+    assert segmenter.count == 4
     assert picture_key(torch.zeros(2, 3, 3)) != picture_key(torch.zeros(3, 2, 3))
 
 

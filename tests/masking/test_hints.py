@@ -11,6 +11,7 @@ from single_image_studio.masking.hints import Hints, HintWires, read_hints
 from single_image_studio.masking.interfaces import Thing
 from single_image_studio.masking.postprocessing import CutOut
 from single_image_studio.masking.segs import make_segs
+from single_image_studio.support import warnings
 from single_image_studio.support.errors import InputError
 
 SIZE = (40, 60)
@@ -45,6 +46,20 @@ def test_boxes_in_every_form(value, wanted: list[int], as_text: bool) -> None:
     assert {box for each in hints for box in each.boxes} <= {CORNERS}
 
 
+def test_detections_of_the_picture_in_another_size_are_resized_with_it() -> None:
+    """As of a picture that was halved or doubled between two of these nodes."""
+
+    def of(width: object, height: object) -> tuple[object, list[dict[str, object]]]:
+        report = {"images": [{**REPORT["images"][0], "width": width, "height": height}]}
+        with warnings.collecting("test") as told:
+            (hints,) = read_hints(HintWires(json.dumps(report)), 1, SIZE)
+        return hints.boxes, [dict(warning.values) for warning in told if warning.id == "boxes_resized"]
+
+    assert of(60, 40) == of("60", None) == ((CORNERS,), [])
+    assert of(120, 80) == (((2.5, 5, 12.5, 12.5),), [{"boxes": "120x80", "picture": "60x40"}])
+    assert of(30, 40) == (((10, 10, 50, 25),), [{"boxes": "30x40", "picture": "60x40"}])
+
+
 @pytest.mark.parametrize(
     "value, wanted",
     [
@@ -72,6 +87,8 @@ def test_negative_points_are_off_whatever_their_labels() -> None:
         ({"boxes": "7"}, "`boxes` cannot be understood: it must be a list, or one for each picture, with x, y, width"),
         ({"boxes": [{"x": 1, "y": 2}]}, "`boxes` cannot be understood"),
         ({"boxes": {"images": [{}]}}, "`boxes` cannot be understood"),
+        ({"boxes": {"images": [7]}}, "`boxes` cannot be understood"),
+        ({"boxes": f"[1, 2, 3, 1{'0' * 400}]"}, "`boxes` cannot be understood"),
         ({"boxes": [[1, 2, float("nan"), 4]]}, "`boxes` cannot be understood"),
         ({"boxes": [[HOST]] * 3}, "`boxes` has hints for 3 pictures and `image` has 2"),
         ({"boxes": [5, 5, 5, 9]}, r"`boxes` has one without area in picture 1 \(5, 5, 5, 9\)"),

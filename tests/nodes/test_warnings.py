@@ -18,7 +18,7 @@ EVENT = "single_image_studio.warning"
 # tests/concept/test_training.py and test_optimizer.py have them
 NEVER_ON_A_CPU = {"micro_batches", "checkpointing", "moments_in_ram"}
 # tests/host/test_*apart*.py have them
-OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "lora_not_apart"}
+OTHER_PACKS = {"not_kept_apart", "apart_unknown_rows", "apart_unknown_tiles", "apart_unseen", "lora_not_apart"}
 SHORT_OF_MEMORY = {"optimiser_memory", "vae_in_tiles"}  # tests/host/test_out_of_memory.py has them
 INVERTING = {"apart_without_region"}  # tests/host/test_unet_apart.py has it
 # tests/pipelines/test_resuming.py and tests/concept/test_states_that_do_not_fit.py have them
@@ -104,13 +104,15 @@ def finding() -> Graph:
         widgets = {"prompt": prompt, "box_threshold": threshold, "on_missing": on_missing}
         return node("SIS_MaskFromPrompt", **(shared | widgets | hints))
 
+    detections = [{"box": [2, 2, 6, 6], "selected": True}]
+    elsewhere = {"images": [{"width": 8, "height": 8, "detections": detections}]}
     graph = {
         "image": sources()["image"],
         "part": find("heart . bicycle", 0.35, "error"),
         "empty": find("heart", 1.0, "empty"),
         "full": find("heart", 1.0, "full"),
         "rough": node("SolidMask", value=1.0, width=32, height=32),
-        "hinted": find("heart", 1.0, "error", negative="bicycle", mask_hint=["rough", 0]),
+        "hinted": find("heart", 1.0, "error", negative="bicycle", mask_hint=["rough", 0], boxes=json.dumps(elsewhere)),
         "off": find("", 1.0, "empty", negative_points="[[5, 5]]"),
     }
     shown = ("part", "empty", "full", "hinted", "off")
@@ -173,7 +175,7 @@ OURS: dict[str, tuple[Graph, dict[str, list[str]]]] = {
             "part": ["phrase_not_found"],
             "empty": ["nothing_found_empty"],
             "full": ["nothing_found_full"],
-            "hinted": ["mask_hint_resized", "only_hints", "negative_not_found"],
+            "hinted": ["boxes_resized", "mask_hint_resized", "only_hints", "negative_not_found"],
             "off": ["nothing_shown"],
         },
     ),

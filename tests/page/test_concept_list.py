@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from lab.hosting.client import Client, HostError
 from single_image_studio.concept.data import Concept
@@ -178,6 +179,15 @@ def test_only_listed_names_reach_the_disk(routes: Any, tmp_path: pathlib.Path, n
     (tmp_path.parent / "secret.safetensors").unlink()
 
 
+def test_a_file_is_given_out_only_if_it_is_a_concept(routes: Any, tmp_path: pathlib.Path) -> None:
+    path = save_concept(concept(), tmp_path / "mine.safetensors")
+    save_file({"weights": torch.zeros(4)}, tmp_path / "private_lora.safetensors")
+    (tmp_path / "pickle.safetensors").write_bytes(PICKLE)
+    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:-1])
+    assert routes.concept_bytes("mine") == path.read_bytes()
+    assert [routes.concept_bytes(name) for name in ("private_lora", "pickle", "cut")] == [None] * 3
+
+
 def test_the_routes_of_a_real_host(server: Client) -> None:
     assert server.base is not None
     folder = server.base / "models" / "single_image_studio" / "concepts"
@@ -204,8 +214,12 @@ def test_the_routes_of_a_real_host(server: Client) -> None:
         for name in ("../../../checkpoints/sis_demo_sd15", "nobody", ""):
             with pytest.raises(HostError, match="404"):
                 thumbnail(name)
-            with pytest.raises(HostError, match="404"):
+        for name in ("../../../checkpoints/sis_demo_sd15", "nobody", "", "broken"):
+            with pytest.raises(HostError, match="404 There is no such concept"):
                 server.request(file + urllib.parse.urlencode({"name": name}))
+        for method in ("POST", "PUT", "DELETE"):
+            with pytest.raises(HostError, match="405"):
+                server.request(file + urllib.parse.urlencode({"name": "over http"}), {}, method)
         assert not (server.base / "trap").exists()
     finally:
         path.unlink()

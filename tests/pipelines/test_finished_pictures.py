@@ -42,6 +42,27 @@ def test_only_what_takes_long_is_kept(tmp_path: pathlib.Path, seconds: float, ma
     assert first == 0.5 and second == (0.25 if made_again else 0.5)
 
 
+def test_a_batch_larger_than_the_folder_keeps_what_fits(tmp_path: pathlib.Path) -> None:
+    """An earlier batch goes for it; of its own, the first eight stay, and are found."""
+
+    def walk(names: str) -> tuple[str, int]:
+        made: list[int] = []
+
+        def make(i: int) -> float:
+            made.append(i)
+            return float(i)
+
+        batch = a_batch(tmp_path, 9.0)
+        batch.all(len(names), lambda i: (names[i],), make, lambda *_: None, 1)
+        return "".join(names[i] for i in made), batch.found
+
+    assert walk("xyz") == ("xyz", 0)
+    assert walk("abcdefghijkl") == ("abcdefghijkl", 0)
+    assert walk("abcdefghijkl") == walk("abcdefghijkl") == ("ijkl", 8)
+    assert walk("Xbcdefghijkl") == ("Xijkl", 7)
+    assert walk("xyz") == ("xyz", 0)
+
+
 def test_nothing_is_kept_or_found_without_a_run(tmp_path: pathlib.Path) -> None:
     batch = a_batch(tmp_path, 9.0, "")
     assert batch.get(("picture",), lambda: 1.0, lambda: None) == 1.0 and not (tmp_path / "pictures").exists()

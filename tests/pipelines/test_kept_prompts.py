@@ -79,6 +79,9 @@ def test_another_target_or_other_settings_are_optimised(demo_model: Any, tmp_pat
     model, clip, _ = demo_model
     one = kept(model, clip, tmp_path)
     assert optimised(model, encode(clip, "a blue star"), one)[2]
+    assert optimised(model, encode(clip, "a (star:1.05)"), one)[2]
+    rounded = [[embedding.bfloat16().float(), options] for embedding, options in encode(clip, "a star")]
+    assert not optimised(model, rounded, one)[2]
     for change in ({"seed": 1}, {"steps": 3}, {"rate_schedule": "cosine"}, {"timesteps": "golden_ratio"}):
         assert optimised(model, encode(clip, "a star"), one, settings=dataclasses.replace(SETTINGS, **change))[2]
     ranged = with_options(encode(clip, "a star"), start_percent=0.0, end_percent=0.5)

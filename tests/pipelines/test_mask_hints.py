@@ -186,5 +186,7 @@ def test_picks_stand_in_for_select(models) -> None:
     assert chosen == [[False, True], [True, True], [False, False]]
     with pytest.raises(InputError, match="`picked` names find 3 of picture 1, where 2 were found"):
         run(models, prompt="heart . hair", picked="3")
+    none, _ = run(models, 2, prompt="heart", picked="0", on_missing="full")
+    assert not none.masks[0].any() and torch.equal(none.masks[1], rectangle(8, 8, 40, 40))
     alone, _ = run(models, prompt="", picked="7", hints={"boxes": BOX})  # of words that are gone
     assert torch.equal(alone.masks[0], BOXED)

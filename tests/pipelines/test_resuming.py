@@ -280,6 +280,21 @@ def test_the_nodes_before_the_models_tell_trainings_apart() -> None:
     assert len({origin(), origin(b1=1.4), origin(slot=1), origin(name="b.safetensors")}) == 4
 
 
+def test_what_a_node_says_of_its_file_counts() -> None:
+    def with_region(said: Any) -> str:
+        image = node("LoadImage", image="region.png") | ({} if said is None else {"is_changed": [said]})
+        nodes = {
+            "image": image,
+            "concept": node("SIS_LoadConcept", model=["ckpt", 0], region=["image", 1]),
+            "ckpt": node("CheckpointLoaderSimple", ckpt_name="a.safetensors"),
+            "train": node("SIS_NullTextInvert", model=["concept", 0]),
+        }
+        return made_by(Hidden(Graph(**nodes)), ("model",))
+
+    assert with_region("one") == with_region("one") and with_region(float("nan")) == with_region(float("nan"))
+    assert len({with_region(None), with_region("one"), with_region("other")}) == 3
+
+
 def test_outside_of_a_graph_nothing_is_told() -> None:
     assert made_by(None, ("model",)) == made_by(Hidden(None), ("model",)) == ""
     assert made_by(Hidden(Graph(), "7"), ("model",)) == made_by(Hidden(Graph(), None), ("model",)) == ""

@@ -188,6 +188,47 @@ def test_the_report_and_the_masks_speak_of_the_same_places(demo_model) -> None:
     assert found.report.startswith("- picture 1, 'heart': most at ")
 
 
+def appended(n: Tensor, context: Tensor, value: Tensor, _: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """As image prompts add tokens."""
+    longer, longer_value = (torch.cat([part, part[:, :4].roll(1, 1)], 1) for part in (context, value))
+    return n, longer, longer_value
+
+
+def shortened(n: Tensor, context: Tensor, value: Tensor, _: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """As a pack that keeps two tokens for each word."""
+    return n, context[:, :-1:2], value[:, 1::2]
+
+
+def repeated(n: Tensor, context: Tensor, value: Tensor, _: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """As a pack that asks several prompts in one call, the first row twice and then the second."""
+    return n.repeat_interleave(2, 0), context.repeat_interleave(2, 0), value.repeat_interleave(2, 0)
+
+
+@pytest.mark.parametrize(
+    ("patch", "back", "is_seen"),
+    [(appended, None, True), (shortened, None, False), (repeated, lambda n, _: n[::2], False)],
+    ids=["appended", "shortened", "repeated"],
+)
+def test_what_another_pack_does_to_a_layer_s_tokens_and_rows(demo_model, patch: Any, back: Any, is_seen: bool) -> None:
+    model, clip = demo_model[0].clone(), demo_model[1]
+    model.set_model_attn2_patch(patch)
+    if back:
+        model.set_model_attn2_output_patch(back)
+    for wires in ((model, clip), foo((model, clip))):  # one whose region is looked for, too
+        plain = stock(wires, "a <foo> heart")
+        if not is_seen:
+            with pytest.raises(InputError, match="carries another pack's patch"):
+                drawn(wires, "a <foo> heart", words="heart")
+            continue
+        found = drawn(wires, "a <foo> heart", words="heart")
+        assert torch.equal(found.latent["samples"], plain) and found.heatmaps.amax() == 1
+
+
+def test_one_mask_without_an_axis_for_pictures_is_for_all_of_them(demo_model) -> None:
+    flat, whole = (drawn(demo_model[:2], words="heart", mask=mask) for mask in (MASK[0], MASK))
+    assert looks(flat) == looks(whole) and len(looks(flat)) == 2
+
+
 def test_without_a_vae_the_maps_are_over_black(demo_model) -> None:
     found = drawn(demo_model[:2], words="heart")
     assert found.overlays.shape == (2, 128, 96, 3) and found.overlays.std() > 0
@@ -201,6 +242,7 @@ def test_without_a_vae_the_maps_are_over_black(demo_model) -> None:
         ({"prompt": " "}, "`prompt` has no words"),
         ({"mask": torch.full((1, 8, 8), torch.nan)}, "`mask` holds numbers that are not finite"),
         ({"latent": {"samples": torch.zeros(0, 4, 8, 8)}}, "`latent_image` holds no picture"),
+        ({"denoise": 0.0}, "`denoise` is 0, so nothing is drawn"),
     ],
 )
 def test_what_cannot_be_looked_for_is_one_sentence(demo_model, changes: dict, sentence: str) -> None:

@@ -58,6 +58,20 @@ def test_the_oldest_are_given_up_for_a_new_one(tmp_path: pathlib.Path) -> None:
         assert names(shelf) == {"a", "b", "c"}
 
 
+def test_what_belongs_beside_a_new_one_stays_or_the_new_one_is_not_kept(tmp_path: pathlib.Path) -> None:
+    by_number, by_bytes = folder(tmp_path / "n", files=3), folder(tmp_path / "b", size=3500)
+    for shelf in (by_number, by_bytes):
+        for age, key in enumerate("edc"):
+            keep(shelf, key, 100 - age)
+        shelf.keep("b" * 32, KILOBYTE, {}, {"e" * 32, "d" * 32})
+        assert names(shelf) == {"e", "d", "b"}
+        with pytest.raises(OSError) as full:
+            shelf.keep(A, KILOBYTE, {}, [key * 32 for key in "edb"])
+        assert full.value.errno == errno.ENOSPC and names(shelf) == {"e", "d", "b"}
+        shelf.keep("d" * 32, KILOBYTE, {}, [key * 32 for key in "edb"])  # one of them anew
+        assert names(shelf) == {"e", "d", "b"}
+
+
 def test_what_is_old_goes(tmp_path: pathlib.Path) -> None:
     shelf = folder(tmp_path, days=2)
     keep(shelf, "a", 3 * DAY)

@@ -64,6 +64,8 @@ export const ja = {
     "別のパックが `model` をバッチの一部ずつに使っていて、どの部分かわかりません。{names} はそのどれにも働きません。",
   apart_unknown_tiles:
     "別のパックが `model` を画像のタイルごとに使っていて、その場所がわかりません。{names} は自分のフレーズの言葉だけに働きます。",
+  apart_unseen:
+    "ここでは {names} の場所がわかりません。場所を示す層がすべて他のパックに変えられているか、画像が大きすぎます。自分のフレーズの言葉だけに働きます。場所を与えるには `region` にマスクをつないでください。",
   lora_not_apart: "{name} の LoRA には分けておけない部分があり、それは画像全体に働きます。",
   region_resized: "{name} の領域は {mask}、画像は {picture} です。領域のサイズを変えました。",
   region_repeated: "{name} の領域にはマスクが {masks} 枚、バッチには画像が {pictures} 枚あります。マスクを順に繰り返しました。",
@@ -82,6 +84,8 @@ export const ja = {
     "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクはヒントの分だけです。",
   nothing_shown:
     "画像 {number} には、枠・点・おおよそのマスクのどれも何も示していません。マスクは `on_missing` で決まります。",
+  boxes_resized:
+    "`boxes` の枠は {boxes} の画像で見つかったもので、この画像は {picture} です。枠の大きさもそれに合わせて変えました。",
   mask_hint_resized: "`mask_hint` のマスクは {mask}、画像は {picture} です。マスクの大きさを変えました。",
   nothing_found_empty:
     "画像 {number} にプロンプトのものが見つかりません。最高スコアは {score}、`box_threshold` は {threshold} です。マスクは空です。",

@@ -54,6 +54,8 @@ export const zh = {
     "这里的提示词不是由“CLIP文本编码”编码的，所以 `keep_apart` 对 {names} 不起作用，它作用于整张图片：请用“CLIP文本编码”编码。",
   apart_unknown_rows: "另一个节点包把 `model` 用于批次的一部分，而这里不知道是哪一部分：{names} 对它们都不起作用。",
   apart_unknown_tiles: "另一个节点包把 `model` 用于图片的分块，而这里不知道它们在哪里：{names} 只作用于自己短语的词。",
+  apart_unseen:
+    "这里看不出 {names} 在图片的哪里：能看出位置的每一层都被某个节点包改动了，或者图片太大。它只作用于自己短语的词；要给它位置，请把遮罩接到 `region`。",
   lora_not_apart: "{name} 的 LoRA 有一部分无法分开：它作用于整张图片。",
   region_resized: "{name} 的区域为 {mask}，图片为 {picture}：已缩放区域。",
   region_repeated: "{name} 的区域有 {masks} 个遮罩，批次有 {pictures} 张图片：遮罩已依次重复。",
@@ -68,6 +70,7 @@ export const zh = {
   only_hints:
     "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩只包含提示的部分。",
   nothing_shown: "没有框、点或粗略遮罩指出第 {number} 张图片中的任何东西：遮罩由 `on_missing` 决定。",
+  boxes_resized: "`boxes` 的框是在 {boxes} 的图片中找到的，而这张图片是 {picture}：框已随之缩放。",
   mask_hint_resized: "`mask_hint` 的遮罩是 {mask}，图片是 {picture}：遮罩已缩放。",
   nothing_found_empty:
     "第 {number} 张图片中没有找到提示词所写的内容：最高分为 {score}，`box_threshold` 为 {threshold}；遮罩为空。",

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from lab.hosting.client import describe_failure, describe_rejection
+import socket
+import threading
+
+import pytest
+
+from lab.hosting.client import Client, HostError, describe_failure, describe_rejection
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf of it", b"SSH-2.0-OpenSSH\r\n"])
+def test_a_host_that_ends_within_its_answer_does_not_answer(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(HostError, match="does not answer"):
+            Client(f"http://127.0.0.1:{server.getsockname()[1]}").request("/queue")
+        thread.join()
 
 
 def test_answers_of_the_host_are_told_in_words() -> None:

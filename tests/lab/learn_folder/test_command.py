@@ -77,6 +77,16 @@ def test_concepts_go_into_the_models_that_are_named(
     assert (models / "single_image_studio" / "concepts" / "rex.safetensors").is_file()
 
 
+def test_a_report_that_cannot_be_written_is_told_all_the_same(
+    fake: FakeComfyUI, pictures: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures.with_name("p_learned") / "report.txt").mkdir(parents=True)
+    assert cli.main(["learn-folder", str(pictures), "--servers", fake.url]) == 1
+    told = capsys.readouterr().err
+    assert "3 concepts learned" in told and "IMG_1.png: its name says no class word" in told
+    assert "this report could not be written" in told
+
+
 def test_a_run_that_is_stopped_keeps_what_it_has_and_tells_it(fake: FakeComfyUI, pictures: pathlib.Path) -> None:
     (pictures / "IMG_1.png").unlink()
     keep = command.Results.keep

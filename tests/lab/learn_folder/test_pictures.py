@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import sys
 
 import pytest
 
@@ -49,6 +51,24 @@ def test_what_names_no_concept_is_told_with_its_file(tmp_path: pathlib.Path) -> 
     assert "no class word" in told["IMG_123.png"] and "IMG_123_dog.png" in told["IMG_123.png"]
     assert "has '('" in told["dog/a(1).png"]
     assert told["dog/rex.png"].startswith("cat/REX.jpg would have the same name")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_that_is_no_text_is_told_and_can_be_written_down(tmp_path: pathlib.Path) -> None:
+    """As an archive of another system leaves it."""
+    names = [os.fsdecode(b"caf\xe9_dog.png"), os.fsdecode(b"ch\xe8vre/rex.png")]
+    pictures, failures = find(folder_of(tmp_path, "a_dog.png", *names))
+    assert [picture.file for picture in pictures] == ["a_dog.png"]
+    assert [failure.file for failure in failures] == ["caf\\udce9_dog.png", "ch\\udce8vre/rex.png"]
+    assert all("not in UTF-8" in failure.reason and failure.reason.encode() for failure in failures)
+
+
+@pytest.mark.parametrize("output", ["dog/out", ""])
+def test_what_an_earlier_run_drew_is_nothing_to_learn_from(tmp_path: pathlib.Path, output: str) -> None:
+    drawn = (f"{output}/pictures/rex_mask.png", f"{output}/pictures/rex_1.png", f"{output}/contact_sheet_1.jpg")
+    folder = folder_of(tmp_path, "dog/rex.png", "dog/pictures/max.png", *(name.lstrip("/") for name in drawn))
+    pictures, failures = find(folder, "dog", folder / output)
+    assert [picture.file for picture in pictures] == ["dog/pictures/max.png", "dog/rex.png"] and not failures
 
 
 def test_a_folder_without_pictures_is_told(tmp_path: pathlib.Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
+import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -96,6 +98,25 @@ def test_a_picture_that_breaks_every_worker_is_given_up_and_the_others_go_on(tmp
     done, pool = run(tasks(tmp_path, 4), only, Fake("b", only.does))
     assert failure(done["1"]).startswith(f"{MOST_LOSSES} times a ComfyUI was lost")
     assert all(isinstance(done[file].result, Learned) for file in "023")
+
+
+def test_a_picture_that_breaks_the_only_worker_comes_last(tmp_path: pathlib.Path) -> None:
+    only = Fake("a", lambda file: WorkerLost("killed") if file == "0" else learned(file))
+    done, _ = run(tasks(tmp_path, 4), only)
+    assert failure(done["0"]).startswith(f"{MOST_LOSSES} times a ComfyUI was lost")
+    assert all(isinstance(done[file].result, Learned) for file in "123")
+
+
+def test_a_terminal_that_is_gone_stops_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    tries = iter("012")
+    monkeypatch.setattr(sys, "stderr", Gone())
+    only = Fake("a", lambda file: WorkerLost("killed") if next(tries, "") == "0" else learned(file))
+    done, _ = run(tasks(tmp_path, 2), only)
+    assert all(isinstance(outcome.result, Learned) for outcome in done.values())
 
 
 def test_a_worker_that_is_lost_again_and_again_is_left_out(tmp_path: pathlib.Path) -> None:

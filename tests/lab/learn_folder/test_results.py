@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
 import pathlib
 import shutil
+import sys
 from typing import Any
 
 import pytest
@@ -71,10 +73,62 @@ def test_another_s_concept_is_never_overwritten_and_one_s_own_is(tmp_path: pathl
     assert path.read_bytes() == b"newer" and opened(tmp_path).is_done(REX)
 
 
+def test_a_concept_that_came_while_its_picture_was_learned_is_not_overwritten(tmp_path: pathlib.Path) -> None:
+    results = opened(tmp_path)
+    assert results.in_the_way(REX) is None
+    path = tmp_path / "concepts" / "rex.safetensors"
+    path.write_bytes(b"an artist's")
+    reason = keep(results).reason
+    assert reason.startswith("it was learned, but") and str(path) in reason
+    assert path.read_bytes() == b"an artist's" and not opened(tmp_path).is_done(REX)
+
+
+def test_what_a_full_disk_has_cut_off_is_in_nobody_s_way(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever write is the first that fails."""
+    write_line, write_file = pathlib.Path.open, module.write
+
+    def attempt(full_at: int) -> None:
+        writes = iter(range(9))
+
+        def room() -> None:
+            if next(writes) == full_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        def line(path: pathlib.Path, mode: str = "r", **options: Any) -> Any:
+            if mode == "a":
+                room()
+            return write_line(path, mode, **options)
+
+        def file(path: pathlib.Path, data: bytes) -> None:
+            room()
+            write_file(path, data)
+
+        monkeypatch.setattr(pathlib.Path, "open", line)
+        monkeypatch.setattr(module, "write", file)
+        assert "the disk is full" in keep(results, result=dataclasses.replace(LEARNED, concept=b"newer")).reason
+        monkeypatch.undo()
+
+    keep(opened(tmp_path))
+    for full_at in range(5):
+        results = opened(tmp_path)
+        attempt(full_at)
+        assert opened(tmp_path).in_the_way(REX) is None
+    keep(opened(tmp_path), result=dataclasses.replace(LEARNED, concept=b"newer"))
+    assert opened(tmp_path).is_done(REX)
+
+
+def test_any_folder_s_name_is_read_again(tmp_path: pathlib.Path) -> None:
+    odd = dataclasses.replace(REX, file="hot\u2028\x85dog/rex.png", class_word="hot\u2028\x85dog")
+    keep(opened(tmp_path), odd)
+    assert opened(tmp_path).is_done(odd)
+
+
 def test_a_line_that_a_kill_cut_off_costs_that_picture_alone(tmp_path: pathlib.Path) -> None:
     keep(opened(tmp_path))
-    with (tmp_path / "out" / "learned.jsonl").open("a") as lines:
-        lines.write('{"file": "dog/max.png", "na')
+    with (tmp_path / "out" / "learned.jsonl").open("ab") as lines:
+        lines.write('{"file": "犬/マックス.png", "na'.encode()[:15])
     keep(opened(tmp_path), MAX)
     again = opened(tmp_path)
     assert again.is_done(REX) and again.is_done(MAX)
@@ -127,3 +181,10 @@ def test_the_report_says_what_failed_and_why(tmp_path: pathlib.Path) -> None:
     facts = json.loads((tmp_path / "out" / "report.json").read_text())
     assert facts["failed"][1] == {"file": "dog/max.png", "reason": "no dog was found"}
     assert facts["learned"][0]["name"] == "rex" and facts["given_up"] == {"http://a": "gone"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_folder_whose_name_is_no_text_is_told_too(tmp_path: pathlib.Path) -> None:
+    concepts = tmp_path / os.fsdecode(b"caf\xe9")
+    Report(0, 0, []).save({}, Results.opened(tmp_path / "out", concepts))
+    assert "caf\\udce9" in (tmp_path / "out" / "report.txt").read_text("utf-8")

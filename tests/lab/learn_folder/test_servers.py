@@ -62,6 +62,15 @@ def test_a_server_that_remembers_the_run_saves_the_concept_again(tmp_path: pathl
     assert [prompt["6"]["inputs"]["name"] for prompt in fake.prompts] == ["rex", "rex", "rex "]
 
 
+def test_what_is_remembered_is_not_taken_for_what_has_its_name_by_now(
+    tmp_path: pathlib.Path, fake: FakeComfyUI
+) -> None:
+    (rex,) = tasks(tmp_path, "rex")
+    learned = learn(fake, rex).concept
+    fake.concepts["rex"] = b"saved by an artist between the two runs"
+    assert learn(fake, rex).concept == learned and list(fake.concepts) == ["rex"]
+
+
 def test_a_concept_of_that_name_on_the_server_stays_as_it_is(tmp_path: pathlib.Path, fake: FakeComfyUI) -> None:
     fake.concepts["rex"] = b"the artist's own"
     (rex,) = tasks(tmp_path, "rex")
