@@ -6,19 +6,23 @@ import pathlib
 
 import folder_paths
 
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
+
+LONGEST_PREFIX = 200  # bytes; file systems take names of 255, and the number and an ending come behind
 
 
 def next_output(prefix: str, ending: str) -> pathlib.Path:
     """A path where nothing is yet. prefix: as Save Image has it, with %date% and folders. ending: with its dot.
 
-    Raises: InputError when the prefix leads out of the output folder.
+    Raises: InputError when the prefix is no name of a file, or leads out of the output folder.
     """
+    if "\0" in prefix or len(prefix.encode()) > LONGEST_PREFIX:
+        raise InputError(f"`filename_prefix` is {brief(prefix)}, which no file can be called: change it.")
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())
     except Exception as error:  # the host raises a bare one
         raise InputError(
-            f"`filename_prefix` is {prefix!r}, which is outside of the output folder: change it."
+            f"`filename_prefix` is {brief(prefix)}, which is outside of the output folder: change it."
         ) from error
     return pathlib.Path(folder) / f"{name}_{counter:05}_{ending}"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from .phrases import KnownConcept, Prompt, concept_of
 
 Places = tuple[int, ...]
@@ -29,7 +29,7 @@ def words_of(clip: Any, tokens: Any, chosen: str) -> dict[str, Places]:
     missing = [word for word, places in found.items() if not places]
     if missing:
         raise InputError(
-            f"`words`: {missing[0]!r} is not in `prompt`: write its words as the prompt has them, apart by commas."
+            f"`words`: {brief(missing[0])} is not in `prompt`: write its words as the prompt has them, apart by commas."
         )
     return found
 

@@ -41,7 +41,7 @@ def write_scoring_sheet(sets: Sequence[PromptSet], prefix: str, reference: Tenso
         for masked in asked.pictures
     ]
     page = scoring_sheet(path.stem.rstrip("_"), pictures, "" if reference is None else _small(reference))
-    return write_new_bytes(page.encode("utf-8", "replace"), path)
+    return write_new_bytes(page.encode("utf-8"), path)
 
 
 def _small(picture: Tensor) -> str:

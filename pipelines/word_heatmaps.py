@@ -27,6 +27,7 @@ from ..support.wires import require_masks
 
 PIXELS = 8
 """Of a picture to one of its latents, each way."""
+LEAST_DENOISE = 0.01
 _TINY = 1e-12
 
 
@@ -85,8 +86,8 @@ def word_heatmaps(wires: HeatmapWires, prompt: str, words: str, sampling: Sampli
     _check(wires)
     for name, value in (("prompt", prompt), ("words", words)):
         checks.text(name, value)
-    if sampling.denoise <= 0:
-        raise InputError("`denoise` is 0, so nothing is drawn and no word is looked for: raise it.")
+    if sampling.denoise < LEAST_DENOISE:
+        raise InputError(f"`denoise` is {sampling.denoise:g}, so nothing is drawn and no word is looked for: raise it.")
     tokens = wires.clip.tokenize(prompt)
     places = words_of(wires.clip, tokens, words)
     positive = wires.clip.encode_from_tokens_scheduled(tokens)

@@ -12,6 +12,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CHECKPOINTING = ("auto", "on", "off")
 LARGEST_SEED = 2**64 - 1
 LARGEST = 1_000_000
+MOST_NAMED = 12  # choices in a sentence
 
 
 def whole(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -61,13 +62,16 @@ def within(name: str, value: Any, size: float) -> float:
 def choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Passes one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"`{name}` is {brief(value)}; expected one of {', '.join(choices)}: choose one of these.")
+        known = ", ".join(choices[:MOST_NAMED]) + (", …" if len(choices) > MOST_NAMED else "")
+        raise InputError(f"`{name}` is {brief(value)}; expected one of {known}: choose one of these.")
 
 
 def text(name: str, value: object) -> str:
-    """The value, if it is a text."""
+    """The value, if it is a text that a file and a tokenizer can take: JSON can bring halves of characters."""
     if not isinstance(value, str):
         raise InputError(f"`{name}` is {brief(value)}; it must be a text: change `{name}`.")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InputError(f"`{name}` holds half of a character (a lone surrogate): type it again.")
     return value
 
 

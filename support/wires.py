@@ -17,7 +17,7 @@ def require_pictures(name: str, image: Any) -> None:
 
     Raises: InputError otherwise.
     """
-    if not isinstance(image, Tensor) or image.is_complex() or image.dim() != 4 or 0 in image.shape:
+    if not _has_numbers(image) or image.dim() != 4 or 0 in image.shape:
         raise InputError(f"`{name}` holds no picture: connect one of at least 1×1 pixels.")
     require_finite(name, _BEFORE, image)
 
@@ -27,6 +27,13 @@ def require_masks(name: str, mask: Any) -> None:
 
     Raises: InputError otherwise.
     """
-    if not isinstance(mask, Tensor) or mask.is_complex() or mask.dim() < 2 or 0 in mask.shape:
+    if not _has_numbers(mask) or mask.dim() < 2 or 0 in mask.shape:
         raise InputError(f"`{name}` holds no mask: connect one of at least 1×1 pixels.")
     require_finite(name, _BEFORE, mask)
+
+
+def _has_numbers(value: Any) -> bool:
+    """Whether it is a tensor that can be computed with: torch compares no complex numbers, and adds no float8."""
+    if not isinstance(value, Tensor) or value.is_complex():
+        return False
+    return not value.is_floating_point() or value.itemsize > 1
