@@ -23,8 +23,8 @@ SAME, OTHER = 60.0, 110.0
 PAIRS, CONCEPTS = 0.45, 0.2
 STRANGERS = ("face", "dog", "car", "hair", "oval")  # words for what the world has not
 ARTICLES = ("", "", "", "a ", "the ")
-ALL_CLASSES = 0.33  # of the prompts: the list of all classes
-COLORED = 0.55  # of the other prompts' phrases: by colour and class
+ALL_CLASSES, ALL_COLORS = 0.25, 0.5  # of the prompts: the list of all classes, or of a present class in all colours
+COLORED = 0.75  # of the other prompts' phrases: by colour and class
 CHUNK = 200
 MOST_OBJECTS = 2
 
@@ -142,12 +142,14 @@ def sample_phrase(scene: world.Scene, rng: random.Random) -> Phrase:
 def sample_prompt(scene: world.Scene, rng: random.Random) -> list[Phrase]:
     """One to six phrases, no object named twice: a query can learn only one name for what it sees.
 
-    A third are all the classes, as detectors are trained with all the classes of a data set: every word learns from
-    every picture.
+    Most are lists, as detectors are trained with all the classes of a data set: every word learns from every picture,
+    and a colour beside all others, which tells right from wrong where everything else is the same.
     """
-    phrases: list[Phrase] = []
-    if rng.random() < ALL_CLASSES:
+    phrases, kind = [], rng.random()
+    if kind < ALL_CLASSES:
         phrases = [Phrase(cls, named(scene, cls) or ()) for cls in rng.sample(world.CLASSES, len(world.CLASSES))]
+    elif kind < ALL_CLASSES + ALL_COLORS:
+        phrases = _in_all_colors(scene, rng)
     wanted = rng.choice((1, 1, 1, 2, 3, 4, 5, 6))
     while len(phrases) < wanted:
         phrase = sample_phrase(scene, rng)
@@ -155,6 +157,19 @@ def sample_prompt(scene: world.Scene, rng: random.Random) -> list[Phrase]:
         if not taken & set(phrase.objects) and phrase.text not in {other.text for other in phrases}:
             phrases.append(phrase)
     return [Phrase(rng.choice(ARTICLES) + phrase.text, phrase.objects) for phrase in phrases]
+
+
+def _in_all_colors(scene: world.Scene, rng: random.Random) -> list[Phrase]:
+    """One of the scene's classes in every colour, but for those that a person could call it or not, and for further
+    names of an object that has one."""
+    cls = rng.choice(sorted({obj.cls for obj in scene.objects}))
+    phrases: list[Phrase] = []
+    for color in rng.sample(list(world.COLORS), len(world.COLORS)):
+        objects = named(scene, cls, color)
+        taken = {i for other in phrases for i in other.objects}
+        if objects is not None and not taken & set(objects):
+            phrases.append(Phrase(_text(cls, color), objects))
+    return phrases
 
 
 def prompt_text(phrases: Sequence[Phrase]) -> str:

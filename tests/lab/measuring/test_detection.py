@@ -92,15 +92,23 @@ def test_the_report_names_what_was_missed(questions, tmp_path: pathlib.Path) -> 
         and "| absent class | 30 | 100.0% |" in text
         and "a 2.0 MB" in text
     )
+    assert "| absent colour | 30 | 100.0% | 89% to 100% | 80% | met |" in text
+    ignored = [
+        detection.Verdict(question.kind != detection.WRONG_COLOR and one.right, one.iou)
+        for question, one in zip(questions, verdicts)
+    ]
+    assert "| absent colour | 30 | 0.0% | 0% to 11% | 80% | **missed** |" in detection.report(
+        questions, ignored, args, 3.0
+    )
     assert "(detection.jpg)" in text
     assert detection.sheet(questions, answers, verdicts).size[0] > 8 * 128
 
 
 @pytest.mark.skipif(not SHIPPED, reason="the demo's detector and segmenter are being trained")
 def test_the_shipped_models_reach_their_goals_on_a_few_pictures(host) -> None:
-    some = [
-        question for question in detection.questions(24, seed=79) if question.kind in (detection.CLASS, detection.COLOR)
-    ]
+    some = [question for question in detection.questions(24, seed=79) if question.kind in detection.GOALS]
     verdicts = [detection.judge(question, one) for question, one in zip(some, detection.ask(some))]
-    assert np.mean([verdict.right for verdict in verdicts]) >= 0.8  # 85 % on hundreds; so few may have bad luck
-    assert np.mean([verdict.iou for verdict in verdicts if verdict.right]) >= 0.85
+    for kind in detection.GOALS:
+        right = [verdict.right for question, verdict in zip(some, verdicts) if question.kind == kind]
+        assert np.mean(right) >= 0.75, kind  # more on hundreds; so few may have bad luck
+    assert np.mean([v.iou for q, v in zip(some, verdicts) if q.wanted and v.right]) >= 0.85

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.training import detector, train_detector
+from lab.training import detector, eyes, train_detector
 from lab.world import grounding, painting, world
 
 pytestmark = pytest.mark.slow  # trains, draws or reads many pictures
@@ -139,7 +139,7 @@ def test_proposals_are_judged_by_hand_arithmetic(model) -> None:
     boxes[0, 10] = torch.tensor([0.5, 0.5, 0.25, 0.5])  # right; the other is twice as wide
     logits[0, 10, 1] = 30.0
     logits[0, 11, 1] = 0.0  # undecided: alpha · (1 - p)² · -log p
-    undecided = 0.25 * 0.25 * np.log(2)
+    undecided = detector.NAMED * 0.25 * np.log(2)
     loss = detector.proposal_loss(logits, boxes, label, maps, mask, model.config)
     assert loss.item() == pytest.approx((2 * undecided + 5 * 0.25 + 2 * 0.5) / 2, rel=1e-4)
 
@@ -176,27 +176,72 @@ def test_a_few_steps_lower_the_loss(model, batch) -> None:
     assert losses[-1] < losses[0] / 4
 
 
-def test_the_eyes_learn_and_fit_the_detector(data) -> None:
-    torch.manual_seed(0)
-    state = train_detector.train_eyes(data, 8, 4, seed=0)
-    model = detector.new_model(state)
-    eyes = train_detector.Eyes()
-    eyes.backbone.load_state_dict(state)
-    pictures = detector.pixel_values(data.pictures[:2])
+def test_labels_of_every_place() -> None:
+    """A red heart, and a star that may be called by two colours and nearly by a third."""
+    colors = dict(world.COLORS)
+    between = tuple((one + other) // 2 for one, other in zip(colors["orange"], colors["yellow"]))
+    heart = world.Object("heart", 37, 64, 24, 0.0, "plain", colors["red"], (0, 0, 0), 0.0)
+    star = world.Object("star", 91, 64, 24, 0.0, "stripes", colors["blue"], between, 0.0)
+    scene = world.Scene((245, 245, 245), (heart, star), "")
+    _, masks = grounding.render_all([scene])
+    labels = eyes.labels_of([scene], masks)
+    assert labels.classes.shape == (1, 8, 8) and labels.called.shape == (1, 10, 8, 8)
+    names = list(world.COLORS)
+    for number, obj in enumerate((heart, star)):
+        places = labels.classes[0] == world.CLASSES.index(obj.cls)
+        assert 2 <= places.sum() <= 12 and places[:, (4, 0)[number] :][:, :4].sum() == 0
+        wanted = [{True: 1.0, False: 0.0, None: -1.0}[grounding.is_called(obj, name)] for name in names]
+        told = labels.called[0][:, places].nan_to_num(-1.0)
+        assert told.tolist() == [[value] * int(places.sum()) for value in wanted]
+        assert torch.allclose(labels.boxes[0][:, places].T, torch.tensor(detector.relative_box(masks[0, number])))
+    assert (labels.covered == (labels.classes != eyes.NOTHING)).all() and not labels.covered.all()
+    assert labels.called[0, names.index("red")].max() == 1 and labels.called[0].isnan().any()
+
+
+def test_the_eyes_loss_asks_for_all_that_it_names(data, model) -> None:
+    """Right readings cost next to nothing; a wrong class, colour or box, and a change of what is shown, each cost."""
+    learner = eyes.Eyes(model)
+    labels = eyes.labels_of(data.scenes[:4], np.asarray(data.masks[:4]))
+    projected = torch.randn(4, detector.WIDTH, detector.PLACES, detector.PLACES)
+    classes = torch.nn.functional.one_hot(labels.classes, eyes.NOTHING + 1).movedim(-1, 1).float()
+    right = [40 * classes - 20, 40 * labels.called.nan_to_num(0.5) - 20, labels.boxes]
+
+    def cost(readings: list[torch.Tensor], before: torch.Tensor | None = None) -> float:
+        learner.read = lambda _: readings  # type: ignore[method-assign,assignment,return-value]
+        return float(eyes.eyes_loss(learner, projected, labels, before))
+
+    assert cost(right) < 1e-4 and cost(right, projected) < 1e-4
+    assert cost(right, projected + 1) == pytest.approx(eyes.KEPT, abs=1e-4)
+    for i in range(3):
+        assert cost([-reading if k == i else reading for k, reading in enumerate(right)]) > 0.5
+    unsure = [right[0], torch.where(labels.called.isnan(), -right[1] + 9, right[1]), right[2]]
+    assert cost(unsure) == cost(right)
+
+
+def test_the_eyes_learn_and_fit_the_detector(data, model) -> None:
+    learner = eyes.Eyes(model)
+    before = copy.deepcopy(learner)
+    shown = detector.pixel_values(data.pictures[:2])
+    with torch.no_grad():  # the same eyes, and the detector's normalisation is theirs at rest
+        assert torch.allclose(_shown_by(model, shown), learner.eval()(shown), atol=1e-5)
+    eyes.train_eyes(learner.train(), data, data, 12, 8, seed=0, keep=True)
+    assert learner.training
+    learner.give(model)
     with torch.no_grad():
-        frozen = model.model.backbone.conv_encoder.model.eval()(pictures).feature_maps[0]
-        assert torch.allclose(frozen, eyes.backbone.eval()(pictures).feature_maps[0], atol=1e-4)
-    assert frozen.shape == (2, 128, detector.PLACES, detector.PLACES)
-    with torch.no_grad():
-        first = train_detector.eyes_loss(train_detector.Eyes(), data, range(6), random.Random(0))[0]
-        eyes.train()
-    optimizer = torch.optim.AdamW(eyes.parameters(), lr=2e-3)
-    for _ in range(10):
-        loss, right = train_detector.eyes_loss(eyes, data, range(6), random.Random(0))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.7 * first and 0 <= right <= 1
+        given = _shown_by(model, shown)
+        assert torch.allclose(given, learner.eval()(shown), atol=1e-4)
+        assert not torch.allclose(given, before.eval()(shown), atol=1e-2)
+        labels = eyes.labels_of(data.scenes[:40], np.asarray(data.masks[:40]))
+        pictures = detector.pixel_values(data.pictures[:40])
+        losses = [float(eyes.eyes_loss(some.train(), some(pictures), labels)) for some in (before, learner)]
+    assert losses[1] < 0.7 * losses[0]
+    assert all(0 <= share <= 1 for share in eyes.told_right(learner, data))
+
+
+def _shown_by(model: detector.GroundingDinoForObjectDetection, shown: torch.Tensor) -> torch.Tensor:
+    """What a detector's encoder gets of the pictures."""
+    features = model.model.backbone.conv_encoder.model.eval()(shown).feature_maps[0]
+    return model.model.input_proj_vision[0](features)
 
 
 def test_mirrored_pictures_keep_their_masks(data) -> None:
@@ -254,9 +299,8 @@ def test_the_shipped_folder_finds_by_words_through_transformers_alone() -> None:
             )
             > 0.6
         )
-    with torch.no_grad():
-        assert (
-            model(**processor(images=picture, text="circle.", return_tensors="pt")).logits.sigmoid().max()
-            < train_detector.THRESHOLD
-        )
+    for absent in ("circle.", "blue heart.", "red star."):
+        with torch.no_grad():
+            scores = model(**processor(images=picture, text=absent, return_tensors="pt")).logits.sigmoid()
+        assert scores.max() < train_detector.THRESHOLD, absent
     assert (FOLDER / "model.safetensors").stat().st_size < 12_000_000
