@@ -51,7 +51,9 @@ def report(lines: Lines) -> str:
         (
             f"Run {' to '.join(dict.fromkeys((days[0], days[-1])))} with `SIS_CARD_LINES=lines.jsonl SIS_ALL_CARDS=1"
             " python dev.py test host -k pretended` and `python -m lab.measuring.pretended_cards lines.jsonl`, on"
-            f" {' and '.join(versions)}: {passed} of {len(lines)} passed."
+            f" {' and '.join(versions)}: {passed} of the {len(lines)} cells that were run passed; the others say so,"
+            " and cards and groups of the long form without a column or row here were not run at all. Cells can be run"
+            " by themselves, a card or a group of nodes at a time (`-k fp32-no_VRAM`)."
         ),
         "",
         (

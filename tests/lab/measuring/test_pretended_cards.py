@@ -21,4 +21,4 @@ def test_each_cell_is_its_last_run(tmp_path: pathlib.Path) -> None:
     read = pretended_cards.read(path)
     assert pretended_cards.table(read)[2:] == ["| x | 0 | 0.03 |", "| y | **failed** | not run |"]
     page = pretended_cards.report(read)
-    assert "Run 2026-01-02 with" in page and "2 of 3 passed" in page
+    assert "Run 2026-01-02 with" in page and "2 of the 3 cells" in page
