@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 from ..support.errors import InputError
 
+UNET = "lora_unet_"
+"""How kohya's names of the UNet's layers begin."""
+
 
 class Lora(nn.Module):
     """One layer's update: x -> up(down(x)), float32. down ~ N(0, (1/rank)²), up = 0, so that it starts as nothing.
@@ -54,10 +57,14 @@ class LoraSet(nn.Module):
             {name: Lora(*_in_out(layer), rank, generator, orthogonal) for name, layer in self.targets.items()}
         )
 
-    def place(self) -> LoraSet:
-        """Moves each LoRA to its layer's device: the host may keep the text encoder and the UNet on different ones."""
+    def place(self, unet: torch.device) -> LoraSet:
+        """Moves each LoRA to where its layer computes.
+
+        unet: the UNet's device, on which its weights need not lie (`--novram` brings each there for its use alone). The
+        text encoder computes where its weights are.
+        """
         for name, layer in self.targets.items():
-            self.layers[name].to(next(layer.parameters()).device)
+            self.layers[name].to(unet if name.startswith(UNET) else next(layer.parameters()).device)
         return self
 
     @contextlib.contextmanager

@@ -153,7 +153,7 @@ class Stage2(ConceptStage):
         self, model: ConceptModel, encoder: nn.Module, lora: LoraSet, subject: Subject, settings: Stage2Settings
     ) -> None:
         super().__init__(model, encoder, subject, settings)
-        self.lora = lora.place()
+        self.lora = lora.place(model.device)
         self.parameters += [p for p in lora.parameters() if p.requires_grad]
         self.modules["lora"] = self.lora
         self._frozen_text = settings.class_text_encoder == "frozen"

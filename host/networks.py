@@ -43,6 +43,8 @@ class ManagedNetwork:
     def load(self) -> None:
         """Onto the host's device, whole; other models make room if they must."""
         comfy.model_management.load_models_gpu([self.patcher], force_full_load=True)
+        # without VRAM the host loads layers alone, and leaves what modules above them hold
+        self.patcher.model.to(self.patcher.load_device)
 
 
 def half_precision() -> torch.dtype | None:

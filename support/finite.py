@@ -15,7 +15,12 @@ OTHER_WEIGHTS = "load another checkpoint, or undo what was merged or patched int
 
 def are_finite(*tensors: Tensor | None) -> bool:
     """Whether every number of every tensor is; None counts as nothing."""
-    return all(bool(torch.isfinite(tensor.detach()).all()) for tensor in tensors if tensor is not None)
+    return all(bool(torch.isfinite(_readable(tensor.detach())).all()) for tensor in tensors if tensor is not None)
+
+
+def _readable(tensor: Tensor) -> Tensor:
+    """Weights that a host stores in 8 bits in a type that torch can look at."""
+    return tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
 
 
 def require_finite(wire: str, advice: str, *tensors: Tensor | None, verb: str = "holds") -> None:

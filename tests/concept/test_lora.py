@@ -83,6 +83,13 @@ def test_off_is_the_frozen_model_and_detaching_leaves_no_hooks() -> None:
     assert not any(m._forward_hooks for m in model.modules())
 
 
+def test_each_lies_where_its_layer_computes() -> None:
+    """Where a UNet's weights are kept away from its device, as with --novram, its LoRA is not."""
+    targets = {"lora_unet_a": nn.Linear(4, 4), "lora_te_b": nn.Linear(4, 4)}
+    layers = LoraSet(targets, 2, torch.Generator()).place(torch.device("meta")).layers
+    assert layers["lora_unet_a"].up.device.type == "meta" and layers["lora_te_b"].up.device.type == "cpu"
+
+
 def test_detaches_after_an_error() -> None:
     model, lora = make()
     with pytest.raises(KeyboardInterrupt), lora.attached():

@@ -251,7 +251,7 @@ def test_a_live_lora_is_the_merged_one(demo_model) -> None:
         frozen = predict(opened)
         lora = LoraSet(attention_projections(opened.unet.patcher, opened.clip), 4, torch.Generator())
         lora.load_kohya(weights)
-        with lora.place().attached():
+        with lora.place(opened.device).attached():
             live = predict(opened)
             with lora.off():
                 assert torch.equal(predict(opened), frozen)

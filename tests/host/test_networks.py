@@ -77,3 +77,21 @@ def test_cancel_takes_effect_within_a_layer_and_leaves_no_hooks(host) -> None:
         net(torch.zeros(1, 4))
     assert reached == [0] and not any(layer._forward_pre_hooks for layer in net.layers)
     manager.interrupt_current_processing(False)
+
+
+def test_a_network_is_whole_on_its_device_also_without_vram(host) -> None:
+    from single_image_studio.host.networks import ManagedNetwork
+
+    from ..helpers.pretend import Card
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 2)
+            self.own = torch.nn.Parameter(torch.ones(2))
+            self.register_buffer("places", torch.arange(2))
+
+    net = Net()
+    with Card(vram="NO", memory=2**20).plugged_in(), torch.no_grad():
+        ManagedNetwork(net).load()
+        assert {tensor.device.type for tensor in [*net.parameters(), *net.buffers()]} == {"meta"}

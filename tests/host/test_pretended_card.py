@@ -1,137 +1,202 @@
 """All that computes, on a pretended card: the numbers of the CPU, results on the CPU as the host wants them, and the
 stock picture the same to the bit afterwards.
 
-The long form has every card: SIS_ALL_CARDS=1 python dev.py test host -k pretended
+The long form has every group of work on every card: SIS_ALL_CARDS=1 python dev.py test host -k pretended
+With SIS_CARD_LINES=FILE it also writes what passed, for lab/measuring/pretended_cards.py to make a table of.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import datetime
+import json
+import logging
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
-from ..helpers.pretend import Card, Mixed, OnCard
+from lab.measuring.pretended_cards import NEAR, TINY
 
-CHECKPOINT = pathlib.Path(__file__).resolve().parents[2] / "lab" / "weights" / "sis_demo_sd15.safetensors"
+from ..helpers import card_groups  # noqa: F401, which fills GROUPS
+from ..helpers.card_work import GROUPS, Found, Wires, loaded, node_classes, tensors_of
+from ..helpers.pretend import FP8, Card, Mixed, OnCard
+
 SMALL = 0.02 * 2**30  # bytes: less than the demo model
 FP16, BF16 = torch.float16, torch.bfloat16
-CARDS = {"fp32": Card(), "fp16, low VRAM": Card(half=FP16, low_vram=True, memory=SMALL)}
+CARDS = {"fp32": Card(), "fp16, low VRAM": Card(half=FP16, vram="LOW", memory=SMALL)}
 MORE = {
+    "fp32, low VRAM": Card(vram="LOW", memory=SMALL),
+    "fp32, no VRAM": Card(vram="NO", memory=SMALL),
+    "fp16, no VRAM, CLIP on the CPU": Card(half=FP16, vram="NO", memory=SMALL, on_cpu=("clip",)),
+    "fp32, fp8 weights": Card(fp8=True),
+    "fp16, fp8 weights, low VRAM": Card(half=FP16, fp8=True, vram="LOW", memory=SMALL),
+    "fp32, CLIP and VAE on the CPU": Card(on_cpu=("clip", "vae")),
     "bf16, CLIP and VAE on the CPU": Card(half=BF16, on_cpu=("clip", "vae")),
+    "bf16, low VRAM": Card(half=BF16, vram="LOW", memory=SMALL),
     "fp16": Card(half=FP16),
-    "bf16": Card(half=BF16),
-    "fp32, low VRAM": Card(low_vram=True, memory=SMALL),
-    "bf16, low VRAM": Card(half=BF16, low_vram=True, memory=SMALL),
-    "fp32, CLIP on the CPU": Card(on_cpu=("clip",)),
-    "fp16, VAE on the CPU": Card(half=FP16, on_cpu=("vae",)),
 }
-if os.environ.get("SIS_ALL_CARDS"):
+LONG = bool(os.environ.get("SIS_ALL_CARDS"))
+if LONG:
     CARDS |= MORE
-TRAINING = {
-    "batch_size": 1,
-    "learning_rate": 1e-2,
-    "background_weight": 1.0,
-    "seed": 3,
-    "precision": "auto",
-    "gradient_checkpointing": "auto",
-    "preview_every": 1,
-}
-
-
-def all_that_computes() -> dict[str, Any]:
-    """Results by name, each made as the executor makes it."""
-    import comfy.sd
-    import nodes
-
-    from single_image_studio.nodes.concepts import ApplyConcept
-    from single_image_studio.nodes.edit import EditGrid, TimestepAwareKSampler
-    from single_image_studio.nodes.invert import ImagicTextOptimize, NullTextInvert
-    from single_image_studio.nodes.train import TrainStage1, TrainStage2
-
-    model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT), output_vae=True, output_clip=True)[:3]
-    image = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(0))
-    mask = torch.zeros(1, 64, 64)
-    mask[:, 16:48, :32] = 1
-
-    def encode(clip: Any, text: str) -> Any:
-        return nodes.CLIPTextEncode().encode(clip, text)[0]
-
-    def picture(model: Any, clip: Any, text: str) -> Tensor:
-        prompts, latent = (encode(clip, text), encode(clip, "")), {"samples": torch.zeros(1, 4, 8, 8)}
-        (sampled,) = nodes.KSampler().sample(model, 7, 4, 5.0, "euler", "normal", *prompts, latent)
-        return nodes.VAEDecode().decode(vae, sampled)[0].clone()
-
-    def apply(on: Any, name: str, **how: Any) -> Any:
-        return ApplyConcept.execute(*on, found["stage 2"], name, 1.0, 1.0, **how).args[:2]
-
-    found: dict[str, Any] = {"stock": picture(model, clip, "a red heart")}
-    chosen = {"class_word": "heart", "steps": 2, "encoder": "none", "resolution": 64}
-    one = found["stage 1"] = TrainStage1.execute(model, clip, vae, image, mask, **TRAINING, **chosen).args[0]
-    tuning = {"steps": 2, "semantic_weight": 1.0, "rank": 2, "train_text_encoder": True, "class_text_encoder": "frozen"}
-    found["stage 2"] = TrainStage2.execute(model, clip, vae, one, **TRAINING, **tuning).args[0]
-    plain = apply((model, clip), "x")
-    found["chain"] = picture(*apply(plain, "y"), "<x> heart and a (<y> heart:1.2)")
-    found["apart"] = picture(*apply((model, clip), "x", keep_apart=True), "<x> heart and a star")
-    both = apply(apply((model, clip), "x", region=mask), "y", region=1 - mask)
-    found["regions"] = picture(*both, "<x> heart and a <y> heart")
-    latent = {"samples": nodes.VAEEncode().encode(vae, image)[0]["samples"], "noise_mask": mask}
-    source, target, uncond = encode(both[1], "<x> heart"), encode(clip, "a star"), encode(clip, "")
-    inverted = NullTextInvert.execute(both[0], latent, source, uncond, "null_text", 2, 5.0, 1, 1e-2, 0.0, "auto", vae)
-    found["inversion"] = inverted.args[:3]
-    optimized = found["optimised"] = ImagicTextOptimize.execute(model, target, latent, 1, 1e-3, 1, 0, "auto").args[0]
-    edit = (inverted.args[0], source, target)
-    found["edit"] = TimestepAwareKSampler.execute(model, *edit, 0.5, 0.2, optimized).args[0]
-    grid = EditGrid.execute(model, vae, *edit, "0.1,0.5", "0.2", optimized)
-    found["grid"] = grid.args[:2]
-    return found | {"stock again": picture(model, clip, "a red heart")}
-
-
-def tensors_of(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif dataclasses.is_dataclass(value):
-        yield from tensors_of([getattr(value, field.name) for field in dataclasses.fields(value)])
-    elif isinstance(value, dict):
-        # SD 1.x reads no pooled output, and the host makes it with a projection that this checkpoint leaves unset
-        yield from tensors_of([part for key, part in value.items() if key != "pooled_output"])
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from tensors_of(part)
+ALWAYS = [name for name, group in GROUPS.items() if LONG or not group.long]
+IN_HALF = ALWAYS if LONG else [name for name in ALWAYS if name.startswith(("training", "text", "masks"))]
+CELLS = [(card, group) for card in CARDS for group in (IN_HALF if CARDS[card].half else ALWAYS)]
+GO_ON_FROM = [name for name in GROUPS if name.startswith(("training: both", "inversion: null", "text"))]
 
 
 @pytest.fixture(scope="module")
-def on_the_cpu(host: Any) -> dict[str, Any]:
-    with torch.inference_mode():
-        return all_that_computes()
+def files(host: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The pack's folders, with small networks that measure pictures."""
+    import folder_paths
+
+    from lab.measuring import metric_weights
+    from single_image_studio.host import folders, model_files, networks
+
+    folder = tmp_path_factory.mktemp("measuring")
+    metric_weights.make_small(folder)
+    kinds = {kind: ([str(folder / kind)], {".safetensors"}) for kind in ("clip_vision", "lpips", "aesthetic")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths))
+        patch.setattr(folder_paths, "filename_list_cache", {})
+        folders.register()
+        model_files.register()
+        folder_paths.folder_names_and_paths.update(kinds)
+        patch.setattr(networks, "release_memory", lambda: None)  # collecting this large process's garbage takes long
+        yield
 
 
-@pytest.mark.parametrize("name", CARDS)
-def test_everything_on_a_pretended_card(on_the_cpu: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from single_image_studio.concept import trainer
+class OnTheCpu:
+    """What groups find on the CPU, with weights as they are or in fp8; each is computed when it is first asked for."""
 
-    monkeypatch.setattr(trainer, "WORTH_MOVING", 1)  # a word's moments leave a card that is too small, as a ViT's do
-    card = CARDS[name]
+    def __init__(self) -> None:
+        self.wires: dict[bool, Wires] = {}
+        self.found: dict[tuple[str, bool], Found] = {}
+
+    def get(self, name: str, fp8: bool = False) -> Found:
+        import comfy.model_management as manager
+
+        if (name, fp8) not in self.found:
+            with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+                for part in FP8:
+                    patch.setattr(manager.args, part, fp8)
+                if fp8 not in self.wires:
+                    self.wires[fp8] = loaded("cpu8" if fp8 else "cpu", self.made() if fp8 else {})
+                self.found[name, fp8] = GROUPS[name].run(self.wires[fp8])
+                if not fp8 and name in GO_ON_FROM:
+                    self.wires[fp8].made.update(self.found[name, fp8])
+        return self.found[name, fp8]
+
+    def made(self) -> Found:
+        """What groups go on from, made with weights as they are."""
+        for name in GO_ON_FROM:
+            self.get(name)
+        return self.wires[False].made
+
+
+@pytest.fixture(scope="module")
+def on_the_cpu(files: None) -> OnTheCpu:
+    return OnTheCpu()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A card, the checkpoint loaded for it, and the first picture."""
+
+    name: str
+    card: Card
+    wires: Wires
+    stock: Tensor
+
+
+@pytest.fixture(scope="module")
+def on_a_card(request: pytest.FixtureRequest, on_the_cpu: OnTheCpu) -> Iterator[Session]:
+    card, made = CARDS[request.param], on_the_cpu.made()
     with card.plugged_in(), torch.no_grad():
-        found = all_that_computes()
-    assert torch.equal(found["stock"], found["stock again"])
-    for what, result in found.items():
-        mine, theirs = list(tensors_of(result)), list(tensors_of(on_the_cpu[what]))
-        assert not [value for value in mine if isinstance(value, OnCard)], f"{what} is left on the card"
-        assert [value.shape for value in mine] == [value.shape for value in theirs], what
-        broken = [i for i, value in enumerate(mine) if not torch.isfinite(value).all()]
-        assert not broken, f"{what}: {[(tuple(mine[i].shape), bool(theirs[i].isfinite().all())) for i in broken]}"
-        if card.half is None:
-            for value, expected in zip(mine, theirs, strict=True):
-                assert torch.allclose(value.float(), expected.float(), atol=1e-4), what
-    if card.half is not None:  # another rounding, and the same picture to the eye
-        assert (found["stock"] - on_the_cpu["stock"]).abs().mean() < 0.02
+        wires = loaded("".join(filter(str.isalnum, request.param)), made)
+        picture = wires.stock()
+    yield Session(request.param, card, wires, picture)
+    card.models.clear()
+
+
+@pytest.mark.parametrize(
+    ("on_a_card", "group"), CELLS, indirect=["on_a_card"], ids=lambda name: name.replace(", ", "-").replace(" ", "_")
+)
+def test_on_a_pretended_card(
+    group: str,
+    on_a_card: Session,
+    on_the_cpu: OnTheCpu,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from single_image_studio.concept import trainer
+    from single_image_studio.host import networks
+
+    card, wires = on_a_card.card, on_a_card.wires
+    monkeypatch.setattr(trainer, "WORTH_MOVING", 1)  # a word's moments leave a card that is too small, as a ViT's do
+    monkeypatch.setattr(networks, "half_precision", lambda: card.half)  # which knows the card's kind by its name
+    wanted = on_the_cpu.get(group, card.fp8 and card.half is None)
+    with told(on_a_card.name, group) as apart:
+        with card.plugged_in(), torch.no_grad(), caplog.at_level(logging.INFO):
+            found = GROUPS[group].run(wires)
+            assert torch.equal(wires.stock(), on_a_card.stock)
+        assert not [record.message for record in caplog.records if record.exc_info]  # such as a preview
+        for what, result in found.items():
+            apart.append(check(what, list(tensors_of(result)), list(tensors_of(wanted[what])), card))
+
+
+def check(what: str, mine: list[Tensor], theirs: list[Tensor], card: Card) -> float:
+    """Returns how far they are from each other, at most, as a share of their size."""
+    assert not [value for value in mine if isinstance(value, OnCard)], f"{what} is left on the card"
+    assert [value.shape for value in mine] == [value.shape for value in theirs], what
+    broken = [tuple(value.shape) for value in mine if not torch.isfinite(value).all()]
+    assert not broken, f"{what}: {broken}"
+    most = 0.0
+    for value, expected in zip(mine, theirs, strict=True):
+        apart = (value.double() - expected.double()).abs()
+        most = max(most, float(apart.mean() / expected.double().abs().mean().clamp(min=TINY)))
+        if card.half is None and card.vram == "NORMAL":
+            assert torch.allclose(value.float(), expected.float(), atol=1e-4), what
+    assert most < NEAR, what
+    return most
+
+
+@contextlib.contextmanager
+def told(card: str, group: str) -> Iterator[list[float]]:
+    """Writes whether a group passed on a card, and the largest of the numbers that it gave, if a file is named."""
+    from comfyui_version import __version__
+
+    apart: list[float] = []
+    failed = ""
+    try:
+        yield apart
+    except BaseException as error:
+        failed = f"{type(error).__name__}: {error}"[:300]
+        raise
+    finally:
+        if path := os.environ.get("SIS_CARD_LINES"):
+            versions = f"ComfyUI {__version__}, torch {torch.__version__}"
+            line = {"date": datetime.date.today().isoformat(), "versions": versions, "card": card, "group": group,
+                    "failed": failed, "apart": max(apart, default=0.0)}  # fmt: skip
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+WITHOUT_A_DEVICE = {
+    "SIS_EditingPrompts": "texts alone",
+    "SIS_ScoringSheet": "writes pictures that are on wires, and so on the CPU, into a page",
+}
+
+
+def test_every_node_is_tried(on_the_cpu: OnTheCpu) -> None:
+    on_the_cpu.made()
+    for name in ALWAYS:
+        on_the_cpu.get(name)
+    assert on_the_cpu.wires[False].nodes | set(WITHOUT_A_DEVICE) == set(node_classes())
 
 
 def test_the_card_refuses_what_a_card_refuses() -> None:

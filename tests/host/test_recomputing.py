@@ -115,7 +115,7 @@ def test_training_on_the_host_has_the_same_bits(demo_model: Any, concept_picture
 
     def step(opened: Any) -> list[Tensor]:
         targets = attention_projections(opened.unet.patcher, opened.clip)
-        lora = LoraSet(targets, 4, torch.Generator().manual_seed(0)).place()
+        lora = LoraSet(targets, 4, torch.Generator().manual_seed(0)).place(opened.device)
         for layer in lora.layers.values():
             nn.init.constant_(layer.up, 0.01)
         embedding = torch.full((1, 96), 0.1, requires_grad=True)
