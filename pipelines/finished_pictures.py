@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
-from ..host.identity import Untold, digest_of, identity, versions
-from ..host.unet_apart import identity_apart
+from ..host.identity import Untold, digest_of
 from ..support.bounded_folder import BoundedFolder
 from ..support.errors import InputError
 from ..support.finite import are_finite
@@ -127,17 +125,3 @@ class FinishedPictures(Generic[T]):
             self.folder.keep(key, made.tensors, metadata, self._together)
         except (OSError, RuntimeError, MemoryError) as error:
             log.info("A finished picture of a batch could not be kept: %s", error)
-
-
-def run_of(kind: str, model: Any, settings: Mapping[str, Any], origin: str | None, pictures: int) -> str:
-    """What tells a batch from other ones, beside its pictures and prompts; "" where nothing is to be kept.
-
-    settings: of every picture. origin: what the model's wire was made by (`host.identity.made_by`); None: keep nothing.
-    """
-    if origin is None or pictures < 2:
-        return ""
-    try:
-        return json.dumps([kind, versions(), origin, identity(model), identity_apart(model), settings], sort_keys=True)
-    except Exception as error:  # weights in a form of another pack's
-        log.info("A batch cannot be told from another one.", exc_info=error)
-        return ""

@@ -28,7 +28,8 @@ from ..inversion.noise_mask import Outside
 from ..inversion.ranges import stock_start
 from ..inversion.reconstruction import Reconstruction
 from ..support.warnings import warn
-from .finished_pictures import Finished, FinishedPictures, Form, run_of
+from .batch_identity import run_of
+from .finished_pictures import Finished, FinishedPictures, Form
 from .reporter import Reporter
 
 PREVIEW_EVERY = 5

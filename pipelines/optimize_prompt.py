@@ -18,7 +18,8 @@ from ..host.session import UnetSession
 from ..host.unet import Unet
 from ..inversion.data import Inversion
 from ..inversion.text_optimization import OptimizedText, TextOptimizationSettings, optimize_text
-from .finished_pictures import Finished, FinishedPictures, Form, run_of
+from .batch_identity import run_of
+from .finished_pictures import Finished, FinishedPictures, Form
 from .kept_prompts import kept_prompt, with_origin
 from .reporter import Reporter
 

@@ -180,7 +180,7 @@ def test_a_full_disk_costs_nothing(folder: pathlib.Path, invert: Run, monkeypatc
 def test_concepts_that_are_kept_apart_tell_models_from_one_another(demo_model: Any) -> None:
     """One node may run for each MODEL of a list, and its graph is the same then."""
     from single_image_studio.host.unet_apart import with_lora_apart
-    from single_image_studio.pipelines.finished_pictures import run_of
+    from single_image_studio.pipelines.batch_identity import run_of
     from single_image_studio.pipelines.learn_concept import Checkpoint
 
     model, clip, vae = demo_model
