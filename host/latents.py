@@ -42,7 +42,7 @@ def require_latents(name: str, latent: Any, maker: str = "VAE Encode") -> Tensor
     if not samples.numel():
         raise InputError(f"`{name}` holds no picture: connect a {maker} to it.")
     advice = "the VAE that encoded it is broken, or its fp16 overflows; use another, or start ComfyUI with --fp32-vae"
-    require_finite(name, advice, samples.float())
+    require_finite(name, advice, samples)
     return samples
 
 

@@ -124,14 +124,18 @@ def without_finding(model: Any) -> Any:
 
 def identity_apart(model: Any) -> str:
     """Of the concepts that are kept apart on a MODEL, which `host.identity.identity` does not see; "" without any."""
-    concepts = [concept for wrapper in model.get_wrappers(_OUTER_SAMPLE, KEY) for concept in wrapper.concepts]
-    told = [(c.name, c.nicknames, c.by_tokens, c.strength, c.region, c.updates) for c in concepts]
+    told = [(c.name, c.nicknames, c.by_tokens, c.strength, c.region, c.updates) for c in _on(model)]
     return digest_of(told) if told else ""
+
+
+def _on(model: Any) -> list[ApartConcept]:
+    """The concepts that are kept apart on a MODEL."""
+    return [concept for wrapper in model.get_wrappers(_OUTER_SAMPLE, KEY) for concept in wrapper.concepts]
 
 
 def _taken_off(model: Any) -> list[ApartConcept]:
     """The concepts that were kept apart on a MODEL of our own, which now lacks them."""
-    before = [concept for wrapper in model.get_wrappers(_OUTER_SAMPLE, KEY) for concept in wrapper.concepts]
+    before = _on(model)
     model.remove_wrappers_with_key(_OUTER_SAMPLE, KEY)
     return before
 

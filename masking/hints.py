@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..support import checks
+from ..support.checks import is_number
 from ..support.errors import InputError
 from ..support.finite import require_finite
 from ..support.warnings import warn
@@ -154,25 +154,21 @@ def _selected(picture: Mapping[str, Any], size: tuple[int, int]) -> list[Any]:
     return [[box[0] * across, box[1] * down, box[2] * across, box[3] * down] if _is_box(box) else box for box in boxes]
 
 
-def _is_number(value: object) -> bool:
-    return checks.is_number(value)
-
-
 def _is_length(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and checks.is_number(value) and value > 0
+    return isinstance(value, (int, float)) and is_number(value) and value > 0
 
 
 def _is_box(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return all(_is_number(value.get(key)) for key in ("x", "y", "width", "height"))
-    return isinstance(value, (list, tuple)) and len(value) == 4 and all(map(_is_number, value))
+        return all(is_number(value.get(key)) for key in ("x", "y", "width", "height"))
+    return isinstance(value, (list, tuple)) and len(value) == 4 and all(map(is_number, value))
 
 
 def _is_point(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return _is_number(value.get("x")) and _is_number(value.get("y")) and value.get("label", 1) in (0, 1)
+        return is_number(value.get("x")) and is_number(value.get("y")) and value.get("label", 1) in (0, 1)
     is_list = isinstance(value, (list, tuple)) and len(value) in (2, 3)
-    return is_list and all(map(_is_number, value)) and (len(value) == 2 or value[2] in (0, 1))
+    return is_list and all(map(is_number, value)) and (len(value) == 2 or value[2] in (0, 1))
 
 
 def _box(value: Any, number: int, size: tuple[int, int]) -> Box:

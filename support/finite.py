@@ -20,7 +20,12 @@ def are_finite(*tensors: Tensor | None) -> bool:
 
 def _readable(tensor: Tensor) -> Tensor:
     """Weights that a host stores in 8 bits in a type that torch can look at."""
-    return tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
+    return tensor.float() if is_float8(tensor) else tensor
+
+
+def is_float8(tensor: Tensor) -> bool:
+    """Whether it is in one of torch's types of 8 bits, with which torch computes nothing."""
+    return tensor.is_floating_point() and tensor.element_size() == 1
 
 
 def require_finite(wire: str, advice: str, *tensors: Tensor | None, verb: str = "holds") -> None:

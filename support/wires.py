@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from .errors import InputError
-from .finite import require_finite
+from .finite import is_float8, require_finite
 
 _BEFORE = "check the node before it"
 
@@ -34,6 +34,4 @@ def require_masks(name: str, mask: Any) -> None:
 
 def _has_numbers(value: Any) -> bool:
     """Whether it is a tensor that can be computed with: torch compares no complex numbers, and adds no float8."""
-    if not isinstance(value, Tensor) or value.is_complex():
-        return False
-    return not value.is_floating_point() or value.itemsize > 1
+    return isinstance(value, Tensor) and not value.is_complex() and not is_float8(value)

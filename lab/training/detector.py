@@ -227,6 +227,11 @@ def relative_box(mask: np.ndarray) -> tuple[float, float, float, float]:
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
 
 
+def covered_places(masks: np.ndarray) -> np.ndarray:
+    """Which of the encoder's places have their centre in a mask: (…, PLACES, PLACES). masks: (…, H, W) uint8."""
+    return masks[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 127
+
+
 def targets(phrases: Sequence[grounding.Phrase], masks: np.ndarray) -> dict[str, Tensor]:
     """A picture's labels: for every named object, the number of its phrase, its box, and which of the encoder's places
     it covers.
@@ -235,7 +240,8 @@ def targets(phrases: Sequence[grounding.Phrase], masks: np.ndarray) -> dict[str,
     """
     pairs = [(number, i) for number, phrase in enumerate(phrases) for i in phrase.objects]
     boxes = [relative_box(masks[i]) for _, i in pairs]
-    places = [masks[i, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE].ravel() > 127 for _, i in pairs]
+    covered = covered_places(masks).reshape(len(masks), -1)
+    places = [covered[i] for _, i in pairs]
     return {
         "class_labels": torch.tensor([number for number, _ in pairs], dtype=torch.long),
         "boxes": torch.tensor(boxes).reshape(-1, 4),

@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers import GroundingDinoForObjectDetection, ResNetBackbone
 
 from ..world import grounding, world
-from .detector import PLACES, STRIDE, WIDTH, pixel_values, relative_box
+from .detector import PLACES, WIDTH, covered_places, pixel_values, relative_box
 from .loop import sample_indices
 
 NOTHING = len(world.CLASSES)
@@ -77,7 +77,7 @@ def labels_of(scenes: Sequence[world.Scene], masks: np.ndarray) -> Labels:
     classes = torch.full(shape, NOTHING)
     called = torch.zeros(len(world.COLORS), *shape)
     boxes = torch.zeros(4, *shape)
-    centres = torch.from_numpy(masks[:, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 127)
+    centres = torch.from_numpy(covered_places(masks))
     for i, scene in enumerate(scenes):
         for obj, mask, places in zip(scene.objects, masks[i], centres[i]):
             names = [grounding.is_called(obj, name) for name in world.COLORS]
@@ -122,7 +122,7 @@ def told_right(eyes: Eyes, data: grounding.Pictures) -> tuple[float, float]:
         classes.append((read.argmax(1) == labels.classes)[labels.covered])
         for i, scene in enumerate(scenes):
             for obj, mask in zip(scene.objects, masks[i]):
-                places = torch.from_numpy(mask[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 127)
+                places = torch.from_numpy(covered_places(mask))
                 called = [bool(grounding.is_called(obj, name)) for name in world.COLORS]
                 if obj.pattern == "plain" and any(called) and places.any():
                     colors.append(called[int(named[i][:, places].mean(1).argmax())])

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from lab.measuring import metric_weights
 
+PROMPTS = ["<bear> heart in the snow", "<bear> heart on a beach"]
+GOALS = ["snow", "beach"]
+
 
 def put_in_host_folders(files: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks of `metric_weights.make_small` among those of the host in this process."""
@@ -26,11 +29,8 @@ def put_in_host_folders(files: pathlib.Path, monkeypatch: pytest.MonkeyPatch) ->
     folders = {kind: ([str(files / kind)], {".safetensors"}) for kind in kinds}
     monkeypatch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths) | folders)
     monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    # the networks are dropped after use, but collecting this large process's garbage takes most of a test's time
     monkeypatch.setattr(networks, "release_memory", lambda: None)
-
-
-PROMPTS = ["<bear> heart in the snow", "<bear> heart on a beach"]
-GOALS = ["snow", "beach"]
 
 
 def picture(seed: int, height: int = 96, width: int = 96) -> Tensor:

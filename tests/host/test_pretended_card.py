@@ -22,7 +22,10 @@ from torch import Tensor
 
 from lab.measuring.pretended_cards import NEAR, TINY
 
-from ..helpers import card_groups  # noqa: F401, which fills GROUPS
+from ..helpers import (
+    card_groups,  # noqa: F401, which fills GROUPS
+    metrics,
+)
 from ..helpers.card_work import GROUPS, Found, Wires, loaded, node_classes, tensors_of
 from ..helpers.pretend import FP8, Card, Mixed, OnCard
 
@@ -52,21 +55,15 @@ GO_ON_FROM = [name for name in GROUPS if name.startswith(("training: both", "inv
 @pytest.fixture(scope="module")
 def files(host: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The pack's folders, with small networks that measure pictures."""
-    import folder_paths
-
     from lab.measuring import metric_weights
-    from single_image_studio.host import folders, model_files, networks
+    from single_image_studio.host import folders, model_files
 
     folder = tmp_path_factory.mktemp("measuring")
     metric_weights.make_small(folder)
-    kinds = {kind: ([str(folder / kind)], {".safetensors"}) for kind in ("clip_vision", "lpips", "aesthetic")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder_paths, "folder_names_and_paths", dict(folder_paths.folder_names_and_paths))
-        patch.setattr(folder_paths, "filename_list_cache", {})
+        metrics.put_in_host_folders(folder, patch)
         folders.register()
         model_files.register()
-        folder_paths.folder_names_and_paths.update(kinds)
-        patch.setattr(networks, "release_memory", lambda: None)  # collecting this large process's garbage takes long
         yield
 
 
