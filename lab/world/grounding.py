@@ -140,7 +140,8 @@ def sample_phrase(scene: world.Scene, rng: random.Random) -> Phrase:
 
 
 def sample_prompt(scene: world.Scene, rng: random.Random) -> list[Phrase]:
-    """One to six phrases, no object named twice: a query can learn only one name for what it sees.
+    """One to six phrases, or as many as there are colours, no object named twice: a query can learn only one name for
+    what it sees.
 
     Most are lists, as detectors are trained with all the classes of a data set: every word learns from every picture,
     and a colour beside all others, which tells right from wrong where everything else is the same.
