@@ -67,7 +67,6 @@ def _facts_of(trainer: Trainer) -> dict[str, Any]:
         "checkpointing": trainer.model.checkpointing,
         "overflows": trainer.overflows,
         "has_learned": trainer.has_learned,
-        "foreach": trainer.optimizer.param_groups[0]["foreach"],
         "moments_in_ram": trainer.optimizer.moments_in_ram,
         "scaler": trainer.scaler.state_dict(),
     }
@@ -96,7 +95,6 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     _put_back(trainer, state.tensors, facts["terms"])
     trainer.size, trainer.model.checkpointing = facts["size"], facts["checkpointing"]
     trainer.overflows, trainer.has_learned = facts["overflows"], facts["has_learned"]
-    trainer.optimizer.param_groups[0]["foreach"] = facts["foreach"]
     trainer.scaler.load_state_dict(facts["scaler"])
 
 
@@ -113,8 +111,6 @@ def _checked_facts(trainer: Trainer, facts: Mapping[str, Any]) -> tuple[Mapping[
     for name in ("checkpointing", "has_learned"):
         checks.flag(name, facts[name])
     checks.flag("moments_in_ram", facts.get("moments_in_ram", False))  # states of before do not tell
-    if facts["foreach"] not in (None, False):
-        raise InputError("foreach")
     if "loss" not in facts["terms"] or not set(facts["terms"]) <= set(LOSS_TERMS):
         raise InputError("terms")
     _check_scaler(trainer.scaler.state_dict(), facts["scaler"])

@@ -119,7 +119,7 @@ def training_states() -> BoundedFolder:
     what is in those.
     """
     path = pathlib.Path(folder_paths.models_dir) / "single_image_studio" / "training_states"
-    return BoundedFolder(path, most_files=16, most_bytes=4 * 2**30, days=7, left_free=2 * 2**30)
+    return BoundedFolder(path, most_files=256, most_bytes=4 * 2**30, days=7, left_free=2 * 2**30)
 
 
 def finished_pictures() -> BoundedFolder:

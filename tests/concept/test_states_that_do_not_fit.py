@@ -73,7 +73,6 @@ def hostile_states() -> Iterator[tuple[str, TrainingState]]:
         "checkpointing": (1, "gone"),
         "overflows": (-1, "gone"),
         "has_learned": (None,),
-        "foreach": (True, "yes"),
         "moments_in_ram": (1, None),
         "scaler": (None, {"scale": 1.0}, [], "gone"),
         "computed": ("gone",),
