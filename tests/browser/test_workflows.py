@@ -179,7 +179,10 @@ def test_it_runs_from_the_page_and_still_fits(
 def test_a_workflow_opened_anew_shows_nothing_of_the_last_run(quiet: Frontend, prepared: Client) -> None:
     """Nor would a click in the grid send the last run's values: there is none."""
     name = "edit_a_photo"
-    filled = with_values(shipped_file("workflows", name), shipped.prompt(name, RUNS[name][0]), quiet.node_info)
+    prompt = shipped.prompt(name, RUNS[name][0])
+    for node in prompt.values():  # of its own: what the host has kept of an earlier test draws no curve
+        node["inputs"] |= {"seed": len(quiet.renderer)} if "seed" in node["inputs"] else {}
+    filled = with_values(shipped_file("workflows", name), prompt, quiet.node_info)
     quiet.load(filled, new_tab=True)
     assert quiet.run().kind == "success"
     quiet.frame()  # one of the renderers draws what is in view
