@@ -1,6 +1,7 @@
 """Put into a host's custom nodes: lets one call of a kind fail in the next run.
 
-`fault.json` beside it says which: {"site": …, "call": …, "error": …}; `happened` is written when it failed.
+`fault.json` beside it says which: {"site": …, "call": …, "error": …}; `happened` is written when it failed. Where there
+is a file `keep_states`, trainings keep their state after every step, however short they are.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import json
 import os
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +63,16 @@ def ask(prompt: dict[str, Any]) -> dict[str, Any]:
     if file.is_file():
         asked.update(json.loads(file.read_text()))
         file.unlink()
+    if (HERE / "keep_states").is_file():
+        keep_states()
     return prompt
+
+
+def keep_states() -> None:
+    """Lets no training be too short, and no writing too slow, for its state to be kept."""
+    for name, module in list(sys.modules.items()):
+        if name.endswith(".pipelines.resuming"):
+            vars(module).update(EVERY=0.0, SHARE=1e9, WORTH=0.0, SHARE_AT_END=1e9)
 
 
 for site, places in SITES.items():
