@@ -39,7 +39,8 @@ def encoders(wires: Wires) -> Found:
         chosen = {**TRAINING, **STAGE_1, **pace, "encoder": encoder, "learning_rate": 1e-4}
         learned = wires.run("TrainStage1", *graph, image(), mask(), **{**chosen, "gradient_checkpointing": "on"})
         tuning = {**TRAINING, **STAGE_2, **pace, "learning_rate": 1e-4, "lora_basis": "orthogonal"}
-        tuned = wires.run("TrainStage2", *graph, learned[0], **tuning)
+        made = wires.made.get(f"stage 1, {encoder}", learned)[0]  # whose bits choose the basis
+        tuned = wires.run("TrainStage2", *graph, made, **tuning)
         found |= {f"stage 1, {encoder}": learned, f"stage 2, {encoder}": tuned}
     return found
 

@@ -57,8 +57,12 @@ class Wires:
 
 def loaded(name: str, made: Found) -> Wires:
     import comfy.sd
+    import folder_paths
 
-    wires = comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT), output_vae=True, output_clip=True)[:3]
+    embeddings = folder_paths.get_folder_paths("embeddings")
+    wires = comfy.sd.load_checkpoint_guess_config(
+        str(CHECKPOINT), output_vae=True, output_clip=True, embedding_directory=embeddings
+    )[:3]
     return Wires(*wires, name, made)
 
 

@@ -49,7 +49,11 @@ if LONG:
 ALWAYS = [name for name, group in GROUPS.items() if LONG or not group.long]
 IN_HALF = ALWAYS if LONG else [name for name in ALWAYS if name.startswith(("training", "text", "masks"))]
 CELLS = [(card, group) for card in CARDS for group in (IN_HALF if CARDS[card].half else ALWAYS)]
-GO_ON_FROM = [name for name in GROUPS if name.startswith(("training: both", "inversion: null", "text"))]
+GO_ON_FROM = [
+    name
+    for name in GROUPS
+    if name.startswith(("training: both", "inversion: null", "text", *(["training: image"] if LONG else [])))
+]
 
 
 @pytest.fixture(scope="module")
