@@ -134,6 +134,16 @@ def test_a_line_that_a_kill_cut_off_costs_that_picture_alone(tmp_path: pathlib.P
     assert again.is_done(REX) and again.is_done(MAX)
 
 
+def test_a_line_that_a_full_disk_cut_off_costs_that_picture_alone(tmp_path: pathlib.Path) -> None:
+    """Where there is room again within the same run."""
+    results = opened(tmp_path)
+    keep(results)
+    with (tmp_path / "out" / "learned.jsonl").open("a") as lines:
+        lines.write('{"file": "dog/ben.png", "na')
+    keep(results, MAX)
+    assert opened(tmp_path).is_done(MAX) and opened(tmp_path).in_the_way(MAX) is None
+
+
 def test_a_full_disk_is_told_and_leaves_nothing_half(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = opened(tmp_path)
     keep(results)
@@ -156,6 +166,10 @@ def test_nothing_is_learned_that_could_not_be_kept(tmp_path: pathlib.Path, monke
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=10))
     failure = results.room(REX)
     assert failure is not None and failure.file == REX.file and "full" in failure.reason
+    monkeypatch.undo()
+    results.concepts.rmdir()
+    failure = results.room(REX)
+    assert failure is not None and failure.reason.startswith(f"{results.concepts} is gone (No such file")
 
 
 def test_folders_that_cannot_be_made_are_told(tmp_path: pathlib.Path) -> None:
