@@ -131,8 +131,8 @@ class Results:
 
 def is_drawn(path: pathlib.Path, output: pathlib.Path) -> bool:
     """Whether a picture is where runs with this output folder put what they draw."""
-    folder, output = path.absolute().parent, output.absolute()
-    return folder == output / "pictures" or (folder == output and path.name.startswith("contact_sheet_"))
+    folder, output = path.parent.resolve(), output.resolve()  # either may be written otherwise, or be a link
+    return folder == (output / "pictures").resolve() or (folder == output and path.name.startswith("contact_sheet_"))
 
 
 def write(path: pathlib.Path, data: bytes) -> None:
