@@ -91,7 +91,8 @@ class Results:
         task, learned = outcome.task, outcome.result
         if isinstance(learned, Failure):
             return learned
-        if failure := self.in_the_way(task):  # it came while the picture was learned
+        failure = self.in_the_way(task)  # it came while the picture was learned
+        if failure and not self._holds(task, learned.concept):
             return Failure(task.file, f"it was learned, but {failure.reason}, and run again")
         pictures = _pictures(task, learned)
         row = _row(outcome, learned, list(pictures))
@@ -116,6 +117,13 @@ class Results:
     def _tell(self, row: Row) -> None:
         self.rows[row["file"]] = self.by_name[row["name"]] = row
         self.own.add((row["name"], row["concept_sha256"]))
+
+    def _holds(self, task: Task, concept: bytes) -> bool:
+        """Whether this very concept is there already: a server that saves into the same folder was lost before it gave
+        it away."""
+        with contextlib.suppress(OSError):
+            return self._concept(task).read_bytes() == concept
+        return False
 
     def _concept(self, task: Task) -> pathlib.Path:
         return self.concepts / f"{task.name}.safetensors"

@@ -83,6 +83,14 @@ def test_a_concept_that_came_while_its_picture_was_learned_is_not_overwritten(tm
     assert path.read_bytes() == b"an artist's" and not opened(tmp_path).is_done(REX)
 
 
+def test_a_concept_that_a_lost_server_left_in_the_same_folder_is_the_one_that_was_learned(
+    tmp_path: pathlib.Path,
+) -> None:
+    results = opened(tmp_path)
+    (tmp_path / "concepts" / "rex.safetensors").write_bytes(LEARNED.concept)
+    assert keep(results)["name"] == "rex" and opened(tmp_path).is_done(REX)
+
+
 def test_what_a_full_disk_has_cut_off_is_in_nobody_s_way(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
