@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import folder_paths
 
 from ..support.errors import InputError, brief
 
-LONGEST_PREFIX = 200  # bytes; file systems take names of 255, and the number and an ending come behind
+LONGEST_NAME = 255  # bytes that file systems take, of a file and of each folder that it lies in
 
 
 def next_output(prefix: str, ending: str) -> pathlib.Path:
@@ -16,7 +17,8 @@ def next_output(prefix: str, ending: str) -> pathlib.Path:
 
     Raises: InputError when the prefix is no name of a file, or leads out of the output folder.
     """
-    if "\0" in prefix or len(prefix.encode()) > LONGEST_PREFIX:
+    names = re.split(r"[/\\]", f"{prefix}_00001_{ending}")
+    if "\0" in prefix or any(len(name.encode()) > LONGEST_NAME for name in names):
         raise InputError(f"`filename_prefix` is {brief(prefix)}, which no file can be called: change it.")
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())

@@ -8,6 +8,7 @@ from typing import Any
 import comfy.sample
 import comfy.samplers
 import comfy.utils
+from torch import Tensor
 
 from ..support import checks
 
@@ -33,16 +34,25 @@ class Sampling:
         checks.whole("seed", self.seed, 0, checks.LARGEST_SEED)
         checks.whole("steps", self.steps, 1, MOST_STEPS)
         checks.number("cfg", self.cfg)
-        checks.choice("sampler_name", self.sampler_name, SAMPLERS)
-        checks.choice("scheduler", self.scheduler, SCHEDULERS)
+        known = comfy.samplers.KSampler  # as it is now: packs put other lists in the place of these
+        checks.choice("sampler_name", self.sampler_name, known.SAMPLERS)
+        checks.choice("scheduler", self.scheduler, known.SCHEDULERS)
         checks.share("denoise", self.denoise)
+
+
+def with_own_channels(model: Any, latent: Any) -> Any:
+    """A LATENT as the host's KSampler takes it: an empty picture of another kind of model gets this one's channels."""
+    samples = latent.get("samples") if isinstance(latent, dict) else None
+    if not isinstance(samples, Tensor) or samples.dim() != 4 or not samples.numel():
+        return latent
+    return {**latent, "samples": comfy.sample.fix_empty_latent_channels(model, samples)}
 
 
 def sample(model: Any, positive: Any, negative: Any, latent: dict[str, Any], sampling: Sampling) -> dict[str, Any]:
     """A LATENT, to the bit what the host's KSampler gives for the same inputs; with its bar and its previews."""
     import latent_preview
 
-    start = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    start = with_own_channels(model, latent)["samples"]
     samples = comfy.sample.sample(
         model,
         comfy.sample.prepare_noise(start, sampling.seed, latent.get("batch_index")),

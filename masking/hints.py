@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..support.checks import is_number
 from ..support.errors import InputError
-from ..support.finite import require_finite
 from ..support.warnings import warn
+from ..support.wires import require_masks
 from .interfaces import Box, Point, Thing
 from .postprocessing import trimmed
 
@@ -210,13 +210,13 @@ def _masks(mask: Tensor | None, count: int, size: tuple[int, int]) -> list[Tenso
     """One for each picture, of its size; None where no pixel is more than half on."""
     if mask is None:
         return [None] * count
+    require_masks("mask_hint", mask)
     masks = mask.reshape(-1, *mask.shape[-2:]).float().cpu()
-    if 0 in masks.shape or len(masks) not in (1, count):
+    if len(masks) not in (1, count):
         raise InputError(
             f"`mask_hint` holds {len(masks)} masks and `image` {count} pictures: give one for all of them, or one for"
             " each."
         )
-    require_finite("mask_hint", "check the node before it", masks)
     if masks.shape[1:] != size:
         sizes = {"mask": f"{masks.shape[2]}x{masks.shape[1]}", "picture": f"{size[1]}x{size[0]}"}
         warn("mask_hint_resized", **sizes)

@@ -6,19 +6,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from .interfaces import Detection
 
+LONGEST_NUMBER = 9  # digits
 Picks = tuple[int, ...] | None  # of one picture, from 1 on; None: nobody took any
 
 
 def parse_picks(text: str, count: int) -> list[Picks]:
     """The picks of each of `count` pictures. Raises: InputError when the text is none."""
     parts = text.split("/")
-    if not re.fullmatch(r"[\d\s,/]*", text):
+    if not re.fullmatch(r"[\d\s,/]*", text) or re.search(rf"\d{{{LONGEST_NUMBER + 1}}}", text):
         raise InputError(
-            f"`picked` is {text!r}; it must be the numbers of finds, as in 1, 3, with / between pictures: click on the"
-            " node's picture, or empty it."
+            f"`picked` is {brief(text)}; it must be the numbers of finds, as in 1, 3, with / between pictures: click on"
+            " the node's picture, or empty it."
         )
     if len(parts) > count:
         raise InputError(

@@ -64,7 +64,7 @@ class MaskSettings:
     picked: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("prompt", "detector", "segmenter"):
+        for name in ("prompt", "detector", "segmenter", "negative", "picked"):
             checks.text(name, getattr(self, name))
         checks.flag("keep_loaded", self.keep_loaded)
         checks.number("box_threshold", self.box_threshold)

@@ -17,7 +17,7 @@ from ..host.checks import require_sd1_clip, require_sd1_layers, require_vae
 from ..host.conditioning import check_conditioning
 from ..host.latents import decode, require_latents, try_decoder
 from ..host.noise_masks import noise_mask_of
-from ..host.stock_sampling import Sampling, sample
+from ..host.stock_sampling import Sampling, sample, with_own_channels
 from ..host.word_looks import WordLooks, looked_for, recording
 from ..host.word_places import words_of
 from ..pictures.heatmap import heat_overlay
@@ -111,7 +111,8 @@ def _check(wires: HeatmapWires) -> None:
     require_sd1_layers(wires.model)
     require_sd1_clip(wires.clip, wires.model)
     check_conditioning(wires.model, "negative", wires.negative)
-    samples = require_latents("latent_image", wires.latent, "VAE Encode or an Empty Latent Image")
+    drawn_on = with_own_channels(wires.model, wires.latent)
+    samples = require_latents("latent_image", drawn_on, "VAE Encode or an Empty Latent Image")
     noise_mask_of(wires.latent, samples.shape, "latent_image")
     if wires.mask is not None:
         require_masks("mask", wires.mask)

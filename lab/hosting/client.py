@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import pathlib
@@ -70,6 +71,16 @@ def remembered_nodes(entry: dict[str, Any]) -> set[str]:
     return {node_id for data in told for node_id in data.get("nodes", [])}
 
 
+def _said_with(error: urllib.error.HTTPError) -> bytes:
+    """What a host says of an error, or as much as comes of it: it may end meanwhile."""
+    try:
+        return error.read()
+    except http.client.IncompleteRead as cut_off:
+        return cut_off.partial
+    except (OSError, http.client.HTTPException):
+        return b""
+
+
 class Client:
     """Talks to one ComfyUI.
 
@@ -103,9 +114,10 @@ class Client:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
-            content = error.read()
+            content = _said_with(error)
             if path == "/prompt" and content[:1] == b"{":
-                raise PromptRejected(json.loads(content)) from None
+                with contextlib.suppress(ValueError):  # cut off
+                    raise PromptRejected(json.loads(content)) from None
             raise HostError(f"{path}: {error.code} {content[:500].decode(errors='replace')}") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             where = f"; its log is {self.log_path}" if self.log_path else ""

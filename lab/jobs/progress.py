@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TextIO
@@ -29,6 +30,10 @@ class Progress:
         self.node = self.line = ""
 
     def __call__(self, event: Event) -> None:
+        with contextlib.suppress(OSError, ValueError):  # its terminal is gone: the work goes on
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         data = event["data"]
         if event["type"] == "executing":
             self._finish_line()

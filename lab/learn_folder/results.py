@@ -49,7 +49,7 @@ class Results:
             (output / "pictures").mkdir(parents=True, exist_ok=True)
             concepts.mkdir(parents=True, exist_ok=True)
             results = cls(output, concepts)
-            for row in _rows(output / "learned.jsonl"):
+            for row in _rows(results._lines):
                 results._tell(row)
             return results
         except OSError as error:
@@ -77,7 +77,11 @@ class Results:
     def room(self, task: Task) -> Failure | None:
         """No use to learn for minutes what cannot be kept."""
         for folder in (self.output, self.concepts):
-            if shutil.disk_usage(folder).free < ROOM:
+            try:
+                free = shutil.disk_usage(folder).free
+            except OSError as error:
+                return Failure(task.file, f"{folder} is gone ({error.strerror or error}): run again with it")
+            if free < ROOM:
                 return Failure(task.file, f"the disk that holds {folder} is full: make room and run again")
         return None
 
@@ -87,13 +91,15 @@ class Results:
         task, learned = outcome.task, outcome.result
         if isinstance(learned, Failure):
             return learned
-        if failure := self.in_the_way(task):  # it came while the picture was learned
+        failure = self.in_the_way(task)  # it came while the picture was learned
+        if failure and not self._holds(task, learned.concept):
             return Failure(task.file, f"it was learned, but {failure.reason}, and run again")
         pictures = _pictures(task, learned)
         row = _row(outcome, learned, list(pictures))
         self._tell(row)
         try:
-            with (self.output / "learned.jsonl").open("a", encoding="utf-8") as file:
+            _end_cut_off_line(self._lines)  # of a write that failed meanwhile
+            with self._lines.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
             for name, data in pictures.items():
                 write(self.output / "pictures" / name, data)
@@ -104,9 +110,20 @@ class Results:
             return Failure(task.file, f"it was learned, but {reason} and run again")
         return row
 
+    @property
+    def _lines(self) -> pathlib.Path:
+        return self.output / "learned.jsonl"
+
     def _tell(self, row: Row) -> None:
         self.rows[row["file"]] = self.by_name[row["name"]] = row
         self.own.add((row["name"], row["concept_sha256"]))
+
+    def _holds(self, task: Task, concept: bytes) -> bool:
+        """Whether this very concept is there already: a server that saves into the same folder was lost before it gave
+        it away."""
+        with contextlib.suppress(OSError):
+            return self._concept(task).read_bytes() == concept
+        return False
 
     def _concept(self, task: Task) -> pathlib.Path:
         return self.concepts / f"{task.name}.safetensors"
@@ -122,8 +139,8 @@ class Results:
 
 def is_drawn(path: pathlib.Path, output: pathlib.Path) -> bool:
     """Whether a picture is where runs with this output folder put what they draw."""
-    folder, output = path.absolute().parent, output.absolute()
-    return folder == output / "pictures" or (folder == output and path.name.startswith("contact_sheet_"))
+    folder, output = path.parent.resolve(), output.resolve()  # either may be written otherwise, or be a link
+    return folder == (output / "pictures").resolve() or (folder == output and path.name.startswith("contact_sheet_"))
 
 
 def write(path: pathlib.Path, data: bytes) -> None:
@@ -167,17 +184,23 @@ def _rows(path: pathlib.Path) -> list[Row]:
     learned again."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if text and not text.endswith("\n"):
-        with path.open("a", encoding="utf-8") as file:
-            file.write("\n")
-    rows = []
+    _end_cut_off_line(path)
+    text, rows = path.read_text(encoding="utf-8", errors="replace"), []
     for line in text.split("\n"):  # and not at what else may end a line, which folders' names can hold
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if isinstance(row, dict) and row.keys() >= KEYS:
                 rows.append(row)
     return rows
+
+
+def _end_cut_off_line(path: pathlib.Path) -> None:
+    """So that the next line begins on its own. Raises: OSError."""
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        if size and file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 def _sha256(path: pathlib.Path) -> str:

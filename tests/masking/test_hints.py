@@ -101,7 +101,11 @@ def test_negative_points_are_off_whatever_their_labels() -> None:
         ({"points": "[[[1, 2]], [[1, 2]], []]"}, "`points` has hints for 3 pictures"),
         ({"negative_points": "[[-1, 2]]"}, "`negative_points` has one outside"),
         ({"mask": torch.ones(3, 4, 4)}, "`mask_hint` holds 3 masks and `image` 2 pictures"),
-        ({"mask": torch.ones(0, 4, 4)}, "`mask_hint` holds 0 masks"),
+        ({"mask": torch.ones(0, 4, 4)}, "`mask_hint` holds no mask"),
+        ({"mask": torch.ones(1, 0, 4)}, "`mask_hint` holds no mask"),
+        ({"mask": torch.ones(4)}, "`mask_hint` holds no mask"),
+        ({"mask": torch.ones(1, 4, 4, dtype=torch.complex64)}, "`mask_hint` holds no mask"),
+        ({"mask": "mask"}, "`mask_hint` holds no mask"),
         ({"mask": torch.full((1, 4, 4), torch.nan)}, "`mask_hint` holds numbers that are not finite"),
     ],
 )

@@ -32,7 +32,12 @@ def test_finds_by_their_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, words", [("left", "`picked` is 'left'; it must be"), ("1 / 2", "is for 2 pictures and")]
+    "text, words",
+    [
+        ("left", "`picked` is 'left'; it must be"),
+        ("9" * 5000, "`picked` is '9{40,200}…; it must be"),
+        ("1 / 2", "is for 2 pictures and"),
+    ],
 )
 def test_bad_texts(text: str, words: str) -> None:
     with pytest.raises(InputError, match=words):

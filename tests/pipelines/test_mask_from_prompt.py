@@ -234,6 +234,9 @@ def test_numbers_that_are_not_finite_are_named(mask_pipeline, monkeypatch) -> No
         ({"on_missing": "skip"}, "`on_missing` is 'skip'; expected one of error, empty, full"),
         ({"grow": 513}, "`grow` is 513; it must be a whole number, from -512 to 512"),
         ({"feather": -1}, "`feather` is -1"),
+        ({"negative": "hair\ud800"}, "`negative` holds half of a character"),
+        ({"negative": 3}, "`negative` is 3; it must be a text"),
+        ({"picked": 3}, "`picked` is 3; it must be a text"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(host, values, words: str) -> None:

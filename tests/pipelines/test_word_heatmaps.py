@@ -67,13 +67,23 @@ def looks(found: Any) -> list[dict[str, Any]]:
         {"cfg": 1.0},
         {"denoise": 0.5, "latent": {"samples": torch.ones(1, 4, 16, 16), "noise_mask": torch.ones(1, 128, 128) / 2}},
         {"latent": {"samples": torch.zeros(2, 4, 8, 8), "batch_index": [3, 1]}},
+        {"latent": {"samples": torch.zeros(1, 16, 8, 8)}},
     ],
-    ids=["euler", "sde", "no guidance", "noise mask", "batch index"],
+    ids=["euler", "sde", "no guidance", "noise mask", "batch index", "an empty SD 3 latent"],
 )
 def test_the_picture_is_the_stock_sampler_s_to_the_bit(demo_model, how: dict) -> None:
     wires = demo_model[:2]
     assert torch.equal(drawn(wires, **how).latent["samples"], stock(wires, **how))
     assert torch.equal(stock(wires, **how), stock(wires, **how))
+
+
+def test_a_scheduler_that_a_pack_brings_later_is_known(host, monkeypatch: pytest.MonkeyPatch) -> None:
+    from comfy.samplers import KSampler
+
+    from single_image_studio.host.stock_sampling import Sampling
+
+    monkeypatch.setattr(KSampler, "SCHEDULERS", [*KSampler.SCHEDULERS, "theirs"])
+    assert Sampling(**sampling(scheduler="theirs")).scheduler == "theirs"
 
 
 def test_with_concepts_kept_apart_the_picture_is_the_same_too(demo_model) -> None:

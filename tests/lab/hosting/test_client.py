@@ -9,9 +9,19 @@ import pytest
 
 from lab.hosting.client import Client, HostError, describe_failure, describe_rejection
 
+CUT_OFF = b"HTTP/1.1 %b\r\nContent-Length: 99\r\n\r\n%b"
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf of it", b"SSH-2.0-OpenSSH\r\n"])
-def test_a_host_that_ends_within_its_answer_does_not_answer(answer: bytes) -> None:
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (CUT_OFF % (b"200 OK", b"half of it"), "does not answer"),
+        (b"SSH-2.0-OpenSSH\r\n", "does not answer"),
+        (CUT_OFF % (b"500 Error", b"half of it"), "/prompt: 500 half of it"),
+        (CUT_OFF % (b"400 Bad Request", b'{"error": {"mess'), "/prompt: 400"),
+    ],
+)
+def test_a_host_that_ends_within_its_answer_does_not_answer(answer: bytes, told: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -22,8 +32,8 @@ def test_a_host_that_ends_within_its_answer_does_not_answer(answer: bytes) -> No
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with pytest.raises(HostError, match="does not answer"):
-            Client(f"http://127.0.0.1:{server.getsockname()[1]}").request("/queue")
+        with pytest.raises(HostError, match=told):
+            Client(f"http://127.0.0.1:{server.getsockname()[1]}").request("/prompt")
         thread.join()
 
 

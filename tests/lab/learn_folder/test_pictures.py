@@ -71,6 +71,14 @@ def test_what_an_earlier_run_drew_is_nothing_to_learn_from(tmp_path: pathlib.Pat
     assert [picture.file for picture in pictures] == ["dog/pictures/max.png", "dog/rex.png"] and not failures
 
 
+@pytest.mark.parametrize("output", ["cat/../out", "link"])
+def test_nor_is_it_where_the_output_folder_is_written_otherwise(tmp_path: pathlib.Path, output: str) -> None:
+    folder = folder_of(tmp_path, "dog/rex.png", "cat/tom.png", "out/pictures/rex_1.png")
+    (folder / "link").symlink_to(folder / "out")
+    pictures, failures = find(folder, "dog", folder / output)
+    assert [picture.file for picture in pictures] == ["cat/tom.png", "dog/rex.png"] and not failures
+
+
 def test_a_folder_without_pictures_is_told(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DevError, match="has no pictures"):
         find(folder_of(tmp_path, "notes.txt"))

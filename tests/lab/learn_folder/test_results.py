@@ -83,6 +83,14 @@ def test_a_concept_that_came_while_its_picture_was_learned_is_not_overwritten(tm
     assert path.read_bytes() == b"an artist's" and not opened(tmp_path).is_done(REX)
 
 
+def test_a_concept_that_a_lost_server_left_in_the_same_folder_is_the_one_that_was_learned(
+    tmp_path: pathlib.Path,
+) -> None:
+    results = opened(tmp_path)
+    (tmp_path / "concepts" / "rex.safetensors").write_bytes(LEARNED.concept)
+    assert keep(results)["name"] == "rex" and opened(tmp_path).is_done(REX)
+
+
 def test_what_a_full_disk_has_cut_off_is_in_nobody_s_way(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +142,16 @@ def test_a_line_that_a_kill_cut_off_costs_that_picture_alone(tmp_path: pathlib.P
     assert again.is_done(REX) and again.is_done(MAX)
 
 
+def test_a_line_that_a_full_disk_cut_off_costs_that_picture_alone(tmp_path: pathlib.Path) -> None:
+    """Where there is room again within the same run."""
+    results = opened(tmp_path)
+    keep(results)
+    with (tmp_path / "out" / "learned.jsonl").open("a") as lines:
+        lines.write('{"file": "dog/ben.png", "na')
+    keep(results, MAX)
+    assert opened(tmp_path).is_done(MAX) and opened(tmp_path).in_the_way(MAX) is None
+
+
 def test_a_full_disk_is_told_and_leaves_nothing_half(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = opened(tmp_path)
     keep(results)
@@ -156,6 +174,10 @@ def test_nothing_is_learned_that_could_not_be_kept(tmp_path: pathlib.Path, monke
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=10))
     failure = results.room(REX)
     assert failure is not None and failure.file == REX.file and "full" in failure.reason
+    monkeypatch.undo()
+    results.concepts.rmdir()
+    failure = results.room(REX)
+    assert failure is not None and failure.reason.startswith(f"{results.concepts} is gone (No such file")
 
 
 def test_folders_that_cannot_be_made_are_told(tmp_path: pathlib.Path) -> None:
