@@ -60,9 +60,11 @@ WAYS = {
     "half of all": Way((28, 28), (4, 3), rate=1.5, timesteps="stratified", schedule="cosine"),
     "fast": Way((16, 40), (4, 3), rate=2, timesteps="stratified", schedule="cosine"),
     # all that the goal leaves goes into what the pattern comes with
-    "fast, Stage II longer": Way((16, 49), (4, 3), rate=2, timesteps="stratified", schedule="cosine"),
+    "longer Stage II": Way((16, 49), (4, 3), rate=2, timesteps="stratified", schedule="cosine"),
+    "Stage II of pairs": Way((16, 73), (4, 2), rate=2, timesteps="stratified", schedule="cosine"),
+    "gentle Stage II of pairs": Way((16, 73), (4, 2), rate=1.5, timesteps="stratified", schedule="cosine"),
 }
-CHOSEN = (FULL, "fast", "fast, Stage II longer")
+CHOSEN = (FULL, "fast", "longer Stage II")
 LOOKED = 9  # concepts that all ways are looked at on; the chosen are measured on others
 
 
