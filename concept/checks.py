@@ -40,7 +40,7 @@ def check_texts(class_word: object, stage: object, settings: object, losses: obj
         raise InputError(f"the concept's stage is {brief(stage)}; expected 1 or 2: {AGAIN}.")
     _check_settings(settings)
     _check_losses(losses)
-    if not isinstance(base_model, str) or len(base_model) > LONGEST_BASE_MODEL or not _can_be_written(base_model):
+    if not isinstance(base_model, str) or len(base_model) > LONGEST_BASE_MODEL or not can_be_written(base_model):
         raise InputError(f"the concept's base model is {brief(base_model)}; expected a fingerprint: {AGAIN}.")
 
 
@@ -50,14 +50,14 @@ def _check_class_word(word: object) -> None:
             f"the concept's class word is {brief(word)}; expected a word such as face: train it again with a"
             " `class_word`."
         )
-    if len(word) > LONGEST_CLASS_WORD or not _can_be_written(word):
+    if len(word) > LONGEST_CLASS_WORD or not can_be_written(word):
         raise InputError(
             f"the concept's class word is {brief(word)}, of {len(word)} characters; expected a word such as face, on"
             " one line: train it again with a `class_word`."
         )
 
 
-def _can_be_written(text: str) -> bool:
+def can_be_written(text: str) -> bool:
     """Whether files and prompts can hold it: control characters and halves of characters they cannot."""
     return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
 
@@ -102,6 +102,15 @@ def check_embedding(embedding: object) -> None:
             f" {AGAIN}."
         )
     _check_numbers("embedding", embedding)
+
+
+def check_encoder_state(state: object) -> None:
+    """Weights by name, or None. Whether they are this encoder's is told when it takes them."""
+    if state is None:
+        return
+    pairs = state.items() if isinstance(state, dict) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(weight, Tensor) for name, weight in pairs):
+        raise InputError(f"the concept's image encoder is no table of weights: {AGAIN}.")
 
 
 def check_pictures(picture: Tensor | None, mask: Tensor | None) -> None:

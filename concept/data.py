@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import check_embedding, check_lora, check_pictures, check_texts
+from .checks import check_embedding, check_encoder_state, check_lora, check_pictures, check_texts
 
 FINGERPRINT_LENGTH = 16
 
@@ -47,6 +47,7 @@ class Concept:
         check_pictures(self.picture, self.mask)
         check_texts(self.class_word, self.stage, self.settings, self.losses, self.base_model)
         check_lora(self.lora)
+        check_encoder_state(self.encoder_state)
 
     def phrase(self, name: str | None = None) -> str:
         """What to write in a prompt once the concept is applied under a name; None: its own."""

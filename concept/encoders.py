@@ -210,7 +210,7 @@ def resume_encoder(encoder: nn.Module, state: Mapping[str, Tensor] | None, vecto
     never stopped. Without it, as after loading a file, the encoder is anchored at the saved vector; a free embedding
     that was built with `start` = vector needs no anchor.
     vector, pixels: as for `Anchored`.
-    Raises: InputError when vector and encoder differ in shape.
+    Raises: InputError when vector and encoder differ in shape, or the state is another encoder's.
     """
     if state is None and isinstance(encoder, FreeEmbedding):
         return encoder
@@ -218,7 +218,12 @@ def resume_encoder(encoder: nn.Module, state: Mapping[str, Tensor] | None, vecto
     if state is None or "at_start" in state:  # the state of an anchored encoder, from an earlier Stage II
         resumed = Anchored(encoder, vector, pixels)
     if state is not None:
-        resumed.load_state_dict(dict(state))
+        try:
+            resumed.load_state_dict(dict(state))
+        except RuntimeError as error:  # which names hundreds of weights
+            raise InputError(
+                "the concept's image encoder has not the weights that its settings name: train it again."
+            ) from error
     return resumed
 
 

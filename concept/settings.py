@@ -10,6 +10,7 @@ from ..diffusion.pace import RATE_SCHEDULES
 from ..support import checks
 from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
 from ..support.errors import InputError, brief
+from .checks import LONGEST_CLASS_WORD, can_be_written
 from .encoders import ENCODER_KINDS
 
 CLASS_TEXT_ENCODERS = ("tuned", "frozen")
@@ -149,10 +150,16 @@ def _require_one_place(line: str) -> None:
 def clean_class_word(class_word: object) -> str:
     """The class word on one line, without spaces around it. It may be several words ("teddy bear").
 
-    Raises: InputError when nothing is left.
+    Raises: InputError when nothing is left, or what no concept can be called.
     """
     words = class_word.split() if isinstance(class_word, str) else []
     if not words:
         came = "empty" if isinstance(class_word, str) else brief(class_word)
         raise InputError(f"`class_word` is {came}: name the subject's kind in a word or two, such as face or dog.")
-    return " ".join(words)
+    word = " ".join(words)
+    if len(word) > LONGEST_CLASS_WORD or not can_be_written(word):
+        raise InputError(
+            f"`class_word` is {brief(word)}, which no concept can be called: name the subject's kind in a word or two,"
+            " such as face or dog."
+        )
+    return word

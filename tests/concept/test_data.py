@@ -53,6 +53,8 @@ def test_fingerprint_does_not_depend_on_the_order_of_the_lora(concept: Concept):
         ({"mask": torch.full((1, 40, 64), torch.nan)}, "mask holds"),
         ({"class_word": " "}, "class word"),
         ({"stage": 3}, "stage is 3"),
+        ({"encoder_state": "0"}, "image encoder is no table of weights"),
+        ({"encoder_state": {"a": 1}}, "image encoder is no table of weights"),
     ],
 )
 def test_a_concept_refuses_what_no_training_makes(changes: dict, problem: str):

@@ -236,3 +236,10 @@ def test_reports_of_a_kept_training_are_those_of_one_that_is_not() -> None:
     followed(first(LinearModel()), plain)
     followed(first(LinearModel(), Shelf()), kept)
     assert [report.losses for report in plain] == [report.losses for report in kept]
+
+
+def test_the_state_of_another_encoder_is_refused_in_a_sentence() -> None:
+    start = torch.zeros(1, WIDTH)
+    encoder = build_encoder("cnn", WIDTH, 1, start)
+    with pytest.raises(InputError, match="^the concept's image encoder has not the weights that its settings name"):
+        resume_encoder(encoder, {"other": torch.zeros(3)}, start, PIXELS)

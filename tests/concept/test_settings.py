@@ -105,6 +105,12 @@ def test_a_class_word_without_letters_is_said_to_be_empty(word: str):
         Stage1Settings(class_word=word)
 
 
+@pytest.mark.parametrize("word", ["\ud800", "dog\0", "d\x1bog", "dog" * 500])
+def test_a_class_word_that_no_concept_can_have_is_refused_before_training(word: str):
+    with pytest.raises(InputError, match="^`class_word` is .*, which no concept can be called"):
+        Stage1Settings(class_word=word)
+
+
 def test_class_word_is_tidied_and_may_be_several_words():
     assert Stage1Settings(class_word="  teddy\n bear ").class_word == "teddy bear"
 

@@ -37,6 +37,12 @@ def test_an_edit_of_another_size_is_brought_to_its_sources() -> None:
     assert numbers(result.report)["LPIPS"]["mean"] < distance(picture(0), picture(1)) / 10
 
 
+def test_pictures_in_half_precision_are_resized_too() -> None:
+    halves = edit(batch(0).half(), batch(0, height=192, width=192).half())
+    whole = edit(batch(0).half().float(), batch(0, height=192, width=192).half().float())
+    assert halves.report == whole.report
+
+
 @pytest.mark.parametrize(
     ("source", "prompt", "files", "sentence"),
     [
