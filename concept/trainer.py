@@ -198,8 +198,8 @@ class Trainer:
             warn("checkpointing")
         else:
             raise InputError(
-                "out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to"
-                " auto, or close other programs."
+                "out of memory even for a single sample: set `encoder` of Stage I to cnn or none, lower its"
+                " `resolution`, set `gradient_checkpointing` to auto, or close other programs."
             ) from None
 
     def _update(self, losses: Mapping[str, float]) -> None:

@@ -80,6 +80,17 @@ def entries(page: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_tells_how_much_resume_keeps(infos: Infos, language: str) -> None:
+    from single_image_studio.host.folders import finished_pictures, training_states
+
+    trainings, pictures = dict.fromkeys(("SIS_TrainStage1", "SIS_TrainStage2"), training_states()), finished_pictures()
+    for node, folder in {**trainings, "SIS_NullTextInvert": pictures, "SIS_ImagicTextOptimize": pictures}.items():
+        told = entries(page_path(node, language).read_text(encoding="utf-8"))["input resume"]
+        limits = {str(folder.most_files), str(folder.most_bytes // 2**30), str(folder.days)}
+        assert limits <= set(re.findall(r"\d+", told)), f"{node}, {language}: {limits}"
+
+
 def bold(line: str) -> str | None:
     found = re.search(r"\*\*([^*]+)\*\*", line)
     return found[1] if found else None

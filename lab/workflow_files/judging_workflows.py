@@ -77,7 +77,7 @@ def judge_a_concept(sheet: Sheet) -> None:
     start = sheet.note(
         "### Judge a concept\nFirst learn one with the workflow **learn_a_concept**.\n\n1. Choose your checkpoint and"
         " concept.\n2. **Picture**: the one that it was learned from.\n3. Write the concept's phrase in **Where words"
-        " look**.\n4. Run.",
+        " look**.\n4. **Mask** and **Masks of the pictures**: write what the subject is.\n5. Run.",
         "Start here",
     )
     reading = sheet.note(
@@ -92,8 +92,8 @@ def judge_a_concept(sheet: Sheet) -> None:
     )
     judging = sheet.note(
         "**Scoring Sheet** saves a page in the output folder. Open it in any browser, tick what each picture shows with"
-        " the number keys, and read the editing success rate.\n\nNew prompts: write their goals in both nodes, a line"
-        " for each.",
+        " the number keys, and read the editing success rate.\n\nNew prompts: write their goals in **Scoring"
+        " Sheet** and **Concept Metrics**, a line for each.",
         "Your own judgement",
     )
     asked = [(loader, "ckpt_name"), (concept, "concept_name"), (picture, "image"), (looks, "prompt")]

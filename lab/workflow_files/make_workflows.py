@@ -1,8 +1,7 @@
 """Writes the shipped workflows, their API twins and the subgraph blueprints:
 `python -m lab.workflow_files.make_workflows`.
 
-They are described in concept_workflows.py, editing_workflows.py and blueprints.py; a test holds the files to what this
-writes.
+They are described in blueprints.py and the files named TOPIC_workflows.py; a test holds the files to what this writes.
 """
 
 from __future__ import annotations

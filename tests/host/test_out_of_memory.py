@@ -53,6 +53,18 @@ def test_training_goes_on_in_micro_batches() -> None:
     assert torch.allclose(stage1(Short(ALLOCATORS[0])).embedding, stage1(LinearModel()).embedding, atol=1e-4)
 
 
+class Full(Short):
+    """Has no room even for one sample."""
+
+    def predict_x0(self, latents: Any, timesteps: Any, context: Any) -> Any:
+        raise RuntimeError(self.said)
+
+
+def test_the_last_advice_names_the_input_that_saves_most() -> None:
+    with pytest.raises(InputError, match="`encoder` of Stage I to cnn or none"):
+        stage1(Full(ALLOCATORS[0]))
+
+
 def test_another_error_is_not_taken_for_it() -> None:
     with pytest.raises(RuntimeError, match="size mismatch"):
         stage1(Short("size mismatch"))

@@ -75,6 +75,16 @@ def test_every_file_to_download_is_told_with_its_address(file: pathlib.Path) -> 
         assert where.path.endswith(f"/{name}") and name.endswith(".safetensors")
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_notes_say_where_the_subject_s_word_is_written(file: pathlib.Path) -> None:
+    """A word of the example that stays in one node stops the run, or masks something else."""
+    nodes = json.loads(file.read_text(encoding="utf-8"))["nodes"]
+    notes = "\n".join(node["widgets_values"][0] for node in nodes if node["type"] == NOTE)
+    for node in nodes:
+        if node["type"] == "SIS_MaskFromPrompt" and node["widgets_values"][0]:
+            assert f"**{node['title']}**" in notes or "*prompt*" in notes, node["title"]
+
+
 @pytest.mark.parametrize("name", NEWER)
 def test_nodes_of_newer_hosts_are_as_described(server: Client, name: str) -> None:
     info = server.object_info()

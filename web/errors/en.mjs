@@ -12,8 +12,8 @@ export const en = {
   mask_batch: "`mask` is a batch of {count} and there is one picture: connect one mask.",
   resolution: "`resolution` is {value}; it must be a multiple of {step}: change `resolution`.",
   out_of_memory:
-    "out of memory even for a single sample: lower `resolution` of Stage I, set `gradient_checkpointing` to auto, " +
-    "or close other programs.",
+    "out of memory even for a single sample: set `encoder` of Stage I to cnn or none, lower its `resolution`, set " +
+    "`gradient_checkpointing` to auto, or close other programs.",
   diverged_precision: "the {name} became {value} at step {step}: lower `learning_rate`, or set `precision` to fp32.",
   diverged: "the {name} became {value} at step {step}: lower `learning_rate`.",
   picture_left_out:
