@@ -11,7 +11,9 @@ export const ja = {
   image_small: "`image` は {size} ピクセルです。一辺が {least} 以上、できれば 512 ピクセルの画像を使ってください。",
   mask_batch: "`mask` は {count} 枚ですが画像は一枚です。マスクを一枚つないでください。",
   resolution: "`resolution` は {value} ですが、{step} の倍数でなければなりません。`resolution` を変えてください。",
-  out_of_memory: "一枚ずつでもメモリが足りません。ステージ I の `encoder` を cnn か none にするか、`resolution` を下げるか、`gradient_checkpointing` を auto にするか、他のプログラムを閉じてください。",
+  out_of_memory:
+    "一枚ずつでもメモリが足りません。ステージ I の `encoder` を cnn か none にするか、`resolution` を下げるか、" +
+    "`gradient_checkpointing` を auto にするか、他のプログラムを閉じてください。",
   diverged_precision: "ステップ {step} で {name} が {value} になりました。`learning_rate` を下げるか、`precision` を fp32 にしてください。",
   diverged: "ステップ {step} で {name} が {value} になりました。`learning_rate` を下げてください。",
   picture_left_out:

@@ -11,7 +11,9 @@ export const zh = {
   image_small: "`image` 是 {size} 像素：请使用每边至少 {least} 像素的图片，最好 512。",
   mask_batch: "`mask` 有 {count} 张，而图片只有一张：请连接一张遮罩。",
   resolution: "`resolution` 是 {value}，必须是 {step} 的倍数：请更改 `resolution`。",
-  out_of_memory: "即使一次一张也内存不足：请把第一阶段的 `encoder` 设为 cnn 或 none，降低它的 `resolution`，把 `gradient_checkpointing` 设为 auto，或关闭其他程序。",
+  out_of_memory:
+    "即使一次一张也内存不足：请把第一阶段的 `encoder` 设为 cnn 或 none，降低它的 `resolution`，" +
+    "把 `gradient_checkpointing` 设为 auto，或关闭其他程序。",
   diverged_precision: "第 {step} 步时 {name} 变为 {value}：请降低 `learning_rate`，或把 `precision` 设为 fp32。",
   diverged: "第 {step} 步时 {name} 变为 {value}：请降低 `learning_rate`。",
   picture_left_out: "`concept` 保存时没有带图片（`include_picture` 已关闭），而第二阶段要从图片学习：请重新训练第一阶段，或加载带图片的概念。",
