@@ -68,7 +68,15 @@ def test_a_name_is_what_embedding_is(clips, prompt: str, word_ids: bool) -> None
     by_file = stock.tokenize(
         prompt.replace("<foo>", " embedding:foo").replace("<bar>", " embedding:bar"), return_word_ids=word_ids
     )["l"]
+    if word_ids:
+        by_name, by_file = counted(by_name), counted(by_file)
     assert same_tokens(by_name, by_file)
+
+
+def counted(batches: list[list[Any]]) -> list[list[Any]]:
+    """With each word's id by when it comes first: newer hosts count the space before `embedding:`, too."""
+    order = list(dict.fromkeys(token[2] for batch in batches for token in batch))
+    return [[(*token[:2], order.index(token[2])) for token in batch] for batch in batches]
 
 
 @pytest.mark.parametrize("prompt", ["", "a heart", "<unknown> heart", "1 < 2 > 0", "foo bar"])
