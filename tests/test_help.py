@@ -87,7 +87,7 @@ def test_a_page_tells_how_much_resume_keeps(infos: Infos, language: str) -> None
     trainings, pictures = dict.fromkeys(("SIS_TrainStage1", "SIS_TrainStage2"), training_states()), finished_pictures()
     for node, folder in {**trainings, "SIS_NullTextInvert": pictures, "SIS_ImagicTextOptimize": pictures}.items():
         told = entries(page_path(node, language).read_text(encoding="utf-8"))["input resume"]
-        limits = {str(folder.most_files), str(folder.most_bytes // 2**30), str(folder.days)}
+        limits = {str(folder.most_files), str(folder.most_bytes // 2**30), f"{folder.days:g}"}
         assert limits <= set(re.findall(r"\d+", told)), f"{node}, {language}: {limits}"
 
 
