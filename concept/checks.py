@@ -40,7 +40,7 @@ def check_texts(class_word: object, stage: object, settings: object, losses: obj
         raise InputError(f"the concept's stage is {brief(stage)}; expected 1 or 2: {AGAIN}.")
     _check_settings(settings)
     _check_losses(losses)
-    if not isinstance(base_model, str) or len(base_model) > LONGEST_BASE_MODEL or not can_be_written(base_model):
+    if not isinstance(base_model, str) or len(base_model) > LONGEST_BASE_MODEL or not _can_be_written(base_model):
         raise InputError(f"the concept's base model is {brief(base_model)}; expected a fingerprint: {AGAIN}.")
 
 
@@ -50,14 +50,19 @@ def _check_class_word(word: object) -> None:
             f"the concept's class word is {brief(word)}; expected a word such as face: train it again with a"
             " `class_word`."
         )
-    if len(word) > LONGEST_CLASS_WORD or not can_be_written(word):
+    if not can_be_class_word(word):
         raise InputError(
             f"the concept's class word is {brief(word)}, of {len(word)} characters; expected a word such as face, on"
             " one line: train it again with a `class_word`."
         )
 
 
-def can_be_written(text: str) -> bool:
+def can_be_class_word(word: str) -> bool:
+    """Whether it is short enough, and files and prompts can hold it."""
+    return len(word) <= LONGEST_CLASS_WORD and _can_be_written(word)
+
+
+def _can_be_written(text: str) -> bool:
     """Whether files and prompts can hold it: control characters and halves of characters they cannot."""
     return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
 

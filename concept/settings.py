@@ -10,7 +10,7 @@ from ..diffusion.pace import RATE_SCHEDULES
 from ..support import checks
 from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
 from ..support.errors import InputError, brief
-from .checks import LONGEST_CLASS_WORD, can_be_written
+from .checks import can_be_class_word
 from .encoders import ENCODER_KINDS
 
 CLASS_TEXT_ENCODERS = ("tuned", "frozen")
@@ -157,7 +157,7 @@ def clean_class_word(class_word: object) -> str:
         came = "empty" if isinstance(class_word, str) else brief(class_word)
         raise InputError(f"`class_word` is {came}: name the subject's kind in a word or two, such as face or dog.")
     word = " ".join(words)
-    if len(word) > LONGEST_CLASS_WORD or not can_be_written(word):
+    if not can_be_class_word(word):
         raise InputError(
             f"`class_word` is {brief(word)}, which no concept can be called: name the subject's kind in a word or two,"
             " such as face or dog."
