@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
-import signal
 from typing import Any
 
 import pytest
@@ -14,27 +13,12 @@ from lab.hosting.base_folder import furnish
 from lab.hosting.client import Client
 from lab.hosting.environment import Host
 from lab.hosting.server import serving
+from lab.robustness import campaign, trials
 from single_image_studio.support.reading import read_header
 
 from ..helpers.graphs import Graph, save, trained
 from ..helpers.waiting import wait_until
 
-# What the test adds to the host: its process's number, and states that are kept after every step.
-EXTENSION = """
-import os, pathlib, sys
-from server import PromptServer
-
-NODE_CLASS_MAPPINGS = {}
-(pathlib.Path(__file__).parent.parent / "pid").write_text(str(os.getpid()))
-
-def hurry(prompt):
-    for name, module in list(sys.modules.items()):
-        if name.endswith(".pipelines.resuming"):
-            module.EVERY, module.SHARE, module.WORTH, module.SHARE_AT_END = 0.0, 1e9, 0.0, 1e9
-    return prompt
-
-PromptServer.instance.add_on_prompt_handler(hurry)
-"""
 STEPS = 40
 
 
@@ -59,7 +43,7 @@ def kill_in_stage_2(server: Client) -> int:
 
     server.post(graph("killed"))
     wait_until(server, lambda: steps() >= 3, "Stage II did not start")
-    os.kill(int((server.base / "custom_nodes" / "pid").read_text()), signal.SIGKILL)
+    trials.process_of(server.base).kill()
     return steps()
 
 
@@ -75,8 +59,8 @@ def learned(server: Client, name: str) -> str:
 def test_a_killed_training_goes_on(real_host: Host, server: Client, tmp_path: pathlib.Path) -> None:
     """The other one is the session's server, with what the killed one left: a start less."""
     base = furnish(tmp_path)
-    (base / "custom_nodes" / "hurry").mkdir()
-    (base / "custom_nodes" / "hurry" / "__init__.py").write_text(EXTENSION)
+    campaign.furnish(base)
+    (trials.injector(base) / "keep_states").touch()
     with serving(real_host, base) as killed:
         done = kill_in_stage_2(killed)
         assert 3 <= done < STEPS
