@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..diffusion.pace import RATE_SCHEDULES
 from ..support import checks
-from ..support.checks import CHECKPOINTING, LARGEST_SEED, PRECISIONS
+from ..support.checks import CHECKPOINTING, LARGEST, LARGEST_SEED, PRECISIONS
 from ..support.errors import InputError, brief
 from .checks import can_be_class_word
 from .encoders import ENCODER_KINDS
@@ -49,9 +49,9 @@ class StageSettings:
     rate_schedule: str = "constant"
 
     def __post_init__(self) -> None:
-        checks.whole("steps", self.steps, 1)
+        checks.whole("steps", self.steps, 1, LARGEST)
         checks.whole("batch_size", self.batch_size, 1, LARGEST_BATCH)
-        checks.whole("preview_every", self.preview_every, 0)
+        checks.whole("preview_every", self.preview_every, 0, LARGEST)
         checks.whole("seed", self.seed, 0, LARGEST_SEED)
         self._put("learning_rate", checks.number("learning_rate", self.learning_rate, above_zero=True))
         self._put("background_weight", checks.number("background_weight", self.background_weight))

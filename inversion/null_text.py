@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
 from ..diffusion.report import StepReport, Steps
-from ..support.checks import choice, number, whole
+from ..support.checks import LARGEST, choice, number, whole
 from .backward import Backward, per_picture
 from .landing import Landing, Solved
 from .line_search import line_search
@@ -43,7 +43,7 @@ class NullTextSettings:
     solver: str = "adam"
 
     def __post_init__(self) -> None:
-        whole("inner_steps", self.inner_steps, 1)
+        whole("inner_steps", self.inner_steps, 1, LARGEST)
         number("learning_rate", self.learning_rate, above_zero=True)
         number("tolerance", self.tolerance)
         choice("solver", self.solver, tuple(SOLVERS))

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..diffusion.pace import RATE_SCHEDULES, TIMESTEPS
 from ..diffusion.process import add_noise
 from ..diffusion.report import StepReport, Steps
-from ..support.checks import LARGEST_SEED, PRECISIONS, choice, number, whole
+from ..support.checks import LARGEST, LARGEST_SEED, PRECISIONS, choice, number, whole
 from .backward import Backward, per_picture
 from .model import EpsModel, Prompt
 
@@ -40,7 +40,7 @@ class TextOptimizationSettings:
     timesteps: str = "uniform"
 
     def __post_init__(self) -> None:
-        whole("steps", self.steps, 0)
+        whole("steps", self.steps, 0, LARGEST)
         number("learning_rate", self.learning_rate, above_zero=True)
         whole("batch_size", self.batch_size, 1, LARGEST_BATCH)
         whole("seed", self.seed, 0, LARGEST_SEED)

@@ -11,7 +11,7 @@ from .errors import InputError, brief
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CHECKPOINTING = ("auto", "on", "off")
 LARGEST_SEED = 2**64 - 1
-LARGEST = 1_000_000
+LARGEST = 1_000_000  # of steps too: a seed wired into them would run for ever
 MOST_NAMED = 12  # choices in a sentence
 
 

@@ -30,6 +30,7 @@ SHARED_PROBLEMS = [
     ("steps", 2.5),
     ("steps", True),
     ("steps", None),
+    ("steps", 2**31),  # a seed wired into it
     ("batch_size", 0),
     ("preview_every", -1),
     ("seed", -1),

@@ -23,6 +23,7 @@ SCHEDULE = DDIMSchedule(20)
     ("change", "named"),
     [
         ({"inner_steps": 0}, "`inner_steps`"),
+        ({"inner_steps": 2**31}, "`inner_steps`"),  # a seed wired into it
         ({"learning_rate": 0.0}, "`learning_rate`"),
         ({"learning_rate": math.nan}, "`learning_rate`"),
         ({"tolerance": -1.0}, "`tolerance`"),
@@ -45,7 +46,12 @@ def test_impossible_inversion_settings(change, named: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"steps": -1}, "`steps`"), ({"batch_size": 0}, "`batch_size`"), ({"learning_rate": 0.0}, "`learning_rate`")],
+    [
+        ({"steps": -1}, "`steps`"),
+        ({"steps": 2**31}, "`steps`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"learning_rate": 0.0}, "`learning_rate`"),
+    ],
 )
 def test_impossible_text_optimisation_settings(change, named: str) -> None:
     with pytest.raises(InputError, match=named):
