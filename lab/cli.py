@@ -72,11 +72,8 @@ def parser() -> argparse.ArgumentParser:
         "reproduce",
         "measure both papers' comparisons on the demo world; goes on where it stopped, and writes docs/reproduction",
     )
-    reproduce.usage = "dev.py reproduce [--comfyui PATH] [--concepts N] [--seeds N] [--pictures N] [--report] ..."
-    reproduce.epilog = (
-        "--concepts: to learn (20); --seeds: pictures of each prompt (1); --pictures: to edit (40); --report: only"
-        " writes the pages of what was measured"
-    )
+    reproduce.usage = "dev.py reproduce [--comfyui PATH] [--python PATH] [what to measure ...]"
+    reproduce.epilog = "what to measure: `.venv/bin/python -m lab.measuring.reproduce --help` lists it"
     learn_folder.add_arguments(
         add("learn-folder", "learn one concept from each picture of a folder, on one ComfyUI or on many")
     )

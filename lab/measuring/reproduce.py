@@ -49,13 +49,28 @@ class Everything:
         return self.edits.measure(task.index)
 
 
+def _share(text: str) -> tuple[int, int]:
+    """Raises: ValueError unless text is I/N with 0 <= I < N."""
+    index, count = map(int, text.split("/"))
+    if not 0 <= index < count:
+        raise ValueError(text)
+    return index, count
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="dev.py reproduce", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--concepts", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=1, help="pictures of each of the ten prompts")
-    parser.add_argument("--pictures", type=int, default=40, help="to edit, four at a time")
+    parser.add_argument("--concepts", type=int, default=20, help="to learn (20)")
+    parser.add_argument("--seeds", type=int, default=5, help="pictures of each of the ten prompts (5)")
+    parser.add_argument("--pictures", type=int, default=40, help="to edit, four at a time (40)")
+    parser.add_argument(
+        "--share",
+        type=_share,
+        default=(0, 1),
+        metavar="I/N",
+        help="measure only every N-th concept and picture, from the I-th: N processes may write the same --results",
+    )
     sampling.add_checkpoint_argument(parser)
     parser.add_argument("--drawn", type=pathlib.Path, default=pathlib.Path("demo_training/reproduction"))
     add_arguments(parser, "docs/reproduction/results.jsonl", "docs/reproduction")
@@ -66,11 +81,12 @@ def main() -> None:
     args = arguments()
     args.drawn.mkdir(parents=True, exist_ok=True)
     plots.pyplot_of_files()  # better missed now than in some hours
-    settings = {"seeds": args.seeds, "sha256": checksum(args.checkpoint)}
+    model = {"sha256": checksum(args.checkpoint)}
+    settings = {"concept": {"seeds": args.seeds, **model}, "picture": model}
     if not args.report:
         torch.set_num_threads(1)  # the model is small: more threads gain little
         part = Everything(args.checkpoint, args.seeds, args.drawn)
-        work.run(args.results, settings, work.tasks(args.concepts, args.pictures), part)
+        work.run(args.results, settings, work.tasks(args.concepts, args.pictures, args.share), part)
     pages.write(read_rows(args.results, None), args.drawn, args.out)
     print(f"report {args.out}")
 

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -30,13 +31,19 @@ def read_rows(path: pathlib.Path, settings: dict[str, Any] | None) -> list[dict[
         if path.exists()
         else []
     )
+    if settings is not None:
+        require(path, rows, settings)
+    return rows
+
+
+def require(path: pathlib.Path, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
+    """Raises: SystemExit when rows of a file were made with other settings."""
     for row in rows:
-        if settings is not None and row["settings"] != settings:
+        if row["settings"] != settings:
             differing = sorted(name for name in settings if row["settings"].get(name) != settings[name])
             raise SystemExit(
                 f"{path} holds results of other settings ({', '.join(differing)}): remove it or choose other --results"
             )
-    return rows
 
 
 def rows_with(path: pathlib.Path, settings: dict[str, Any]) -> list[dict[str, Any]]:

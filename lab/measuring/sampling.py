@@ -104,7 +104,8 @@ def pictures(
             latents = _sample(
                 model, cond, uncond, seeds[start : start + batch], steps, cfg, size // DOWNSCALE, sampler, scheduler
             )
-            parts.append(levels(vae.decode(latents)))
+            # one at a time: what is computed of a whole batch does not fit into the processor's cache
+            parts += [levels(vae.decode(row)) for row in latents.split(1)]
     return np.concatenate(parts) if parts else np.empty((0, size, size, 3), np.uint8)
 
 

@@ -16,7 +16,6 @@ from .rows import PRIOR, ROWS
 
 SEED = 4_200
 KEPT = 3  # concepts whose pictures are kept for the contact sheets
-HEATED = 2  # every so many concepts, it is measured where words look
 
 
 class ConceptPart:
@@ -33,11 +32,7 @@ class ConceptPart:
         taught = time.process_time() - began
         noises = SEED * 1_000 + 100 * index
         scores, pictures = judging.judge(self._teacher, learned, scene, noises, self._seeds)
-        looks, overlays = (
-            judging.heat(self._teacher, learned, scene, noises)
-            if ROWS[key].heat and index % HEATED == 0
-            else (None, None)
-        )
+        looks, overlays = judging.heat(self._teacher, learned, scene, noises) if ROWS[key].heat else (None, None)
         if index < KEPT:
             self._keep(f"{index:03} {key}", scene, pictures[:: self._seeds], overlays)
         return {

@@ -12,7 +12,7 @@ import numpy as np
 from ..intervals import student
 from . import plots, sheets, tables, values
 from .claims import EDITING, SINGLEINSERT
-from .concept_part import HEATED, KEPT
+from .concept_part import KEPT
 from .edit_part import CFG, FULL, INNER_STEPS, STEPS, TEXT, VARIANTS
 from .rows import PACE, ROWS
 from .tables import markdown, with_half
@@ -63,7 +63,7 @@ def singleinsert_page(found: values.Values, shown: Sequence[str]) -> str:
         " class's outline. *ESR*: the share of the prompts' goals that pictures show. *Goals and likeness*: the share"
         " that shows all its goals and the concept.",
         "- *Heat*: the share of a word's heat map inside the object, by the object's share of the picture; 1 is evenly"
-        f" spread. Of one concept in {HEATED}.",
+        " spread.",
         "- Mean ± half of its 95 % interval over concepts (Student's t). In brackets: the paired difference from the"
         " row that the table names.",
         "",
@@ -143,7 +143,7 @@ def claims_page(concepts: values.Values, pictures: values.Values, method: Sequen
 
 
 def _method(lines: Sequence[Mapping[str, Any]], concepts: values.Values, pictures: values.Values) -> list[str]:
-    settings = lines[0]["settings"]
+    settings = next(line["settings"] for line in lines if "concept" in line)
     minutes = sum(line["cpu_seconds"] for line in lines) / 60
     counts = {key: len(found["likeness"]) for key, found in concepts.items()}
     edited = len(pictures[FULL]["edit"]) if pictures else 0
@@ -185,7 +185,7 @@ def _concept_figures(found: values.Values, folder: pathlib.Path, out: pathlib.Pa
         "sweeps.png": True,
         "losses.jpg": sheets.of_rows(folder, losses, 0, out / "losses.jpg"),
         "others.jpg": sheets.of_rows(folder, [key for key in ROWS if key not in losses], 0, out / "others.jpg"),
-        "heat.jpg": sheets.of_heat(folder, range(0, KEPT, HEATED), out / "heat.jpg"),
+        "heat.jpg": sheets.of_heat(folder, range(KEPT), out / "heat.jpg"),
     }
     return [name for name, is_drawn in drawn.items() if is_drawn or (out / name).is_file()]
 

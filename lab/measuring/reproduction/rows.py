@@ -36,7 +36,7 @@ class Row:
     training: Training = PACE
     pace: Mapping[str, str] = field(default_factory=lambda: FALLING)
     starts_from: str = ""
-    every: int = 3
+    every: int = 1
     first: int = 0
     heat: bool = False
 
@@ -56,7 +56,6 @@ def _losses() -> dict[str, Row]:
             ("losses", *more.get(key, {"I foreground": ("gamma",), "II background": ("eta",)}.get(key, ()))),
             variant=variant,
             starts_from=variant.starts_from,
-            every=1,
             heat=True,
         )
         for key, variant in VARIANTS.items()
@@ -85,13 +84,7 @@ def _encoders() -> dict[str, Row]:
     names = {"vit_b32": "ViT-B/32", "cnn": "CNN", "none": "no encoder"}
     return {
         f"encoder {kind}": Row(
-            f"Stage I, {name}, rate {SLOW:g}",
-            ("encoders",),
-            variant=one,
-            training=_slow(kind),
-            pace={},
-            every=4,
-            first=1,
+            f"Stage I, {name}, rate {SLOW:g}", ("encoders",), variant=one, training=_slow(kind), pace={}
         )
         for kind, name in names.items()
     }
@@ -117,7 +110,7 @@ def _others() -> dict[str, Row]:
         ),
         "textual inversion": Row("textual inversion", ("baselines",), "textual inversion", whole, long),
         "dreambooth": Row("DreamBooth-style LoRA, no mask", ("baselines",), "dreambooth", whole, long),
-        "core": Row("core's Train LoRA, half as many steps", ("baselines",), "core", whole, every=4, first=3),
+        "core": Row("core's Train LoRA, half as many steps", ("baselines",), "core", whole),
     }
 
 
@@ -139,15 +132,15 @@ def _nodes() -> dict[str, Row]:
         training=NODES,
         pace={},
         starts_from="I nodes",
-        every=8,
-        first=7,
+        every=4,
+        first=3,
     )
     return {"I nodes": one, "II nodes": two}
 
 
 ALL_TABLES = ("losses", "gamma", "eta", "encoders", "words", "stages", "baselines", "defaults")
 ROWS: dict[str, Row] = {
-    PRIOR: Row("class word alone", ALL_TABLES, way="", every=1),
+    PRIOR: Row("class word alone", ALL_TABLES, way=""),
     **_losses(),
     **_weights(),
     **_others(),

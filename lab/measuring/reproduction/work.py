@@ -1,8 +1,8 @@
 """What there is to measure, in the order in which it is done, and who does it.
 
-Every line of the results is one row on one concept, or all edits of four pictures. Concept by concept every row gets
-its turn, those that take all concepts first, and with every second concept four more pictures are edited, so that
-wherever a run stops, all tables have advanced evenly.
+Every line of the results is one row on one concept, or all edits of four pictures. The paper's table 2 comes first,
+concept by concept, and with every second concept four more pictures are edited; then the other tables' rows, again
+concept by concept, so that wherever a run stops, tables have advanced evenly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..results import append, read_rows
+from ..results import append, read_rows, require
 from .edit_part import BATCH
 from .rows import ROWS
 
@@ -25,6 +25,11 @@ class Task:
     part: str
     index: int
     row: str = ""
+
+    @property
+    def place(self) -> int:
+        """Among the concepts, or among the fours of pictures."""
+        return self.index if self.part == "concept" else self.index // BATCH
 
     @classmethod
     def of(cls, line: Mapping[str, Any]) -> Task:
@@ -39,26 +44,34 @@ class Part(Protocol):
     def measure(self, task: Task) -> dict[str, Any]: ...
 
 
-def tasks(concepts: int, pictures: int) -> Iterator[Task]:
-    """Everything, in order."""
+def tasks(concepts: int, pictures: int, share: tuple[int, int] = (0, 1)) -> Iterator[Task]:
+    """Everything, in order. share: (i, n) leaves only the concepts and the fours of pictures i, i + n, …"""
+    return (task for task in _all_tasks(concepts, pictures) if task.place % share[1] == share[0])
+
+
+def _all_tasks(concepts: int, pictures: int) -> Iterator[Task]:
     left = iter(range(0, pictures, BATCH))
     for index in range(concepts):
-        rows = {key: row for key, row in ROWS.items() if row.takes(index)}
-        yield from (Task("concept", index, key) for key, row in rows.items() if row.every == 1)
+        yield from (Task("concept", index, key) for key, row in ROWS.items() if "losses" in row.tables)
         if index % 2:
             yield from (Task("picture", first) for first in itertools.islice(left, 1))
-        yield from (Task("concept", index, key) for key, row in rows.items() if row.every > 1)
     yield from (Task("picture", first) for first in left)
+    for index in range(concepts):
+        others = {key: row for key, row in ROWS.items() if "losses" not in row.tables and row.takes(index)}
+        yield from (Task("concept", index, key) for key in others)
 
 
-def run(path: pathlib.Path, settings: dict[str, Any], wanted: Iterator[Task], part: Part) -> None:
-    """Measures what the results lack, a line at a time.
+def run(path: pathlib.Path, settings: Mapping[str, Mapping[str, Any]], wanted: Iterator[Task], part: Part) -> None:
+    """Measures what the results lack, a line at a time. settings: of each part of tasks.
 
     Raises: SystemExit when they were made with other settings.
     """
-    done = {Task.of(line) for line in read_rows(path, settings)}
+    lines = read_rows(path, None)
+    for name, own in settings.items():
+        require(path, (line for line in lines if Task.of(line).part == name), own)
+    done = {Task.of(line) for line in lines}
     for task in wanted:
         if task not in done:
-            line = {**part.measure(task), "settings": settings}
+            line = {**part.measure(task), "settings": settings[task.part]}
             append(path, line)
             print(f"{task.part} {task.index} {task.row}: {line['cpu_seconds']} s", flush=True)

@@ -22,7 +22,8 @@ from lab.measuring.reproduction.rows import PRIOR, ROWS
 from lab.measuring.reproduction.work import Task
 from lab.world import oracle, painting, world
 
-SETTINGS = {"seeds": 1, "sha256": "0" * 16}
+MODEL = {"sha256": "0" * 16}
+SETTINGS = {"concept": {"seeds": 1, **MODEL}, "picture": MODEL}
 
 
 # the queue
@@ -51,16 +52,17 @@ def test_every_row_of_a_concept_comes_after_what_it_starts_from() -> None:
             assert not start or start in mine[:number], f"{key} before {start}"
 
 
-def test_all_rows_advance_evenly_and_none_is_left_out() -> None:
+def test_the_losses_come_first_then_all_rows_advance_evenly_and_none_is_left_out() -> None:
     asked = list(work.tasks(24, 40))
     assert len(asked) == len(set(asked)) and {task.row for task in asked} == {*ROWS, ""}
-    for reached in range(1, 24):  # a run that stopped with this concept done
-        ends = [number for number, task in enumerate(asked) if task.part == "concept" and task.index > reached]
-        done = asked[: ends[0]] if ends else asked
-        for key, row in ROWS.items():
-            count = sum(task.row == key for task in done)
-            assert abs(count - (reached + 1 - row.first) / row.every) < 1, key
-        assert abs(sum(not task.row for task in done) - (reached + 1) / 2) <= 1 or reached > 19
+    losses = [key for key, row in ROWS.items() if "losses" in row.tables]
+    others = [task for task in asked if task.row and task.row not in losses]
+    assert asked[-len(others) :] == others
+    for reached in range(24):  # a run that stopped with this concept done
+        for key in {*ROWS} - {*losses}:
+            done = sum(task.row == key for task in others if task.index <= reached)
+            assert abs(done - (reached + 1 - ROWS[key].first) / ROWS[key].every) < 1, key
+    assert [task.index for task in others] == sorted(task.index for task in others)
     assert sum(not task.row for task in asked) == 40 / BATCH
 
 
@@ -68,7 +70,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: pathlib.Path) -> None:
     path, first, second = tmp_path / "r.jsonl", Scribe(most=5), Scribe()
     with pytest.raises(KeyboardInterrupt):
         work.run(path, SETTINGS, work.tasks(2, 4), first)
-    assert len(results.read_rows(path, SETTINGS)) == 5
+    assert len(results.read_rows(path, None)) == 5
     work.run(path, SETTINGS, work.tasks(2, 4), second)
     assert first.asked + second.asked == list(work.tasks(2, 4))
     third = Scribe()
@@ -79,7 +81,20 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: pathlib.Path) -> None:
 def test_results_of_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
     work.run(tmp_path / "r.jsonl", SETTINGS, work.tasks(1, 0), Scribe())
     with pytest.raises(SystemExit, match="seeds"):
-        work.run(tmp_path / "r.jsonl", {**SETTINGS, "seeds": 5}, work.tasks(1, 0), Scribe())
+        work.run(tmp_path / "r.jsonl", {**SETTINGS, "concept": {"seeds": 5, **MODEL}}, work.tasks(1, 0), Scribe())
+
+
+def test_pictures_that_were_edited_stay_when_more_of_a_prompt_are_drawn(tmp_path: pathlib.Path) -> None:
+    path, second = tmp_path / "r.jsonl", Scribe()
+    work.run(path, SETTINGS, work.tasks(0, 4), Scribe())
+    work.run(path, {**SETTINGS, "concept": {"seeds": 5, **MODEL}}, work.tasks(1, 4), second)
+    assert second.asked == [task for task in work.tasks(1, 4) if task.part == "concept"]
+
+
+def test_several_processes_share_everything_without_a_task_done_twice() -> None:
+    shares = [list(work.tasks(7, 20, (i, 3))) for i in range(3)]
+    assert sorted(sum(shares, []), key=str) == sorted(work.tasks(7, 20), key=str)
+    assert all({task.place % 3 for task in share} == {i} for i, share in enumerate(shares))
 
 
 def test_every_row_is_taught_and_compared_in_a_known_way() -> None:
@@ -151,13 +166,20 @@ def picture_line(first: int, wild: np.random.Generator) -> dict[str, Any]:
         name: [[verdict(*wild.random(2)) for _ in range(BATCH)] for _ in variant.cells]
         for name, variant in VARIANTS.items()
     }
-    return {"picture": first, "verdicts": verdicts, "cpu_seconds": 60.0, "settings": SETTINGS}
+    return {"picture": first, "verdicts": verdicts, "cpu_seconds": 60.0, "settings": MODEL}
 
 
 def concept_line(key: str, index: int, wild: np.random.Generator) -> dict[str, Any]:
     scores = dict(zip(judging.SCORES, wild.random(len(judging.SCORES)).tolist()))
     heat = {"star": 2.0, "class word": 1.5} if ROWS[key].heat else None
-    return {"concept": index, "row": key, "scores": scores, "heat": heat, "cpu_seconds": 60.0, "settings": SETTINGS}
+    return {
+        "concept": index,
+        "row": key,
+        "scores": scores,
+        "heat": heat,
+        "cpu_seconds": 60.0,
+        "settings": SETTINGS["concept"],
+    }
 
 
 @pytest.fixture(scope="module")
