@@ -142,7 +142,7 @@ class Stage2Settings(StageSettings):
 def _require_one_place(line: str) -> None:
     if line.count(PHRASE_ALONE) != 1:
         raise InputError(
-            f"`training_prompts` has the line “{line}”: write * once in each line, where the phrase goes, as in"
+            f"`training_prompts` has the line {brief(line)}: write * once in each line, where the phrase goes, as in"
             " * on a beach."
         )
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..support.errors import InputError
+from ..support.errors import InputError, brief
 from .detection_prompt import DetectionPrompt, read_tokenizer
 
 WORDS, MERGES = "vocab.json", "merges.txt"
@@ -82,8 +82,8 @@ def tokenize_phrases(prompt: DetectionPrompt, tokenizer: Any, longest: int, word
     for phrase, ids in zip(prompt.phrases, rows):
         if len(ids) > longest:
             raise InputError(
-                f"`{prompt.widget}`: “{phrase}” is {len(ids)} tokens long, and this detector reads at most {longest} a"
-                " phrase: shorten it, or put a full stop between things."
+                f"`{prompt.widget}`: {brief(phrase)} is {len(ids)} tokens long, and this detector reads at most"
+                f" {longest} a phrase: shorten it, or put a full stop between things."
             )
         if max(ids) >= words:
             raise InputError(

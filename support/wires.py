@@ -9,16 +9,19 @@ from torch import Tensor
 from .errors import InputError
 from .finite import is_float8, require_finite
 
+CHANNELS = (1, 3, 4)  # grey, colour, and colour with a cover
 _BEFORE = "check the node before it"
 
 
 def require_pictures(name: str, image: Any) -> None:
-    """Passes an IMAGE: (B, H, W, C) of finite numbers, at least one picture.
+    """Passes an IMAGE: (B, H, W, C) of finite numbers, at least one picture, in grey or colour.
 
     Raises: InputError otherwise.
     """
     if not _has_numbers(image) or image.dim() != 4 or 0 in image.shape:
         raise InputError(f"`{name}` holds no picture: connect one of at least 1×1 pixels.")
+    if image.shape[-1] not in CHANNELS:
+        raise InputError(f"`{name}` has pictures of {image.shape[-1]} channels: connect pictures in colour or grey.")
     require_finite(name, _BEFORE, image)
 
 

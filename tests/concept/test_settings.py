@@ -96,8 +96,14 @@ def test_training_prompts_are_lines_without_empty_ones():
 
 @pytest.mark.parametrize("line", ["a beach", "* and *", "{phrase} on a beach"])
 def test_a_training_prompt_without_one_place_for_the_phrase_is_told(line: str):
-    with pytest.raises(InputError, match=f"`training_prompts` has the line “{re.escape(line)}”: write \\* once"):
+    with pytest.raises(InputError, match=f"`training_prompts` has the line {re.escape(repr(line))}: write \\* once"):
         Stage1Settings(class_word="face", training_prompts="* in snow\n" + line)
+
+
+def test_a_long_training_prompt_is_told_in_short():
+    with pytest.raises(InputError) as error:
+        Stage1Settings(class_word="face", training_prompts="x" * 5000)
+    assert len(str(error.value)) < 300
 
 
 @pytest.mark.parametrize("word", ["", " \n\t"])

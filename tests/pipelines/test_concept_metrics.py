@@ -160,6 +160,7 @@ def test_half_a_clip_measures_pictures(scores) -> None:
         ({"prompts": ["a\nb\nc"]}, "`images` holds 4 pictures and `prompts` 3 prompts"),
         ({"goals": ["snow"]}, "`goals` has 1 lines for 2 prompts"),
         ({"images": [torch.full((4, 96, 96, 3), torch.nan)]}, "`images` holds numbers that are not finite"),
+        ({"images": [torch.ones(1, 96, 96, 2)], "masks": [torch.ones(1, 1, 1)]}, "`images` has pictures of 2 channels"),
         ({"images": [torch.zeros(0, 96, 96, 3)], "masks": [torch.ones(1, 1, 1)]}, "`images` holds no picture"),
         ({"images": [batch(1, 2, height=32, width=32)], "prompts": [""]}, "LPIPS needs at least 64 pixels a side"),
     ],
