@@ -11,6 +11,7 @@ import comfy.utils
 from torch import Tensor
 
 from ..support import checks
+from ..support.finite import is_float8
 
 MOST_STEPS = 10_000
 SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
@@ -48,6 +49,12 @@ def with_own_channels(model: Any, latent: Any) -> Any:
     return {**latent, "samples": comfy.sample.fix_empty_latent_channels(model, samples)}
 
 
+def _resizable(mask: Tensor | None) -> Tensor | None:
+    """The host resizes no masks of whole numbers, truth values or float8."""
+    fits = mask is None or (mask.is_floating_point() and not is_float8(mask))
+    return mask if fits else mask.float()
+
+
 def sample(model: Any, positive: Any, negative: Any, latent: dict[str, Any], sampling: Sampling) -> dict[str, Any]:
     """A LATENT, to the bit what the host's KSampler gives for the same inputs; with its bar and its previews."""
     import latent_preview
@@ -64,7 +71,7 @@ def sample(model: Any, positive: Any, negative: Any, latent: dict[str, Any], sam
         negative,
         start,
         denoise=sampling.denoise,
-        noise_mask=latent.get("noise_mask"),
+        noise_mask=_resizable(latent.get("noise_mask")),
         callback=latent_preview.prepare_callback(model, sampling.steps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=sampling.seed,

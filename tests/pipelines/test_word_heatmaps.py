@@ -239,6 +239,17 @@ def test_one_mask_without_an_axis_for_pictures_is_for_all_of_them(demo_model) ->
     assert looks(flat) == looks(whole) and len(looks(flat)) == 2
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float8_e4m3fn], ids=str)
+def test_a_noise_mask_that_the_host_cannot_resize_is_as_one_that_it_can(demo_model, dtype: torch.dtype) -> None:
+    mask = torch.zeros(1, 64, 64)
+    mask[:, 20:] = 1
+    noisy = {"samples": torch.ones(1, 4, 8, 8)}
+    one, other = (
+        drawn(demo_model[:2], latent={**noisy, "noise_mask": each}).latent["samples"] for each in (mask, mask.to(dtype))
+    )
+    assert torch.equal(one, other) and not torch.equal(one, drawn(demo_model[:2], latent=noisy).latent["samples"])
+
+
 def test_without_a_vae_the_maps_are_over_black(demo_model) -> None:
     found = drawn(demo_model[:2], words="heart")
     assert found.overlays.shape == (2, 128, 96, 3) and found.overlays.std() > 0
