@@ -128,7 +128,14 @@ def check_javascript(host: Host) -> int:
 
 
 def pytest(host: Host, arguments: list[str]) -> int:
-    """The tests. `-P` keeps the root off sys.path, where our `nodes` would hide the host's module of that name.
+    """The tests."""
+    command, environment = pytest_call(host, arguments)
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def pytest_call(host: Host, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """pytest's command line, for the root, and its environment. `-P` keeps the root off sys.path, where our `nodes`
+    would hide the host's module of that name.
 
     Each process, and each server that the tests start, computes on its share of the cores, also when one runs alone:
     so it gives the same numbers.
@@ -137,15 +144,5 @@ def pytest(host: Host, arguments: list[str]) -> int:
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
     if not host.ours:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
-    command = [
-        str(host.python),
-        "-P",
-        "-m",
-        "pytest",
-        "--rootdir",
-        str(ROOT),
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        *arguments,
-    ]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    command = [str(host.python), "-P", "-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    return [*command, *arguments], environment
