@@ -7,20 +7,18 @@ which reads headers alone, makes those of the texts.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ..support.checks import LARGEST
+from ..support.checks import LARGEST, can_be_written, is_base_model
 from ..support.errors import InputError, brief
 from ..support.finite import NOT_FINITE, are_finite
 
 MOST_WORDS = 75  # one chunk of the text encoder, without its start and end
 WIDEST = 16_384
 LONGEST_CLASS_WORD = 1000
-LONGEST_BASE_MODEL = 128
 LONGEST_SETTINGS = 1_000_000
 MOST_LOSSES = 10_000_000
 STAGES = (1, 2)
@@ -40,7 +38,7 @@ def check_texts(class_word: object, stage: object, settings: object, losses: obj
         raise InputError(f"the concept's stage is {brief(stage)}; expected 1 or 2: {AGAIN}.")
     _check_settings(settings)
     _check_losses(losses)
-    if not isinstance(base_model, str) or len(base_model) > LONGEST_BASE_MODEL or not _can_be_written(base_model):
+    if not is_base_model(base_model):
         raise InputError(f"the concept's base model is {brief(base_model)}; expected a fingerprint: {AGAIN}.")
 
 
@@ -59,12 +57,7 @@ def _check_class_word(word: object) -> None:
 
 def can_be_class_word(word: str) -> bool:
     """Whether it is short enough, and files and prompts can hold it."""
-    return len(word) <= LONGEST_CLASS_WORD and _can_be_written(word)
-
-
-def _can_be_written(text: str) -> bool:
-    """Whether files and prompts can hold it: control characters and halves of characters they cannot."""
-    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
+    return len(word) <= LONGEST_CLASS_WORD and can_be_written(word)
 
 
 def _check_settings(settings: object) -> None:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..diffusion.ddim import DDIMSchedule
-from ..support.checks import LARGEST, is_number
+from ..support.checks import LARGEST, is_base_model, is_number
 from ..support.errors import InputError, brief
 from ..support.finite import NOT_FINITE, are_finite
 from ..support.kinds import SD1, kind_of_latents
+from ..support.strict_json import can_be_json
 from .kept_prompts import KeptPrompt
 from .methods import METHODS
 from .noise_mask import Outside
@@ -83,8 +84,12 @@ class Inversion:
             raise InputError(
                 f"the inversion's noise level is {brief(level)}; expected an alpha_bar in (0, 1]: {AGAIN}."
             )
-        if not isinstance(self.base_model, str) or not isinstance(self.report, Mapping):
-            raise InputError(f"the inversion's report is no table, or its base model no text: {AGAIN}.")
+        if not is_base_model(self.base_model):
+            raise InputError(
+                f"the inversion's base model is {brief(self.base_model)}; expected a fingerprint: {AGAIN}."
+            )
+        if not isinstance(self.report, Mapping) or not can_be_json(self.report):
+            raise InputError(f"the inversion's report is no table of numbers and texts: {AGAIN}.")
 
     def _check_kinds(self) -> None:
         tensors = {"noise": self.noise_latents, "embeddings": self.uncond_embeds, "offsets": self.offsets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CHECKPOINTING = ("auto", "on", "off")
 LARGEST_SEED = 2**64 - 1
 LARGEST = 1_000_000  # of steps too: a seed wired into them would run for ever
+LONGEST_BASE_MODEL = 128
 MOST_NAMED = 12  # choices in a sentence
 
 
@@ -73,6 +75,16 @@ def text(name: str, value: object) -> str:
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise InputError(f"`{name}` holds half of a character (a lone surrogate): type it again.")
     return value
+
+
+def can_be_written(text: str) -> bool:
+    """Whether files and prompts can hold it: control characters and halves of characters they cannot."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
+
+
+def is_base_model(value: object) -> bool:
+    """Whether it can be a checkpoint's fingerprint, or "" for an unknown one's."""
+    return isinstance(value, str) and len(value) <= LONGEST_BASE_MODEL and can_be_written(value)
 
 
 def kind(name: str, value: object, wanted: type, maker: str) -> None:

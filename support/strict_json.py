@@ -19,6 +19,15 @@ def write_numbers(value: Any) -> str:
     return json.dumps(_quoted(value), allow_nan=False)
 
 
+def can_be_json(value: Any) -> bool:
+    """Whether `write_numbers` takes it, and a file's text can hold it."""
+    try:
+        write_numbers(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
 def read_numbers(text: str) -> Any:
     """What `write_numbers` was given, also of a text with the bare words.
 

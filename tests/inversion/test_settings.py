@@ -73,6 +73,8 @@ def test_parts_that_do_not_fit_make_no_inversion() -> None:
         {"noise_latents": torch.zeros(1, 16, 2, 2)},
         {"uncond_embeds": torch.zeros(3, 1, 5, 6)},
         {"offsets": torch.zeros(2, 1, 4, 3, 5)},
+        {"base_model": "\ud800"},  # no file can hold these two
+        {"report": {"a": object()}},
     ):
         with pytest.raises(InputError):
             Inversion(**{**good, **change})  # type: ignore[arg-type]
