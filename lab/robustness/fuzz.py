@@ -24,7 +24,8 @@ from ..measuring.results import add_arguments, append, read_rows
 
 EXAMPLES = "SIS_FUZZ_EXAMPLES"
 ABOUT = re.compile(r"^(\S+\.py::\S+):\n(.*?)(?=^\S+\.py::|\Z)", re.MULTILINE | re.DOTALL)
-COUNTS = re.compile(r"(\d+) passing[^,\n]*, (\d+) failing")
+# not those that it tries while it looks for the smallest input that fails
+COUNTS = re.compile(r"during (?:reuse|generate) phase.*?(\d+) passing[^,\n]*, (\d+) failing", re.DOTALL)
 
 
 def counts(said: str) -> dict[str, list[int]]:

@@ -24,6 +24,9 @@ tests/nodes/test_b.py::test_it[LoadInversion]:
   - during generate phase (1.05 seconds):
     - 20 passing examples, 1 failing examples, 19 invalid examples
 
+  - during shrink phase (0.41 seconds):
+    - 3 passing examples, 2 failing examples, 1 invalid examples
+
   - Stopped because nothing left to do
 
 
