@@ -1,4 +1,4 @@
-"""What each row's pictures are asked for, and what the exact oracle finds in them."""
+"""What the exact oracle finds in the pictures of each row."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ...world import oracle, seeing, world
-from .. import esr, sampling
+from .. import sampling
 from ..concepts import BACKGROUNDS, free_background
-from ..esr import Asked
 from ..learning import pack_module
+from .asked import Asked, prompts
 from .lessons import NAME, Learned, Teacher
 
 SCORES = {
@@ -27,18 +27,6 @@ SCORES = {
 """What is found in a concept's pictures, and its column's title."""
 LOWER = frozenset({"source"})  # of which less is better
 HEAT_PICTURES = 2
-
-
-def prompts(scene: world.Scene) -> tuple[Asked, ...]:
-    """Ten prompts of a concept: its phrase alone, and nine with one or two goals."""
-    first, second = (free_background([scene], name) for name in BACKGROUNDS[:2])
-    return (
-        Asked("{0}", {}),
-        *esr.prompts(scene),
-        Asked("{0} at the right", {"place": "right"}),
-        Asked(f"a tilted {{0}} on a {second} background", {"tilted": True, "background": second}),
-        Asked(f"a small {{0}} on a {first} background", {"size": "small", "background": first}),
-    )
 
 
 def scores(pictures: np.ndarray, asked: Sequence[Asked], scene: world.Scene) -> dict[str, float]:

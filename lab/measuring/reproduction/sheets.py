@@ -11,7 +11,7 @@ from PIL import Image
 from ...figures.sheets import contact_sheet, save_jpeg
 from ..concepts import concept_scene
 from ..editing_tasks import make_task
-from . import judging
+from .asked import prompts
 from .concept_part import SEED
 from .edit_part import BATCH, VARIANTS
 from .edit_part import SEED as EDIT_SEED
@@ -41,14 +41,14 @@ def kept_file(folder: pathlib.Path, index: int, key: str) -> pathlib.Path:
 def of_rows(folder: pathlib.Path, keys: Sequence[str], index: int, path: pathlib.Path) -> bool:
     """A line a row: the concept's picture, then one of each prompt. Returns whether there was something to show."""
     shown = [key for key in keys if kept_file(folder, index, key).is_file()]
-    prompts = [asked.template.format("…") for asked in judging.prompts(concept_scene(SEED, index))]
+    templates = [asked.template.format("…") for asked in prompts(concept_scene(SEED, index))]
     pictures, captions = [], []
     for key in shown:
         with np.load(kept_file(folder, index, key)) as kept:
             pictures += [kept["source"], *kept["pictures"]]
-        captions += [f"{_label(key)} >", *prompts]
+        captions += [f"{_label(key)} >", *templates]
     if shown:
-        _save(pictures, captions, 1 + len(prompts), path)
+        _save(pictures, captions, 1 + len(templates), path)
     return bool(shown)
 
 

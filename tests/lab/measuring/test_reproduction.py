@@ -15,6 +15,7 @@ from lab.measuring import results
 from lab.measuring.concepts import APART, concept_scene, free_background
 from lab.measuring.intervals import student
 from lab.measuring.reproduction import claims, judging, pages, plots, rows, tables, values, work
+from lab.measuring.reproduction.asked import prompts
 from lab.measuring.reproduction.claims import EDITING, HOLDS, NOT, SINGLEINSERT, UNKNOWN, WEAKLY, Claim, Comparison
 from lab.measuring.reproduction.edit_part import BATCH, FULL, VARIANTS
 from lab.measuring.reproduction.lessons import WAYS
@@ -276,8 +277,8 @@ def test_backgrounds_are_told_from_the_concept() -> None:
 
 def test_scores_of_the_concept_as_asked_and_of_its_own_picture() -> None:
     scene = concept_scene(7, 2)
-    asked = [one for one in judging.prompts(scene) if set(one.goals) <= {"background"}]
-    assert len(judging.prompts(scene)) == 10 and len(asked) == 2
+    asked = [one for one in prompts(scene) if set(one.goals) <= {"background"}]
+    assert len(prompts(scene)) == 10 and len(asked) == 2
     background = world.COLORS[asked[1].goals["background"]]
     right = painting.render(replace(scene, background=background))[0]
     source = painting.render(scene)[0]

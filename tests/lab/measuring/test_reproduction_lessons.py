@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lab.hosting import in_process
 from lab.measuring.concepts import concept_scene
 from lab.measuring.learning import Variant, pixels_and_mask, subject_of
+from lab.measuring.reproduction import judging
 from lab.measuring.reproduction.concept_part import SEED, ConceptPart
 from lab.measuring.reproduction.lessons import Learned
 from lab.measuring.reproduction.rows import FULL1, FULL2, PRIOR, ROWS, Row
@@ -172,10 +173,11 @@ class PaintingTeacher:
         return np.stack([picture] * len(prompts))
 
 
-def test_a_concept_s_rows_find_what_they_start_from(tmp_path: pathlib.Path) -> None:
+def test_a_concept_s_rows_find_what_they_start_from(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "heat", lambda *_: (None, None))  # which asks the model
     teacher = PaintingTeacher()
     part = ConceptPart(teacher, 1, tmp_path)  # type: ignore[arg-type]
-    index = 5  # odd: no heat maps, and beyond those whose pictures are kept
+    index = 5  # beyond those whose pictures are kept
     line = part.measure("I plain", index)
     assert line["scores"]["source"] == line["scores"]["found"] == 1 and line["scores"]["esr"] < 0.3
     assert line["history"] == {"loss": [2.0, 1.0]} and line["heat"] is None and not any(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The exact editing success rate, on scenes whose truth is known."""
+"""The exact editing success rate's points, on scenes whose truth is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from lab.measuring import esr
+from lab.measuring.reproduction import asked as asking
 from lab.world import painting, random_scenes, world
 
 SCENE = random_scenes.sample_concept(random.Random(3), "heart")
@@ -20,7 +20,7 @@ def painted(background: str, **changes: object) -> np.ndarray:
 
 
 def test_a_picture_earns_the_share_of_its_goals() -> None:
-    asked = esr.Asked("a large {0} on a white background", {"size": "large", "background": "white"})
+    asked = asking.Asked("a large {0} on a white background", {"size": "large", "background": "white"})
     assert asked.points(painted("white", radius=52.0, x=64.0, y=64.0), "heart") == 1
     assert asked.points(painted("white"), "heart") == 0.5
     assert asked.points(painted("green", radius=52.0, x=64.0, y=64.0), "heart") == 0.5
@@ -36,7 +36,7 @@ def test_a_picture_earns_the_share_of_its_goals() -> None:
     ],
 )
 def test_each_goal_is_seen_and_missed(goal: dict, changes: dict) -> None:
-    asked = esr.Asked("{0}", goal)
+    asked = asking.Asked("{0}", goal)
     assert asked.points(painted("white", **changes), "heart") == 1
     assert asked.points(painted("white"), "heart") == 0
 
@@ -46,20 +46,7 @@ def test_a_neighbour_must_have_its_colour_and_its_class() -> None:
     heart = dataclasses.replace(SCENE.objects[0], x=32.0, radius=24.0)
     scene = dataclasses.replace(SCENE, background=world.COLORS["white"], objects=(heart, star))
     picture = painting.render(scene)[0]
-    assert esr.Asked("", {"neighbour": ("blue", "star")}).points(picture, "heart") == 1
-    assert esr.Asked("", {"neighbour": ("red", "star")}).points(picture, "heart") == 0
-    assert esr.Asked("", {"neighbour": ("blue", "circle")}).points(picture, "heart") == 0
-    assert esr.Asked("", {"neighbour": ("blue", "star")}).points(painted("white"), "heart") == 0
-
-
-def test_the_report_has_intervals_and_paired_differences() -> None:
-    rows = [
-        {
-            "concept": i,
-            "points": {label: [0.5 - 0.1 * number + 0.05 * i] * 6 for number, label in enumerate(esr.LABELS)},
-        }
-        for i in range(4)
-    ]
-    text = esr.report(rows, {"images": 4, "seed": 1})
-    assert "| class word alone | 0.575 (" in text
-    assert "| Stage I | 0.475 (" in text and "| -0.100 (-0.100 to -0.100) |" in text
+    assert asking.Asked("", {"neighbour": ("blue", "star")}).points(picture, "heart") == 1
+    assert asking.Asked("", {"neighbour": ("red", "star")}).points(picture, "heart") == 0
+    assert asking.Asked("", {"neighbour": ("blue", "circle")}).points(picture, "heart") == 0
+    assert asking.Asked("", {"neighbour": ("blue", "star")}).points(painted("white"), "heart") == 0
