@@ -17,7 +17,7 @@ GRID = 128  # cells along the longer side, on which parts are counted
 
 def odd_about(mask: Tensor) -> tuple[Warned, ...]:
     """mask: (1, H, W) or (H, W) in [0, 1], 1 = subject. A full mask has its own warning, and none here."""
-    inside = mask.reshape(mask.shape[-2:]) > 0.5
+    inside = mask.reshape(mask.shape[-2:]).float() > 0.5
     share = float(inside.float().mean())
     if share == 1:
         return ()

@@ -117,8 +117,7 @@ class Lpips(InFloat32):
 
 
 def of_one_size(picture: Tensor, height: int, width: int) -> Tensor:
-    """(H, W, C) resized where its size is another, in float32: the CPU resizes no half precision."""
-    picture = picture.float()
+    """(H, W, C) float32, resized where its size is another."""
     if picture.shape[:2] == (height, width):
         return picture
     resized = F.interpolate(picture.movedim(-1, 0)[None], (height, width), mode="bicubic", antialias=True)

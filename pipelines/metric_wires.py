@@ -31,13 +31,13 @@ class PromptSet:
 
 
 def pictures_of(name: str, batches: Sequence[Tensor]) -> list[Tensor]:
-    """All pictures of a wire, (H, W, C) each.
+    """All pictures of a wire, (H, W, C) float32 each.
 
     Raises: InputError as `require_pictures`.
     """
     for batch in batches:
         require_pictures(name, batch)
-    return [picture for batch in batches for picture in batch]
+    return [picture for batch in batches for picture in batch.float()]
 
 
 def masked(name: str, pictures: Sequence[Tensor], masks_name: str, batches: Sequence[Tensor]) -> list[Masked]:

@@ -75,11 +75,12 @@ def concept(images: list[Tensor] | None = None, prompts: list[str] | None = None
 
 
 def edit(source: Tensor, edited: Tensor, prompt: str = "a heart", **files: str) -> Any:
-    from single_image_studio.pipelines import edit_metrics
+    from single_image_studio.pipelines import edit_metrics, metric_wires
 
+    sources, pictures = metric_wires.pictures_of("source", [source]), metric_wires.pictures_of("edited", [edited])
     chosen = {"clip_model": "small_clip", "lpips_model": "small_lpips.safetensors",
               "aesthetic_model": "small_head.safetensors"}  # fmt: skip
-    return edit_metrics.edit_metrics(list(source), list(edited), prompt, edit_metrics.EditNetworks(**(chosen | files)))
+    return edit_metrics.edit_metrics(sources, pictures, prompt, edit_metrics.EditNetworks(**(chosen | files)))
 
 
 def read(pictures: Tensor, short: int, mean: tuple, std: tuple) -> Tensor:

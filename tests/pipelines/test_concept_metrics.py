@@ -89,6 +89,11 @@ def test_a_folder_and_its_file_alone_are_the_same_clip(scores) -> None:
     }
 
 
+def test_pictures_of_truth_values_are_black_and_white() -> None:
+    flags = [batch(1, 2, 3, 4) > 0.5]
+    assert concept(flags).report == concept([flags[0].float()]).report
+
+
 def test_pictures_of_several_sizes_are_measured_together(scores) -> None:
     images = [batch(1, 2, height=80, width=128), batch(3, 4)]
     found = numbers(concept(images, masks=[torch.ones(4, 16, 16) * left_half(16, 16)]).report)
