@@ -204,7 +204,7 @@ def _dreambooth(lesson: Lesson) -> Learned:
 
     def work(model: Any) -> Any:
         lora = _lora(model, lesson)
-        return _steps(model, Reconstruction(model, word, lora.place()), settings, lora)
+        return _steps(model, Reconstruction(model, word, lora.place(model.device)), settings, lora)
 
     history, lora = lesson.run(work)
     return _of_concept(lesson.concept(word, lora, history, stage=2), time.monotonic() - began)
