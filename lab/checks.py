@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from . import ROOT, DevError, javascript
 from .hosting import browser
 from .hosting.base_folder import link
-from .hosting.environment import Host
+from .hosting.environment import Host, compiling_apart
 from .hosting.installation import say
 
 WORKERS = 2  # each takes 1 GB, as its server does
@@ -140,9 +140,8 @@ def pytest_call(host: Host, arguments: list[str]) -> tuple[list[str], dict[str, 
     Each process, and each server that the tests start, computes on its share of the cores, also when one runs alone:
     so it gives the same numbers.
     """
-    environment = os.environ | {"COMFYUI_PATH": str(host.comfyui), "COMFYUI_PYTHON": str(host.python)}
+    environment = compiling_apart(os.environ)
+    environment |= {"COMFYUI_PATH": str(host.comfyui), "COMFYUI_PYTHON": str(host.python)}
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
-    if not host.ours:
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
     command = [str(host.python), "-P", "-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     return [*command, *arguments], environment

@@ -16,7 +16,7 @@ from .drawing import ready_workflows
 from .hosting import server
 from .hosting.base_folder import CHECKPOINT, furnish, need_demo_model
 from .hosting.client import HostError
-from .hosting.environment import Host, choose_host
+from .hosting.environment import Host, choose_host, compiling_apart
 from .hosting.installation import say
 from .jobs import edit, learn
 from .learn_folder import command as learn_folder
@@ -139,7 +139,7 @@ def where(host: Host) -> int:
 
 def measure(host: Host, name: str, arguments: Sequence[str] = ()) -> int:
     """Runs a module of `lab.measuring` by that host's Python, on one thread, so that its times can be compared."""
-    environment = os.environ | {"COMFYUI_PATH": str(host.comfyui), "OMP_NUM_THREADS": "1"}
+    environment = compiling_apart(os.environ) | {"COMFYUI_PATH": str(host.comfyui), "OMP_NUM_THREADS": "1"}
     command = [str(host.python), "-m", f"lab.measuring.{name}", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

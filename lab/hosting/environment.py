@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .. import DevError
+from .. import ROOT, DevError
 from . import in_process, installation
 
 
@@ -19,6 +19,16 @@ class Host:
     python: pathlib.Path
     comfyui: pathlib.Path
     ours: bool
+
+
+def compiling_apart(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a Python that keeps what it compiles in .host, for every later process to find: torch and
+    transformers take ten seconds. So nothing is written in a user's folders, either.
+
+    It also does where PYTHONDONTWRITEBYTECODE is set, as in many containers.
+    """
+    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(ROOT / ".host" / "pycache")}
 
 
 def choose_host(comfyui: str | None, python: str | None, environment: Mapping[str, str] = os.environ) -> Host:

@@ -19,7 +19,7 @@ from .. import ROOT, DevError
 from . import guard
 from .base_folder import furnish
 from .client import Client, HostError
-from .environment import Host
+from .environment import Host, compiling_apart
 
 ADDRESS = "127.0.0.1"
 START_SECONDS = 300  # a cold disk or a busy machine; an idle one needs about 10
@@ -137,9 +137,7 @@ def temporary_base(parent: pathlib.Path | None = None) -> Iterator[pathlib.Path]
 def _start(host: Host, base: pathlib.Path, port: int, log: pathlib.Path, start: Start) -> subprocess.Popen[bytes]:
     # A safe path would hide the host's own modules from its main.py.
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONSAFEPATH", "PYTHONPATH")}
-    environment |= {"PYTHONUNBUFFERED": "1", **start.environment}
-    if not host.ours:
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing is written in a user's folder
+    environment = compiling_apart(environment) | {"PYTHONUNBUFFERED": "1", **start.environment}
     with log.open("wb") as out:
         # A group of its own: a Ctrl-C in the terminal reaches us first, and we stop the server in order.
         return subprocess.Popen(

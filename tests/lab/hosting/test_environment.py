@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -44,3 +46,17 @@ def test_wrong_hosts_are_named(tmp_path: pathlib.Path) -> None:
         environment.choose_host(str(fake_comfyui(tmp_path / "c")), str(tmp_path / "missing"), {})
     with pytest.raises(DevError, match="give both"):
         environment.choose_host(None, sys.executable, {})
+
+
+def test_what_python_compiles_lies_in_the_projects_folder_alone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "ROOT", tmp_path / "project")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "some_module.py").write_text("x = 1\n")
+    variables = environment.compiling_apart({**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    subprocess.run([sys.executable, "-c", "import some_module"], cwd=theirs, env=variables, check=True)
+    assert [path.name for path in theirs.iterdir()] == ["some_module.py"]
+    (compiled,) = (tmp_path / "project" / ".host" / "pycache").rglob("some_module.*")
+    assert compiled.suffix == ".pyc"
