@@ -134,7 +134,7 @@ def invert_pictures(
     inversion = _inversion(model, latents, [run.inverted for run in runs], settings, report, uncond)
     if mask is None:
         return inversion
-    trajectory = torch.cat([run.inverted.trajectory for run in runs], dim=1).cpu()
+    trajectory = torch.cat([run.inverted.trajectory for run in runs], dim=1)
     return replace(inversion, outside=Outside(mask, trajectory, settings.schedule.levels(_alpha_bar(model))))
 
 
@@ -167,7 +167,7 @@ def _invert_one(
         inverted = reporter.follow(steps, picture)
         back = inverted.reconstruction
         unet.require_finite(back.latents, back.uncond_embeds, back.offsets)
-        return _Run(inverted, unet.evaluations)
+        return _Run(_on_cpu(inverted), unet.evaluations)
 
     session = UnetSession(
         model=model,
@@ -179,6 +179,14 @@ def _invert_one(
         precision=settings.precision,
     )
     return session.run(work)
+
+
+def _on_cpu(inverted: Inverted) -> Inverted:
+    """As pictures are that were kept of an earlier run, which stand beside it."""
+    back = inverted.reconstruction
+    offsets = None if back.offsets is None else back.offsets.cpu()
+    back = replace(back, latents=back.latents.cpu(), uncond_embeds=back.uncond_embeds.cpu(), offsets=offsets)
+    return replace(inverted, trajectory=inverted.trajectory.cpu(), reconstruction=back)
 
 
 def _inversion(
@@ -195,10 +203,10 @@ def _inversion(
         method=settings.method,
         schedule=settings.sampling_schedule,
         guidance_scale=settings.sampling_scale,
-        noise_latents=torch.cat([one.noise_latents for one in pictures]).cpu(),
+        noise_latents=torch.cat([one.noise_latents for one in pictures]),
         noise_alpha_bar=float(_alpha_bar(model)[settings.schedule.timesteps[0]]),
         uncond_embeds=_joined([one.reconstruction.uncond_embeds for one in pictures]),
-        offsets=torch.cat(offsets, dim=1).cpu() if offsets else None,
+        offsets=torch.cat(offsets, dim=1) if offsets else None,
         base_model=fingerprint(model),
         report=report,
         uncond=uncond,
@@ -209,8 +217,8 @@ def _inversion(
 def _joined(embeds: list[Tensor]) -> Tensor:
     """(steps or 1, B, n, width); one for all pictures where they agree."""
     if all(e is embeds[0] or torch.equal(e, embeds[0]) for e in embeds):
-        return embeds[0].cpu()
-    return torch.cat(embeds, dim=1).cpu()
+        return embeds[0]
+    return torch.cat(embeds, dim=1)
 
 
 def _figures(runs: Sequence[_Run], settings: InversionSettings) -> dict[str, Any]:

@@ -59,12 +59,6 @@ def resumed(wires: Wires) -> Found:
         chosen = {**TRAINING, **STAGE_2, "steps": steps, "resume": resume}
         return wires.run("TrainStage2", *graph, wires.made["stage 1"][0], **chosen)[0]
 
-    def inverted(steps: int, resume: bool) -> Any:
-        latent, values = latent_of(wires), ("null_text", 1, 5.0, steps, 1e-2, 0.0, "auto")
-        latent["samples"] = torch.cat([latent["samples"], latent["samples"].flip(-1)])
-        prompts = encode(wires.clip, "a heart"), encode(wires.clip, "")
-        return wires.run("NullTextInvert", wires.model, latent, *prompts, *values, resume=resume)[0]
-
     with kept_at_once() as folder:
         for what, make in {"stage 1": learned, "stage 2": tuned}.items():
             make(1, True)
@@ -72,8 +66,30 @@ def resumed(wires: Wires) -> Found:
             assert "went_on" in wires.warned[-2:]
             assert all(map(torch.equal, tensors_of(went_on), tensors_of(make(2, False))))
         files = set(folder.iterdir())
-        found["batch"] = inverted(2, True), inverted(2, True)
+        found["batch"] = inverted_batch(wires, "null_text", 2), inverted_batch(wires, "null_text", 2)
         assert len(set(folder.iterdir()) - files) == 2
+    return found
+
+
+def inverted_batch(wires: Wires, method: str, steps: int = 1) -> Any:
+    """Two pictures' inversion, which goes on with those that are kept."""
+    latent, values = latent_of(wires), (method, 1, 5.0, steps, 1e-2, 0.0, "auto")
+    latent["samples"] = torch.cat([latent["samples"], latent["samples"].flip(-1)])
+    prompts = encode(wires.clip, "a heart"), encode(wires.clip, "")
+    return wires.run("NullTextInvert", wires.model, latent, *prompts, *values, resume=True)[0]
+
+
+@group("half of a batch gone on with")
+def half_resumed(wires: Wires) -> Found:
+    found = {}
+    for method in ("null_text", "direct"):
+        with kept_at_once() as folder:
+            found[method] = inverted_batch(wires, method)
+            kept = sorted(folder.iterdir())
+            assert len(kept) == 2
+            for lost in kept:  # a picture of an earlier run, beside one of this run
+                lost.unlink()
+                assert all(map(torch.equal, tensors_of(inverted_batch(wires, method)), tensors_of(found[method])))
     return found
 
 
