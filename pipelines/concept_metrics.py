@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..evaluation import report
-from ..evaluation.editing_prompts import without_names
+from ..evaluation.editing_prompts import WHOLE, without_names
 from ..evaluation.estimated_esr import Asked, estimate
 from ..evaluation.lpips import SMALLEST, Lpips, of_one_size
 from ..evaluation.networks import Clip
@@ -134,9 +134,16 @@ def _of_texts(wires: ConceptWires, clip: Clip) -> list[Score]:
     if not clip.reads_texts:
         note = "The file of `clip_model` has CLIP's pictures' half alone: choose a whole CLIP for texts."
         return [Score(report.CLIP_T, note=note), Score(report.ESR_ESTIMATE, note=note)]
-    asked = [Asked([clip.of_picture(masked.picture) for masked in one.pictures], one.goals) for one in wires.sets]
+    asked = [Asked([clip.of_picture(masked.picture) for masked in one.pictures], _goals(one)) for one in wires.sets]
     references = [clip.of_picture(masked.picture) for masked in wires.references]
     return [_prompts_followed(wires, asked, clip), _estimated(asked, references, clip)]
+
+
+def _goals(asked: PromptSet) -> tuple[str, ...]:
+    """In words that CLIP can look for: a prompt that nobody has divided into goals is one itself."""
+    whole = without_names(asked.prompt)
+    goals = (whole if goal == WHOLE else goal for goal in asked.goals)
+    return tuple(goal for goal in goals if goal)
 
 
 def _prompts_followed(wires: ConceptWires, asked: Sequence[Asked], clip: Clip) -> Score:

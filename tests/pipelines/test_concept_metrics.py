@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lab.measuring import metric_weights
+from single_image_studio.evaluation.editing_prompts import WHOLE, without_names
 from single_image_studio.support.errors import InputError
 
 from ..helpers.metrics import (
@@ -132,6 +133,14 @@ def test_goals_are_estimated_and_called_an_estimate() -> None:
         expected += ((asked @ texts[goal]) > known.mean() + known.std(unbiased=False)).float().tolist()
     assert numbers(result.report)["ESR (estimate by CLIP)"]["values"] == expected
     assert "The paper's ESR is judged by people" in result.report
+
+
+def test_a_prompt_that_is_to_be_followed_as_a_whole_is_its_own_goal(scores) -> None:
+    whole = concept(goals=[WHOLE, WHOLE], dino_model="none", lpips_model="none")
+    spelt = concept(goals=[without_names(prompt) for prompt in PROMPTS], dino_model="none", lpips_model="none")
+    assert whole.report == spelt.report
+    silent = concept([batch(1, 2, 3)], [""], goals=[WHOLE], dino_model="none", lpips_model="none")
+    assert "not measured. `goals` is empty." in silent.report
 
 
 def test_the_words_come_first_and_the_chart_shows_each_score(result) -> None:
