@@ -23,10 +23,16 @@ class ModelFolder:
     kind: str
 
     def register(self) -> None:
-        """Adds the default folder and our endings; other packs' folders and endings stay."""
+        """Adds the default folder and our endings; other packs' folders and endings stay. To the host no endings are
+        all of them, so that they stay none."""
+        for_every_file = self.kind in folder_paths.folder_names_and_paths and not self._endings()
         folder_paths.add_model_folder_path(self.kind, os.path.join(folder_paths.models_dir, self.kind))
-        paths, endings = folder_paths.folder_names_and_paths[self.kind]
-        folder_paths.folder_names_and_paths[self.kind] = (paths, set(endings) | ENDINGS)
+        paths = folder_paths.folder_names_and_paths[self.kind][0]
+        endings = set() if for_every_file else self._endings() | ENDINGS
+        folder_paths.folder_names_and_paths[self.kind] = (paths, endings)
+
+    def _endings(self) -> set[str]:
+        return set(folder_paths.folder_names_and_paths[self.kind][1])
 
     def folders(self) -> list[pathlib.Path]:
         return [pathlib.Path(p) for p in folder_paths.get_folder_paths(self.kind)]

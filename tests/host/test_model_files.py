@@ -44,6 +44,18 @@ def test_other_packs_folders_and_endings_stay(files, tmp_path) -> None:
     assert files.DETECTOR_FOLDER.folders() == [tmp_path / "models" / "grounding-dino"]
 
 
+def test_a_kind_that_another_pack_has_for_every_file_stays_so(files, tmp_path) -> None:
+    import folder_paths
+
+    folder_paths.add_model_folder_path("aesthetic", str(tmp_path / "other_pack"))  # the host then lists all files
+    (tmp_path / "other_pack" / "a.onnx").touch()
+    (tmp_path / "other_pack" / "b.pth").touch()
+    files.register()
+    files.register()
+    assert folder_paths.get_filename_list("aesthetic") == ["a.onnx", "b.pth"]
+    assert list(files.AESTHETIC_FOLDER.models()) == ["b.pth"]
+
+
 def test_files_and_folders_are_found(files, tmp_path) -> None:
     files.register()
     root, other = tmp_path / "models" / "sams", tmp_path / "other_pack"
