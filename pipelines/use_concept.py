@@ -19,8 +19,8 @@ from ..host import checks as checks_of_wires
 from ..host import folders
 from ..host.apply import TextPatches, with_lora
 from ..host.lora_hooks import hooks_of
-from ..host.text import with_concept
-from ..host.unet_apart import with_lora_apart
+from ..host.text import name_left, with_concept
+from ..host.unet_apart import with_lora_apart, with_name_free
 from ..host.weights import require_finite_weights, warn_of_another_checkpoint
 from ..support import checks
 from ..support.errors import InputError
@@ -56,10 +56,8 @@ class Apart:
     region: Tensor | None = None
     found: Callable[[Tensor], None] | None = None
 
-    def on(
-        self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float, nicknames: Sequence[str] = ()
-    ) -> Any:
-        """A clone of MODEL with the LoRA on it. nicknames: what the concept is called as well.
+    def on(self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float) -> Any:
+        """A clone of MODEL with the LoRA on it.
 
         Raises: InputError when the region is not finite.
         """
@@ -68,7 +66,7 @@ class Apart:
             if not isinstance(region, Tensor) or region.is_complex() or region.dim() not in (2, 3) or 0 in region.shape:
                 raise InputError("`region` is no mask of pictures: connect a MASK, such as Load Image's.")
             require_finite("region", "make the mask again", region)
-        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found, nicknames=nicknames)
+        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found)
 
 
 def concept_hooks(concept: Concept, strengths: Strengths) -> Any:
@@ -103,11 +101,13 @@ def use_concept(
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
+    # MODEL's LoRAs find their phrases by the CLIP's names, so that the CLIP alone decides who is called what.
+    model = with_name_free(model, name, name_left(clip, name))
     merged, patched = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
     if apart is None:
         model, own = merged, None
     else:
-        model = apart.on(model, name, concept.lora, strengths.model, nicknames)
+        model = apart.on(model, name, concept.lora, strengths.model)
         own = TextPatches.between(clip, patched)
     clip = with_concept(patched if own is None else clip, name, concept.embedding, nicknames, concept.class_word, own)
     return model, clip, concept.phrase(name)
