@@ -16,7 +16,7 @@ from ..concept.export import ExportSettings
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks as checks_of_wires
-from ..host import folders
+from ..host import folders, saved_files
 from ..host.apply import TextPatches, with_lora
 from ..host.lora_hooks import hooks_of
 from ..host.text import name_left, with_concept
@@ -129,5 +129,6 @@ def save_concept(concept: Concept, name: str, *, export: ExportSettings | None, 
     """
     checks.kind("concept", concept, Concept, "Stage I or Stage II")
     saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export, include_picture)
+    saved_files.keep(saved.path)
     log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(saved.name))
     return dataclasses.replace(concept, name=saved.name)
