@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..concept.data import tensor_bytes
+from .server import queued_graph, running_node
 
 ROOMS = ("concept", "diffusion", "host", "inversion", "losses", "pipelines", "support")
 SAMPLES = 256  # numbers of each tensor
@@ -122,6 +123,31 @@ def made_by(hidden: Any, inputs: Iterable[str]) -> str:
     links = graph.get_node(node)["inputs"]
     known: dict[tuple[str, int], str] = {}
     return _digest([_of_link(graph, links.get(name), known) for name in inputs])
+
+
+def asked_for() -> str:
+    """The running node with all its values, and the nodes that its wires come from; "" outside of a graph.
+
+    As in `made_by`, ids and places don't count. What nodes tell of their files doesn't either, so that it is the same
+    before and after the host has asked them.
+    """
+    running = running_node()
+    if running is None:
+        return ""
+    return _of_link(_Queued(queued_graph(running.prompt)), [running.node, 0], {})
+
+
+class _Queued:
+    """A graph as it was queued, in place of the host's own of a run."""
+
+    def __init__(self, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+        self._nodes = nodes
+
+    def has_node(self, node: str) -> bool:
+        return node in self._nodes
+
+    def get_node(self, node: str) -> dict[str, Any]:
+        return {key: value for key, value in self._nodes[node].items() if key != CHANGED}
 
 
 def _of_link(graph: Any, value: Any, known: dict[tuple[str, int], str]) -> str:

@@ -33,6 +33,11 @@ def running_prompt() -> str | None:
     return next((str(item[1]) for item in _current_items()), None)
 
 
+def queued_graph(prompt_id: str) -> dict[str, dict[str, Any]]:
+    """The nodes of a run that goes on, by their ids, as they were queued; none where there is no such run."""
+    return next((item[2] for item in _current_items() if item[1] == prompt_id), {})
+
+
 def workflow_of(prompt_id: str) -> str | None:
     """The id of the page's workflow that a run is of, while it goes on and as long as the host remembers it."""
     item = next((item for item in _current_items() if item[1] == prompt_id), None)

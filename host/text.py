@@ -243,10 +243,27 @@ def _with_name(
 ) -> dict[str, KnownConcept]:
     """The known concepts with one more under its name. A concept that loses its name to it goes by a nickname."""
     name, before = concept.name, known.get(concept.name)
-    if before is None or name in nicknames:
+    if before is None or before.name != name:
         return {**known, name: concept}
-    if not torch.equal(before.rows, concept.rows):
+    if name not in nicknames and not torch.equal(before.rows, concept.rows):
         warn("two_concepts", name=name)
-    left = [nickname for nickname, other in known.items() if other is before and nickname != name]
-    renamed = {nickname: dataclasses.replace(before, name=left[0]) for nickname in left[:1]}
-    return {**known, **dict.fromkeys(left, *renamed.values()), name: concept}
+    left = _other_names(known, before)
+    renamed = [dataclasses.replace(before, name=nickname) for nickname in left[:1]]
+    return {**known, **dict.fromkeys(left, *renamed), name: concept}
+
+
+def name_left(clip: Any, name: str) -> str:
+    """What the concept that a CLIP's conditionings call `name` is called once another concept is put on under it.
+
+    "" where there is no such concept, or where it can no longer be named then.
+    """
+    inner = clip.tokenizer.clip_l
+    known = inner.concepts if isinstance(inner, ConceptTokenizer) else {}
+    before = known.get(name)
+    left = _other_names(known, before) if before is not None and before.name == name else []
+    return left[0] if left else ""
+
+
+def _other_names(known: Mapping[str, KnownConcept], concept: KnownConcept) -> list[str]:
+    """What a known concept goes by beside its name."""
+    return [name for name, other in known.items() if other is concept and name != concept.name]

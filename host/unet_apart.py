@@ -37,7 +37,7 @@ Found = Callable[[Tensor], None]
 class ApartConcept:
     """A concept on MODEL.
 
-    name: as prompts write it; "" for one whose name another has got. nicknames: what else it goes by then.
+    name: as the CLIP's conditionings call it; "" for one that they can no longer name.
     updates: its LoRA, by the UNet's layers.
     region: (B, H, W) in [0, 1], where it may act; None to find it in the first steps.
     by_tokens: whether its LoRA acts on its phrase's tokens alone in cross-attention; else on all tokens.
@@ -46,7 +46,6 @@ class ApartConcept:
     """
 
     name: str
-    nicknames: Sequence[str] = ()
     updates: Mapping[str, Update] = field(repr=False)
     patches: Mapping[str, Any] = field(default_factory=dict, repr=False)
     strength: float = 1.0
@@ -64,10 +63,10 @@ def with_lora_apart(
     region: Tensor | None = None,
     by_tokens: bool = True,
     found: Found | None = None,
-    nicknames: Sequence[str] = (),
 ) -> Any:
     """A clone of MODEL on which a concept's LoRA acts on its phrase and in its place only, beside those before it.
 
+    name: one that no other concept on it has; `with_name_free` sees to that.
     lora: by kohya's names; what the text encoder has of it is left out. The rest: as `ApartConcept` has it.
     """
     clone = model.clone()
@@ -80,20 +79,22 @@ def with_lora_apart(
     concept = ApartConcept(
         name=name, updates={layer_of(key): update for key, update in updates.items()}, region=region,
         by_tokens=by_tokens, found=found, patches={key: patches[key] for key in updates}, strength=strength,
-        nicknames=nicknames,
     )  # fmt: skip
-    before = _without_name(_taken_off(clone), name)
-    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*before, concept]))
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart([*_taken_off(clone), concept]))
     return clone
 
 
-def _without_name(concepts: Sequence[ApartConcept], name: str) -> list[ApartConcept]:
-    """Concepts of which none is called so any more: one that was goes by a nickname, as in the CLIP, or is lost."""
-    taken, kept = {name, *(concept.name for concept in concepts)}, list[ApartConcept]()
-    for concept in concepts:
-        free = [nickname for nickname in concept.nicknames if nickname and nickname not in taken]
-        kept.append(replace(concept, name=(free or [""])[0]) if concept.name == name else concept)
-    return kept
+def with_name_free(model: Any, name: str, instead: str) -> Any:
+    """A MODEL on which no concept that is kept apart is called `name`; where none is, itself.
+
+    instead: what the CLIP calls the one that was (`host.text.name_left`); "" where it can no longer name it.
+    """
+    if all(concept.name != name for concept in _on(model)):
+        return model
+    clone = model.clone()
+    concepts = [replace(c, name=instead) if c.name == name else c for c in _taken_off(clone)]
+    clone.add_wrapper_with_key(_OUTER_SAMPLE, KEY, _Apart(concepts))
+    return clone
 
 
 def merged(model: Any) -> Any:
@@ -124,7 +125,7 @@ def without_finding(model: Any) -> Any:
 
 def identity_apart(model: Any) -> str:
     """Of the concepts that are kept apart on a MODEL, which `host.identity.identity` does not see; "" without any."""
-    told = [(c.name, c.nicknames, c.by_tokens, c.strength, c.region, c.updates) for c in _on(model)]
+    told = [(c.name, c.by_tokens, c.strength, c.region, c.updates) for c in _on(model)]
     return digest_of(told) if told else ""
 
 

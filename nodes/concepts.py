@@ -8,7 +8,7 @@ from comfy_api.v0_0_2 import io
 
 from ..concept.data import Concept
 from ..concept.export import ExportSettings
-from ..host import folders
+from ..host import folders, saved_files
 from ..host.progress import courtesy
 from ..page import provenance, regions
 from ..pipelines.use_concept import Apart, Strengths, concept_hooks, save_concept, saved_concept, use_concept
@@ -185,6 +185,11 @@ class SaveConcept(Node):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        """A file that is gone lets the node run again."""
+        return saved_files.times_lost()
 
     @classmethod
     def execute(

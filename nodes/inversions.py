@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.v0_0_2 import io
 
-from ..host import folders
+from ..host import folders, saved_files
 from ..inversion.data import Inversion
 from ..pipelines.inversion_wires import plain_wires
 from ..pipelines.keep_inversion import keep_inversion, kept_inversion
@@ -64,6 +64,11 @@ class SaveInversion(Node):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        """A file that is gone lets the node run again."""
+        return saved_files.times_lost()
 
     @classmethod
     def execute(cls, inversion: Inversion, name: str, optimized: Any = None, precision: str = "fp32") -> io.NodeOutput:

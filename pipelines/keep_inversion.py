@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..host import folders
+from ..host import folders, saved_files
 from ..host.conditioning import Conditioning
 from ..inversion.data import Inversion
 from ..inversion.file import load_inversion, save_inversion
@@ -31,6 +31,7 @@ def keep_inversion(
     if optimized is not None:
         inversion = keeping(inversion, optimized)
     path = save_inversion(inversion, name, folders.INVERSIONS.folders(), precision)
+    saved_files.keep(path)
     log.info("Saved the inversion as %s.", path)
     return inversion, path
 

@@ -16,11 +16,11 @@ from ..concept.export import ExportSettings
 from ..concept.file import check_width, load_concept
 from ..concept.saving import Folders, save_everywhere
 from ..host import checks as checks_of_wires
-from ..host import folders
+from ..host import folders, saved_files
 from ..host.apply import TextPatches, with_lora
 from ..host.lora_hooks import hooks_of
-from ..host.text import with_concept
-from ..host.unet_apart import with_lora_apart
+from ..host.text import name_left, with_concept
+from ..host.unet_apart import with_lora_apart, with_name_free
 from ..host.weights import require_finite_weights, warn_of_another_checkpoint
 from ..support import checks
 from ..support.errors import InputError
@@ -56,10 +56,8 @@ class Apart:
     region: Tensor | None = None
     found: Callable[[Tensor], None] | None = None
 
-    def on(
-        self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float, nicknames: Sequence[str] = ()
-    ) -> Any:
-        """A clone of MODEL with the LoRA on it. nicknames: what the concept is called as well.
+    def on(self, model: Any, name: str, lora: Mapping[str, Tensor], strength: float) -> Any:
+        """A clone of MODEL with the LoRA on it.
 
         Raises: InputError when the region is not finite.
         """
@@ -68,7 +66,7 @@ class Apart:
             if not isinstance(region, Tensor) or region.is_complex() or region.dim() not in (2, 3) or 0 in region.shape:
                 raise InputError("`region` is no mask of pictures: connect a MASK, such as Load Image's.")
             require_finite("region", "make the mask again", region)
-        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found, nicknames=nicknames)
+        return with_lora_apart(model, name, lora, strength, region=self.region, found=self.found)
 
 
 def concept_hooks(concept: Concept, strengths: Strengths) -> Any:
@@ -103,11 +101,13 @@ def use_concept(
     # Saving again gives NAME_2: prompts that write <NAME> go on working, as long as nothing else is called so.
     nicknames = [re.sub(r"_\d+$", "", name), *nicknames]
     strengths = strengths or Strengths()
+    # MODEL's LoRAs find their phrases by the CLIP's names, so that the CLIP alone decides who is called what.
+    model = with_name_free(model, name, name_left(clip, name))
     merged, patched = with_lora(model, clip, concept.lora, strengths.model, strengths.clip)
     if apart is None:
         model, own = merged, None
     else:
-        model = apart.on(model, name, concept.lora, strengths.model, nicknames)
+        model = apart.on(model, name, concept.lora, strengths.model)
         own = TextPatches.between(clip, patched)
     clip = with_concept(patched if own is None else clip, name, concept.embedding, nicknames, concept.class_word, own)
     return model, clip, concept.phrase(name)
@@ -129,5 +129,6 @@ def save_concept(concept: Concept, name: str, *, export: ExportSettings | None, 
     """
     checks.kind("concept", concept, Concept, "Stage I or Stage II")
     saved = save_everywhere(concept, name, Folders(*folders.save_folders()), export, include_picture)
+    saved_files.keep(saved.path)
     log.info("Saved the concept as %s; write %s in prompts.", saved.path, concept.phrase(saved.name))
     return dataclasses.replace(concept, name=saved.name)

@@ -55,8 +55,9 @@ class ServerWorker:
         """Runs a workflow. Returns its history entry, and the concept's file, which is no longer on the server then;
         unless the very same one was there before, which Save Concept does not save again.
 
-        A server that remembers an earlier run of the same workflow does not save again what was fetched then, and what
-        has that name by now may be another's: spaces around the name make it save, and mean nothing else.
+        A server with an earlier pack that remembers a run of the same workflow does not save again what was fetched
+        then, and what has that name by now may be another's: spaces around the name make it save, and mean nothing
+        else. Later packs save again by themselves what is gone.
         """
         before = self._client.get(NAMES)
         for spaces in range(MOST_REMEMBERED):

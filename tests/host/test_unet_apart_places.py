@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..helpers.conditionings import with_options
 from ..helpers.gated import LEFT, Models, apart, far, naming, sampled
-from ..helpers.kept_apart import entry, on, row
+from ..helpers.kept_apart import PHRASES, entry, on, row
 from ..helpers.lora import some_lora
 from ..helpers.stock_sampling import host_samples, published_sigmas
 
@@ -101,6 +101,53 @@ def test_layers_that_another_pack_has_changed_are_looked_at_only_where_they_can_
         wire.set_model_attn2_output_patch(lambda n, _: n[::2])
     sampled(apart(wire, lora, found=places.append), naming(clip, {"one": (1, 2)}), negative, steps=5)
     assert len(places) == is_seen and caplog.text.count("could not be seen") == (not is_seen)
+
+
+@pytest.mark.parametrize("is_apart", [True, False])
+def test_a_name_that_another_concept_has_got_is_no_longer_the_first_ones(
+    demo_model: Models, negative: Any, is_apart: bool
+) -> None:
+    """As two Apply Concept nodes with the default name: the later one's picture is as without the earlier one."""
+    model, clip, _ = demo_model
+    wires = (model, clip), on((model, clip), "x", embedding=row(1), keep_apart=True)
+    alone, both = (on(before, "x", embedding=row(2), lora={}, keep_apart=is_apart) for before in wires)
+    pictures = [sampled(chain[0], [entry(chain[1], "<x> heart")], negative, steps=8) for chain in (both, alone)]
+    assert torch.equal(*pictures)
+    first = sampled(wires[1][0], [entry(wires[1][1], "<x> heart")], negative, steps=8)
+    assert far(first, pictures[1]) > 1e-2
+
+
+@pytest.mark.parametrize("is_apart", [True, False])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        [("heart_3", ""), ("heart_2", "mine/heart_2"), ("heart_2", "old/heart_2")],  # its short name is another's
+        [("heart_2", "mine/heart_2"), ("heart_2", "old/heart_2"), ("heart", "")],  # and is asked for later
+        [("heart_2", ""), ("heart_2", ""), ("heart", "")],  # and was all that it had left
+        [("heart_2", "mine/heart_2"), ("heart", ""), ("heart_2", "old/heart_2"), ("heart", "old/heart")],
+        [("heart", "heart_2"), ("heart_2", ""), ("heart", "")],
+    ],
+)
+def test_a_model_calls_its_concepts_as_the_conditionings_do(
+    demo_model: Models, chain: list[tuple[str, str]], is_apart: bool
+) -> None:
+    """They are told from each other by their LoRAs' strengths and their rows. The last one may act on everything."""
+    from single_image_studio.host import unet_apart
+
+    wires = demo_model[:2]
+    for number, (name, path) in enumerate(chain, 1):
+        on_its_own = is_apart or number < len(chain)
+        lora = some_lora(*wires)
+        wires = on(
+            wires, name, embedding=row(number), lora=lora, keep_apart=on_its_own, strength=number, nicknames=(path,)
+        )
+    known = wires[1].tokenizer.clip_l.concepts
+    called = {float(concept.rows[0, 0]): concept.name for concept in known.values()}
+    on_model = {concept.strength: concept.name for concept in unet_apart._on(wires[0])}
+    numbers = range(1, len(chain) + is_apart)
+    assert on_model == {number: called.get(float(row(number)[0, 0]), "") for number in numbers}
+    for name, concept in known.items():
+        assert list(entry(wires[1], f"<{name}> heart")[1][PHRASES]) == [concept.name]
 
 
 def test_two_of_one_name_are_whom_the_prompt_calls_so(demo_model: Models, negative: Any) -> None:
