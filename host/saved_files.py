@@ -27,8 +27,9 @@ class _Saved:
     lost: int = 0
 
 
+MOST_SAVED = 4096  # that are remembered; one that was forgotten runs once more
 _saved: dict[str, _Saved] = {}
-"""By the node with all that it comes from: the host may keep the results of several graphs."""
+"""By the node with all that it comes from, the oldest first: the host may keep the results of several graphs."""
 
 
 def keep(path: Path) -> None:
@@ -40,6 +41,8 @@ def keep(path: Path) -> None:
     if saved.run != node.prompt:
         saved.run, saved.files = node.prompt, {}
     saved.files[path] = _stamp(path)
+    while len(_saved) > MOST_SAVED:
+        del _saved[next(iter(_saved))]
 
 
 def times_lost() -> int:

@@ -51,8 +51,9 @@ def with_own_channels(model: Any, latent: Any) -> Any:
 
 def _resizable(mask: Tensor | None) -> Tensor | None:
     """The host resizes no masks of whole numbers, truth values or float8."""
-    fits = mask is None or (mask.is_floating_point() and not is_float8(mask))
-    return mask if fits else mask.float()
+    if mask is None or (mask.is_floating_point() and not is_float8(mask)):
+        return mask
+    return mask.float()
 
 
 def sample(model: Any, positive: Any, negative: Any, latent: dict[str, Any], sampling: Sampling) -> dict[str, Any]:
