@@ -24,7 +24,7 @@ export function phrasesFor(concepts, letters) {
   const wanted = letters.toLowerCase();
   /** @param {string} phrase */
   const place = (phrase) => phrase.slice(1, phrase.indexOf(">")).toLowerCase().indexOf(wanted);
-  const phrases = [...new Set(concepts.filter(({ error }) => !error).map(({ phrase }) => phrase))];
+  const phrases = [...new Set(concepts.flatMap(({ phrase }) => phrase ?? []))]; // what is unread has none
   const fitting = phrases.filter((phrase) => place(phrase) >= 0);
   const rank = (/** @type {string} */ phrase) => (place(phrase) === 0 ? 0 : 1);
   return fitting.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)).slice(0, MOST);

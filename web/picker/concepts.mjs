@@ -97,6 +97,6 @@ export function summary(concept) {
  * @param {Intl.DateTimeFormatOptions} style
  */
 export function creationDate(concept, style) {
-  const date = new Date(concept.created);
+  const date = new Date(concept.created ?? "");
   return isNaN(date.valueOf()) ? "" : date.toLocaleString(undefined, style);
 }

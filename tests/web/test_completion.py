@@ -1,0 +1,34 @@
+"""Which concepts complete a prompt at the caret, without a browser."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from ..helpers.page_modules import furnish, said
+
+
+@pytest.fixture
+def page(tmp_path: pathlib.Path) -> pathlib.Path:
+    return furnish(tmp_path)
+
+
+def phrases(page: pathlib.Path, concepts: list[dict[str, Any]], letters: str) -> Any:
+    script = f"""
+      const {{ phrasesFor }} = await import(`${{pack}}/completion/match.mjs`);
+      console.log(JSON.stringify(phrasesFor({json.dumps(concepts)}, {json.dumps(letters)})));
+    """
+    return said(page, script)
+
+
+def test_what_is_not_read_completes_nothing(page: pathlib.Path) -> None:
+    read: dict[str, Any] = {"name": "anna", "version": "1", "class_word": "face", "phrase": "<anna> face"}
+    unread: list[dict[str, Any]] = [
+        {"name": "ben", "version": "1", "pending": True},
+        {"name": "cara", "version": "1", "error": "Torn."},
+    ]
+    assert phrases(page, [*unread, read], "") == ["<anna> face"]
+    assert phrases(page, unread, "") == []
