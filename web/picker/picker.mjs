@@ -2,7 +2,7 @@
 import { element } from "../lib/elements.mjs";
 import { keepKeys, makeCurrent, stride } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";
-import { allConcepts, creationDate, refresh, summary, tell, thumbnail } from "./concepts.mjs";
+import { allConcepts, creationDate, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
 import { Manager } from "./manager.mjs";
 import { orderButton, ordered } from "./order.mjs";
 
@@ -56,12 +56,16 @@ export class Picker {
     keepKeys(dialog);
     this.#closeOnEscape();
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
-    dialog.addEventListener("close", () => dialog.remove());
+    const stop = onConcepts(() => this.#draw()); // the host may need several answers to read all of them
+    dialog.addEventListener("close", () => {
+      stop();
+      dialog.remove();
+    });
     document.body.append(dialog);
     this.#draw();
     dialog.showModal();
     this.search.focus();
-    refresh().then(() => dialog.open && this.#draw(), tell);
+    refreshOrTell();
   }
 
   /** Wherever the focus is, and whoever else listens. */
