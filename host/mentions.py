@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ..support.names import allowed, is_mark
+
 _MENTION = re.compile(
     r"[<＜](?P<written>\s*(?P<lora>lora\s*:)?\s*(?P<name>[^<>＜＞:：]+?)\s*(?:[:：]\s*(?P<weight>-?[\d.]+)[^<>＜＞]*)?)[>＞]",
     re.IGNORECASE,
@@ -38,8 +40,7 @@ def with_known_names(text: str, known: Iterable[str]) -> tuple[str, list[Mention
 
 def _mentions(text: str, names: list[str]) -> Iterator[Mention]:
     for match in _MENTION.finditer(text):
-        bare = re.fullmatch(r"[\w.-]+", match["written"]) is not None
-        yield Mention(match["written"].strip(), meant(match["name"], names), bare)
+        yield Mention(match["written"].strip(), meant(match["name"], names), all(map(allowed, match["written"])))
 
 
 def _replacement(match: re.Match[str], names: list[str]) -> str:
@@ -87,11 +88,12 @@ def without_brackets(text: str, names: Iterable[str], class_words: Iterable[str]
     that word. `embedding:NAME` is another way to use a concept.
     """
     plain, ordinary = _MENTION.sub(" ", text), " ".join(class_words)
+    letters = r"\w" + "".join(filter(is_mark, set(plain)))  # \w has no vowel signs, with which a word goes on
+    before, after = rf"(?<![{letters}:<＜/\\.-])", rf"(?![{letters}/\\-]|\.\w)"
     return [
         name
         for name in names
-        if re.search(rf"(?<![\w:<＜/\\.-]){re.escape(name)}(?![\w/\\-]|\.\w)", plain, re.IGNORECASE)
-        and not _follows(name, ordinary)
+        if re.search(before + re.escape(name) + after, plain, re.IGNORECASE) and not _follows(name, ordinary)
     ]
 
 

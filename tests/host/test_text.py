@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -185,6 +186,22 @@ def test_what_is_meant_is_taken(clips, written: str, meant: str) -> None:
     _, ours = clips
     assert same_tokens(ours.tokenize(written)["l"], ours.tokenize(meant)["l"])
     assert any(torch.is_tensor(token) for token, *_ in ours.tokenize(written)["l"][0])
+
+
+@pytest.mark.parametrize("name", ["ที่รัก", "हिन्दी", unicodedata.normalize("NFD", "café")])
+def test_an_unknown_name_is_said_in_every_script(clips, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    clips[1].tokenize(f"<{name}> heart")
+    assert f"<{name}>" in caplog.text and "<foo>, <bar>" in caplog.text
+
+
+def test_a_word_that_goes_on_with_a_vowel_sign_is_no_name(demo_model, caplog: pytest.LogCaptureFixture) -> None:
+    from single_image_studio.host.text import with_concept
+
+    clip = with_concept(demo_model[1], "कमल", torch.ones(1, 96), class_word="flower")
+    clip.tokenize("a कमला, a flower")
+    assert not caplog.messages
+    clip.tokenize("a कमल, a flower")
+    assert "brackets" in caplog.text
 
 
 @pytest.mark.parametrize("prompt", ["<lora:other:1> heart", "a < b and c > d", "<>", "<foo heart"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import unicodedata
 from typing import Any
 
 import pytest
@@ -32,3 +33,13 @@ def test_what_is_not_read_completes_nothing(page: pathlib.Path) -> None:
     ]
     assert phrases(page, [*unread, read], "") == ["<anna> face"]
     assert phrases(page, unread, "") == []
+
+
+@pytest.mark.parametrize("name", ["anna", "Ёлка", "ที่รัก", "हिन्दी", "café", unicodedata.normalize("NFD", "café")])
+def test_a_name_is_begun_in_every_script(page: pathlib.Path, name: str) -> None:
+    begun = [f"a <{name[:end]}" for end in range(1, len(name) + 1)]
+    script = f"""
+      const {{ begunName }} = await import(`${{pack}}/completion/match.mjs`);
+      console.log(JSON.stringify({json.dumps(begun)}.map((text) => begunName(text, text.length)?.letters)));
+    """
+    assert said(page, script) == [text.removeprefix("a <") for text in begun]

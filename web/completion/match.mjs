@@ -2,7 +2,7 @@
 
 /** @import { Concept } from "../types/messages" */
 
-const BEGUN = /<([\p{L}\p{N}_.-]*)$/u;
+const BEGUN = /<([\p{L}\p{M}\p{N}_.-]*)$/u; // what support/names.py allows in a name
 const MOST = 50;
 
 /**
