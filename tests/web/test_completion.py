@@ -43,3 +43,13 @@ def test_a_name_is_begun_in_every_script(page: pathlib.Path, name: str) -> None:
       console.log(JSON.stringify({json.dumps(begun)}.map((text) => begunName(text, text.length)?.letters)));
     """
     assert said(page, script) == [text.removeprefix("a <") for text in begun]
+
+
+@pytest.mark.parametrize("saved", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_accents_complete_however_they_are_spelled(page: pathlib.Path, saved: Any, typed: Any) -> None:
+    phrase = f"<{unicodedata.normalize(saved, 'café')}> cup"
+    concepts = [{"name": "x", "version": "1", "phrase": phrase}]
+    for letters in ("caf", "cafe", unicodedata.normalize(typed, "CAFÉ")):
+        assert phrases(page, concepts, letters) == [phrase]
+    assert phrases(page, concepts, unicodedata.normalize(typed, "cafè")) == []

@@ -1,5 +1,7 @@
 // Which concepts complete a prompt at the caret. Pure.
 
+import { spelled } from "../lib/spelling.mjs";
+
 /** @import { Concept } from "../types/messages" */
 
 const BEGUN = /<([\p{L}\p{M}\p{N}_.-]*)$/u; // what support/names.py allows in a name
@@ -21,9 +23,9 @@ export function begunName(text, caret) {
  * @param {string} letters
  */
 export function phrasesFor(concepts, letters) {
-  const wanted = letters.toLowerCase();
+  const wanted = spelled(letters);
   /** @param {string} phrase */
-  const place = (phrase) => phrase.slice(1, phrase.indexOf(">")).toLowerCase().indexOf(wanted);
+  const place = (phrase) => spelled(phrase.slice(1, phrase.indexOf(">"))).indexOf(wanted);
   const phrases = [...new Set(concepts.flatMap(({ phrase }) => phrase ?? []))]; // what is unread has none
   const fitting = phrases.filter((phrase) => place(phrase) >= 0);
   const rank = (/** @type {string} */ phrase) => (place(phrase) === 0 ? 0 : 1);

@@ -21,6 +21,16 @@ export function allConcepts() {
 }
 
 /**
+ * The concept of a name, as the host finds it: its own, else the one whose accents are spelled otherwise.
+ * @param {string | undefined} name
+ */
+export function conceptOf(name) {
+  const composed = name?.normalize("NFC");
+  return concepts.find((known) => known.name === name)
+    ?? concepts.find((known) => known.name.normalize("NFC") === composed);
+}
+
+/**
  * Calls a function whenever the host has told its concepts anew. Returns what ends that.
  * @param {() => void} listener
  */

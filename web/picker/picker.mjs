@@ -4,7 +4,7 @@ import { keepKeys, makeCurrent, stride } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";
 import { allConcepts, creationDate, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
 import { Manager } from "./manager.mjs";
-import { orderButton, ordered } from "./order.mjs";
+import { found, orderButton, ordered } from "./order.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
@@ -97,11 +97,7 @@ export class Picker {
 
   /** Those that have every word of the search in their name or class word. */
   #matching() {
-    const words = this.search.value.trim().toLowerCase().split(/\s+/);
-    return ordered(allConcepts()).filter(({ name, class_word }) => {
-      const text = `${name} ${class_word ?? ""}`.toLowerCase();
-      return words.every((word) => text.includes(word));
-    });
+    return found(ordered(allConcepts()), this.search.value);
   }
 
   #draw() {
