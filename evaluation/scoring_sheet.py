@@ -24,9 +24,11 @@ class Judged:
 def scoring_sheet(name: str, pictures: Sequence[Judged], reference: str = "") -> str:
     """The HTML of a sheet. name: of the CSV file that it saves. reference: the source picture's data address.
 
-    What was ticked is kept by the browser under a number made of the pictures, so that another sheet starts empty.
+    What was ticked is kept by the browser under a number made of the pictures, prompts and goals, so that another sheet
+    starts empty.
     """
-    number = hashlib.sha256("".join(picture.src for picture in pictures).encode()).hexdigest()[:16]
-    data = {"id": number, "name": name, "reference": reference, "pictures": [asdict(picture) for picture in pictures]}
+    shown = [asdict(picture) for picture in pictures]
+    number = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+    data = {"id": number, "name": name, "reference": reference, "pictures": shown}
     # the text of a prompt must not end the script that holds it
     return TEMPLATE.read_text(encoding="utf-8").replace(_PLACE, json.dumps(data).replace("<", "\\u003c"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import unicodedata
 from dataclasses import dataclass
 
 import folder_paths
@@ -60,16 +61,19 @@ class Shelf:
         return found
 
     def meant(self, name: str) -> str:
-        """The listed name that is meant: the same one, or the only one that differs by the file's ending or by the
-        other system's path separator; else the name as it is."""
+        """The listed name that is meant: the same one, or the only one that differs by the file's ending, by the other
+        system's path separator, or by accents that are composed here and decomposed there; else the name as it is."""
         return self._listed(name) or name
 
     def _listed(self, name: str) -> str | None:
         names = self.names() if isinstance(name, str) else []
         if name in names:
             return name
-        alike = [listed for listed in names if _plain(listed) == _plain(name)]
-        return alike[0] if len(alike) == 1 else None
+        for form in (_plain, _composed):
+            alike = [listed for listed in names if form(listed) == form(name)]
+            if len(alike) == 1:
+                return alike[0]
+        return None
 
     def file(self, name: str) -> pathlib.Path:
         """The file of a name that is `meant`.
@@ -105,6 +109,10 @@ def stamp_of(path: str | pathlib.Path) -> str:
 
 def _plain(name: str) -> str:
     return name.strip().replace("\\", "/").removesuffix(".safetensors")
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", _plain(name))
 
 
 CONCEPTS = Shelf("single_image_studio_concepts", "concepts", "concept", "concept_name", "Save Concept")

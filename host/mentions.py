@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from ..support.names import allowed, is_mark
 
 _MENTION = re.compile(
     r"[<＜](?P<written>\s*(?P<lora>lora\s*:)?\s*(?P<name>[^<>＜＞:：]+?)\s*(?:[:：]\s*(?P<weight>-?[\d.]+)[^<>＜＞]*)?)[>＞]",
@@ -28,8 +31,8 @@ def with_known_names(text: str, known: Iterable[str]) -> tuple[str, list[Mention
     """The prompt with every mention of a known concept as exactly `<name>`, and all mentions.
 
     What is meant: another case, spaces, full-width brackets, the file's ending, the other system's path separator, a
-    folder before the name, a weight (`<name:1.2>` is `(<name>:1.2)`), and the LoRA form `<lora:name:1>`, whose number
-    is left to the node's strengths. What names no known concept stays as it is.
+    folder before the name, accents composed or decomposed, a weight (`<name:1.2>` is `(<name>:1.2)`), and the LoRA form
+    `<lora:name:1>`, whose number is left to the node's strengths. What names no known concept stays as it is.
     """
     names = list(known)
     mentions = list(_mentions(text, names))
@@ -38,8 +41,7 @@ def with_known_names(text: str, known: Iterable[str]) -> tuple[str, list[Mention
 
 def _mentions(text: str, names: list[str]) -> Iterator[Mention]:
     for match in _MENTION.finditer(text):
-        bare = re.fullmatch(r"[\w.-]+", match["written"]) is not None
-        yield Mention(match["written"].strip(), meant(match["name"], names), bare)
+        yield Mention(match["written"].strip(), meant(match["name"], names), all(map(allowed, match["written"])))
 
 
 def _replacement(match: re.Match[str], names: list[str]) -> str:
@@ -53,7 +55,7 @@ def meant(written: str, names: Iterable[str]) -> str | None:
     """The name that a person means; None when it is none of them, or could be several."""
     if written in names:
         return written
-    for form in (_as_path, lambda name: _as_path(name).rsplit("/", 1)[-1]):
+    for form in (_as_path, _last_part, _composed_path, _composed_last_part):
         matching = {name for name in names if form(name) == form(written)}
         if len(matching) == 1:
             return matching.pop()
@@ -62,6 +64,23 @@ def meant(written: str, names: Iterable[str]) -> str | None:
 
 def _as_path(name: str) -> str:
     return _ENDING.sub("", name.strip()).replace("\\", "/").casefold()
+
+
+def _last_part(name: str) -> str:
+    return _as_path(name).rsplit("/", 1)[-1]
+
+
+def _composed_path(name: str) -> str:
+    return _composed(_as_path(name))
+
+
+def _composed_last_part(name: str) -> str:
+    return _composed(_last_part(name))
+
+
+def _composed(text: str) -> str:
+    """Each accent with its letter, as keyboards write them; files of some systems and archives have them apart."""
+    return unicodedata.normalize("NFC", text)
 
 
 def without_class_word(text: str, class_words: Mapping[str, str]) -> list[str]:
@@ -86,12 +105,13 @@ def without_brackets(text: str, names: Iterable[str], class_words: Iterable[str]
     text: as `with_known_names` gives it. class_words: of all concepts; a name that is one of their words is taken for
     that word. `embedding:NAME` is another way to use a concept.
     """
-    plain, ordinary = _MENTION.sub(" ", text), " ".join(class_words)
+    plain, ordinary = _composed(_MENTION.sub(" ", text)), " ".join(class_words)
+    letters = r"\w" + "".join(filter(is_mark, set(plain)))  # \w has no vowel signs, with which a word goes on
+    before, after = rf"(?<![{letters}:<＜/\\.-])", rf"(?![{letters}/\\-]|\.\w)"
     return [
         name
         for name in names
-        if re.search(rf"(?<![\w:<＜/\\.-]){re.escape(name)}(?![\w/\\-]|\.\w)", plain, re.IGNORECASE)
-        and not _follows(name, ordinary)
+        if re.search(before + re.escape(_composed(name)) + after, plain, re.IGNORECASE) and not _follows(name, ordinary)
     ]
 
 
@@ -104,4 +124,4 @@ def _follows(class_word: str, after: str) -> bool:
 
 
 def _as_words(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+    return re.sub(r"[\W_]+", " ", _composed(text.casefold())).strip()

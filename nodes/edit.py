@@ -10,7 +10,7 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..host.progress import courtesy
 from ..inversion.data import Inversion
-from ..inversion.grid import Cell
+from ..inversion.grid import LARGEST_ALPHA, Cell
 from ..pipelines.edit_grid import LARGEST_BATCH, GridAxes, SampledGrid, edit_grid
 from ..pipelines.edit_picture import EditConditioning, edit_picture, timestep_aware_conditioning
 from ..pipelines.reporter import Reporter
@@ -23,8 +23,8 @@ def _alpha() -> io.Input:
     return io.Float.Input(
         "alpha",
         default=0.3,
-        min=-2.0,
-        max=3.0,
+        min=-float(LARGEST_ALPHA),  # a click in Edit Grid sends any alpha that a grid can have
+        max=float(LARGEST_ALPHA),
         step=0.01,
         tooltip=(
             "How far to go towards the target prompt. 0 keeps the picture, 0.1 to 0.5 edits it, 1 follows only the"

@@ -65,7 +65,7 @@ def _bad_character(name: str) -> str | None:
     for character in name:
         if character.isspace():
             return "has a space, where a prompt would cut it short"
-        if not _allowed(character):
+        if not allowed(character):
             return f"has {character!r}, which prompts or file systems read in their own way"
     if not (name[0].isalnum() or name[0] == "_"):
         return f"starts with {name[0]!r}"
@@ -74,6 +74,11 @@ def _bad_character(name: str) -> str | None:
     return None
 
 
-def _allowed(character: str) -> bool:
-    """Category M: vowel signs of many scripts, without which their words cannot be written."""
-    return character.isalnum() or character in "_-." or unicodedata.category(character).startswith("M")
+def allowed(character: str) -> bool:
+    """Whether a name may have this character inside."""
+    return character.isalnum() or character in "_-." or is_mark(character)
+
+
+def is_mark(character: str) -> bool:
+    """Accents by themselves, and the vowel signs of many scripts, without which their words cannot be written."""
+    return unicodedata.category(character).startswith("M")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from lab.hosting.client import Client
 from single_image_studio.concept.data import Concept
@@ -92,3 +92,29 @@ def test_a_name_is_completed_by_mouse_and_a_list_is_closed(frontend: Frontend, b
     expect(names).to_be_visible()
     page.mouse.click(400, 900)
     expect(names).to_have_count(0)
+
+
+def test_what_the_host_has_not_read_yet_joins_the_list_later(frontend: Frontend, box: Locator) -> None:
+    """The host reads many new files in several answers; what is selected meanwhile stays selected."""
+    page = frontend.page
+    asked = list[str]()
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        entries = [{**entry, "name": name} for name, entry in known.items() if len(asked) > waits[name]]
+        pending = [{"name": name, "version": "1", "pending": True} for name in known if len(asked) <= waits[name]]
+        route.fulfill(json=entries + pending)
+
+    known = {name: {"version": "1", "class_word": "pot", "phrase": f"<{name}> pot"} for name in ("zinc_a", "zinc_b")}
+    waits = {"zinc_a": 2, "zinc_b": 1}
+    page.evaluate("() => app.refreshComboInNodes()")  # who asks while another does gets the other's answer
+    page.route("**/single_image_studio/concepts", answer)
+    try:
+        box.click()
+        page.keyboard.type("<zinc_")
+        names = page.locator(".sis-completion")
+        expect(names.get_by_role("option")).to_have_text(["<zinc_a> pot", "<zinc_b> pot"])
+        expect(names.get_by_role("option", selected=True)).to_have_text("<zinc_b> pot")
+        assert len(asked) == 3
+    finally:
+        page.unroute("**/single_image_studio/concepts")

@@ -163,6 +163,26 @@ def test_a_list_that_comes_late_leaves_the_focus_where_it_is(frontend: Frontend,
         page.unroute("**/single_image_studio/concepts")
 
 
+def test_concepts_that_the_host_reads_later_fill_the_open_list(frontend: Frontend, face: Locator) -> None:
+    page = frontend.page
+    asked = list[str]()
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        read = {"class_word": "pot", "phrase": "<shelf_star> pot", "stage": 1, "created": "2026-01-01T00:00:00"}
+        route.fulfill(json=[{"name": "shelf_star", "version": "1", **(read if len(asked) > 2 else {"pending": True})}])
+
+    expect(face).to_contain_text("teddy bear")
+    page.evaluate("() => app.refreshComboInNodes()")  # who asks while another does gets the other's answer
+    page.route("**/single_image_studio/concepts", answer)
+    try:
+        face.click()
+        expect(page.get_by_role("dialog").get_by_role("option")).to_contain_text("pot · Stage")
+        assert len(asked) == 3
+    finally:
+        page.unroute("**/single_image_studio/concepts")
+
+
 def test_the_page_s_own_refresh_finds_new_files(frontend: Frontend, face: Locator, library: pathlib.Path) -> None:
     path = save_concept(Concept(torch.ones(1, 96), "kettle"), library / f"copied_{frontend.renderer}.safetensors")
     try:

@@ -105,3 +105,23 @@ def test_what_was_ticked_is_there_after_a_reload(page: Page) -> None:
     assert text(page, "where") == "Picture 2 of 3" and text(page, "total") == "ESR 1.000 · 1 of 3 judged"
     page.locator("#back").click()
     assert page.get_by_role("checkbox").is_checked()
+
+
+def test_other_goals_for_the_same_pictures_are_judged_anew(page: Page, sheet: pathlib.Path) -> None:
+    for goals in (("snow",), ("snow", "a hat"), ("rain",)):
+        sheet.write_text(scoring_sheet("sheet", [Judged("a heart", goals, picture("red"))]), encoding="utf-8")
+        page.goto(sheet.as_uri())
+        assert text(page, "total") == "nothing judged yet"
+        page.keyboard.press(str(len(goals)))  # the last goal, which may be new
+        assert text(page, "total") == f"ESR {1 / len(goals):.3f} · 1 of 1 judged"
+
+
+@pytest.mark.parametrize("kept", ["[null]", "{}", '[{"judged": true, "shown": [true, true]}]', '[{"judged": true}]'])
+def test_marks_of_another_shape_are_not_taken(page: Page, sheet: pathlib.Path, kept: str) -> None:
+    sheet.write_text(scoring_sheet("sheet", [Judged("a", ("b",), picture("red"))]), encoding="utf-8")
+    page.goto(sheet.as_uri())
+    page.evaluate("kept => localStorage.setItem(KEPT, kept)", kept)
+    page.reload()
+    assert text(page, "total") == "nothing judged yet"
+    page.keyboard.press("1")
+    assert text(page, "total") == "ESR 1.000 · 1 of 1 judged"

@@ -26,11 +26,23 @@ def test_everything_is_in_the_one_file() -> None:
     assert not re.search(r"""(src|href)=["'](?!data:)|url\(|@import|https?:""", page)
 
 
-def test_other_pictures_are_another_sheet() -> None:
-    def number(src: str) -> str:
-        return data(scoring_sheet.scoring_sheet("s", [scoring_sheet.Judged("a", ("b",), src)]))["id"]
+def test_other_pictures_prompts_or_goals_are_another_sheet() -> None:
+    def number(*pictures: tuple[str, tuple[str, ...], str]) -> str:
+        return str(data(scoring_sheet.scoring_sheet("s", [scoring_sheet.Judged(*each) for each in pictures]))["id"])
 
-    assert number("data:1") != number("data:2") and number("data:1") == number("data:1")
+    asked = [
+        [("a", ("b",), "data:1")],
+        [("a", ("b",), "data:2")],
+        [("ab", ("b",), "data:1")],
+        [("a", ("c",), "data:1")],
+        [("a", ("b", "c"), "data:1")],
+        [("a", ("bc",), "data:1")],
+        [("a", ("b, c",), "data:1")],
+        [("a", ("b",), "data:1")] * 2,
+        [("a", ("b",), "data:1data:1")],
+    ]
+    numbers = [number(*pictures) for pictures in asked]
+    assert len(set(numbers)) == len(asked) and number(*asked[0]) == numbers[0]
 
 
 @pytest.mark.parametrize("language", ["zh", "ja"])

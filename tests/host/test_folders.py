@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import unicodedata
+from typing import Any
 
 import pytest
 import torch
@@ -59,6 +61,31 @@ def test_a_name_with_its_ending_or_the_other_separator_is_found(folders, host, n
     finally:
         anna.unlink()
         cara.unlink()
+
+
+@pytest.mark.parametrize("shelf", ["CONCEPTS", "INVERSIONS"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_a_name_is_found_however_its_accents_are_spelled_and_first_as_it_is(
+    folders, host, tmp_path, monkeypatch: pytest.MonkeyPatch, shelf: str, written: Any
+) -> None:
+    import folder_paths
+
+    shelf = getattr(folders, shelf)
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, shelf.kind, ([str(tmp_path)], {".safetensors"}))
+    name = unicodedata.normalize(written, "café")
+    other = tmp_path / f"{unicodedata.normalize('NFD' if written == 'NFC' else 'NFC', name)}.safetensors"
+    other.write_bytes(b"other")
+    if (tmp_path / f"{name}.safetensors").exists():
+        pytest.skip("this disk takes both spellings for one")
+    for asked in (name, f"{name}.safetensors"):
+        assert shelf.file(asked) == other and shelf.stamp(asked) and shelf.meant(asked) == other.stem
+    own = tmp_path / f"{name}.safetensors"
+    own.write_bytes(b"own")
+    folder_paths.filename_list_cache.clear()
+    for asked in (name, f"{name}.safetensors"):
+        assert shelf.file(asked) == own and shelf.meant(asked) == name
+    with pytest.raises(InputError, match="there is no"):
+        shelf.file("cafe")
 
 
 def test_a_missing_concept_names_the_folders(folders, host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -185,6 +186,54 @@ def test_what_is_meant_is_taken(clips, written: str, meant: str) -> None:
     _, ours = clips
     assert same_tokens(ours.tokenize(written)["l"], ours.tokenize(meant)["l"])
     assert any(torch.is_tensor(token) for token, *_ in ours.tokenize(written)["l"][0])
+
+
+@pytest.mark.parametrize("name", ["ที่รัก", "हिन्दी", unicodedata.normalize("NFD", "café")])
+def test_an_unknown_name_is_said_in_every_script(clips, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    clips[1].tokenize(f"<{name}> heart")
+    assert f"<{name}>" in caplog.text and "<foo>, <bar>" in caplog.text
+
+
+@pytest.mark.parametrize("spelling", ["NFC", "NFD"])
+def test_accents_are_one_letter_however_a_file_spells_them(
+    demo_model, caplog: pytest.LogCaptureFixture, spelling: Any
+) -> None:
+    from single_image_studio.host.mentions import meant
+    from single_image_studio.host.text import with_concept
+
+    names = {form: unicodedata.normalize(form, "café") for form in ("NFC", "NFD")}
+    assert all(meant(f"other/{name.upper()}", [names[spelling]]) == names[spelling] for name in names.values())
+    clip = with_concept(demo_model[1], names[spelling], torch.ones(1, 96), [f"cups/{names[spelling]}"], "tasse brûlée")
+    exactly = clip.tokenize(f"<{names[spelling]}> tasse brûlée")["l"]
+    assert any(torch.is_tensor(token) for token, *_ in exactly[0])
+    for name in names.values():
+        for prompt in (f"<{name}> tasse brûlée", f"<CUPS/{name.upper()}> tasse brûlée"):
+            assert same_tokens(clip.tokenize(prompt)["l"], exactly)
+            assert same_tokens(clip.tokenize(unicodedata.normalize("NFD", prompt))["l"], exactly)
+    assert not [line for line in caplog.messages if "taken for" not in line]
+    clip.tokenize(f"a {names['NFC']} and tea")
+    assert "brackets" in caplog.text
+
+
+def test_a_name_is_first_the_concept_that_is_spelled_so(demo_model) -> None:
+    from single_image_studio.host.text import with_concept
+
+    clip = demo_model[1]
+    for value, form in enumerate(("NFC", "NFD")):
+        clip = with_concept(clip, unicodedata.normalize(form, "café"), torch.full((1, 96), float(value)))
+    for value, form in enumerate(("NFC", "NFD")):
+        tokens = clip.tokenize(unicodedata.normalize(form, "<café> cup"))["l"][0]
+        assert [float(token[0]) for token, _ in tokens if torch.is_tensor(token)] == [value]
+
+
+def test_a_word_that_goes_on_with_a_vowel_sign_is_no_name(demo_model, caplog: pytest.LogCaptureFixture) -> None:
+    from single_image_studio.host.text import with_concept
+
+    clip = with_concept(demo_model[1], "कमल", torch.ones(1, 96), class_word="flower")
+    clip.tokenize("a कमला, a flower")
+    assert not caplog.messages
+    clip.tokenize("a कमल, a flower")
+    assert "brackets" in caplog.text
 
 
 @pytest.mark.parametrize("prompt", ["<lora:other:1> heart", "a < b and c > d", "<>", "<foo heart"])

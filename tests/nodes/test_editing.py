@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from lab.hosting.client import Client
+from single_image_studio.inversion.grid import LARGEST_ALPHA
 from single_image_studio.inversion.methods import METHODS
 
 from ..helpers.editing_graphs import STEPS, edit, grid, imagic, inversion, report_of, shown, sources
@@ -196,6 +197,32 @@ def test_a_grid_of_a_batch_of_oblong_pictures(server: Client) -> None:
     assert len(entry["outputs"]["images"]["images"]) == 4
     assert pixels(server, entry, "images").shape == (104, 168, 3)
     assert "alpha 0.2, source ratio 0.2" in json.dumps(entry["outputs"]["labels"])
+
+
+@pytest.mark.parametrize("name", ["SIS_TimestepAwareKSampler", "SIS_TimestepAwareConditioning"])
+def test_every_cell_that_a_grid_can_have_fits_the_nodes_it_is_sent_to(server: Client, name: str) -> None:
+    widgets = server.get("/object_info")[name]["input"]["required"]
+    assert [widgets["alpha"][1][end] for end in ("min", "max")] == [-LARGEST_ALPHA, LARGEST_ALPHA]
+    assert [widgets["source_ratio"][1][end] for end in ("min", "max")] == [0, 1]
+
+
+@pytest.mark.parametrize("alpha", [4.0, -5.0])
+def test_a_far_cell_of_a_grid_is_the_edit_of_its_values(server: Client, alpha: float) -> None:
+    values = {"alpha": alpha, "source_ratio": 0.5}
+    graph = {
+        **sources(),
+        "inv": inversion(),
+        "grid": grid(alphas=str(alpha), source_ratios="0.5"),
+        "cell": node("SaveImage", images=["grid", 1], filename_prefix="far"),
+        "edit": edit(**values),
+        **shown(["edit", 0]),
+        "prompt": node(
+            "SIS_TimestepAwareConditioning", source=["source", 0], target=["target", 0], steps=STEPS, **values
+        ),
+        "told": node("PreviewAny", source=["prompt", 0]),
+    }
+    entry = server.run(graph)
+    assert np.array_equal(pixels(server, entry), pixels(server, entry, "cell"))
 
 
 @pytest.mark.parametrize(

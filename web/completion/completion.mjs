@@ -1,7 +1,7 @@
 // The list of concepts under a prompt box, while a name is begun there.
 import { element } from "../lib/elements.mjs";
 import { say } from "../lib/words.mjs";
-import { allConcepts, refresh } from "../picker/concepts.mjs";
+import { allConcepts, onConcepts, refresh } from "../picker/concepts.mjs";
 import { begunName, phrasesFor } from "./match.mjs";
 
 const PROMPTS = ".comfy-multiline-input, [data-node-id] textarea"; // in the classic and in the Vue renderer
@@ -9,8 +9,10 @@ const FRESH = 5000; // ms
 
 export class Completion {
   constructor() {
-    /** @type {HTMLTextAreaElement | null} the box that the list belongs to */
+    /** @type {HTMLTextAreaElement | null} the box that the list belongs to; null while there is none */
     this.box = null;
+    /** @type {HTMLTextAreaElement | null} the box in which a name is begun, until its list is dismissed */
+    this.begun = null;
     this.start = 0; // of what is completed
     this.asked = -FRESH;
     this.list = element("div", {
@@ -23,22 +25,32 @@ export class Completion {
   listen(page) {
     page.addEventListener("input", ({ target }) => this.#onInput(target));
     page.addEventListener("keydown", (event) => this.#onKey(event), true); // before the box and the graph
-    page.addEventListener("focusout", () => this.#close());
+    page.addEventListener("focusout", () => this.#dismiss());
     page.addEventListener("wheel", ({ target }) => this.#onWheel(/** @type {Node} */ (target)), { passive: true });
+    onConcepts(() => this.#renew());
   }
 
   /** @param {EventTarget | null} target */
   #onInput(target) {
     if (!(target instanceof HTMLTextAreaElement) || !target.matches(PROMPTS)) return;
+    this.begun = begunName(target.value, target.selectionStart) && target;
     this.#show(target);
-    if (performance.now() - this.asked < FRESH || !begunName(target.value, target.selectionStart)) return;
+    if (performance.now() - this.asked < FRESH || !this.begun) return;
     this.asked = performance.now();
-    refresh().then(() => document.activeElement === target && this.#show(target), () => {}); // the old list stays
+    refresh().catch(() => {}); // the old list stays
+  }
+
+  /** The host has told its concepts anew, and may have read further ones: what was selected stays so. */
+  #renew() {
+    if (!this.begun || document.activeElement !== this.begun) return;
+    const selected = this.box && this.#options[this.#selected]?.textContent;
+    this.#show(this.begun);
+    if (this.box && selected) this.#select(Math.max(0, this.#options.findIndex((o) => o.textContent === selected)));
   }
 
   /** @param {Node} target where it is not the list itself, the wheel moves the box away */
   #onWheel(target) {
-    if (!this.list.contains(target)) this.#close();
+    if (!this.list.contains(target)) this.#dismiss();
   }
 
   /** @param {HTMLTextAreaElement} box */
@@ -53,6 +65,11 @@ export class Completion {
     place(this.list, box.getBoundingClientRect());
     box.setAttribute("aria-controls", this.list.id);
     this.#select(0);
+  }
+
+  #dismiss() {
+    this.begun = null;
+    this.#close();
   }
 
   #close() {
@@ -85,7 +102,7 @@ export class Completion {
     /** @type {Record<string, () => void>} */
     const actions = {
       ArrowDown: () => this.#select(this.#selected + 1), ArrowUp: () => this.#select(this.#selected - 1),
-      Enter: () => this.#insert(this.#selected), Tab: () => this.#insert(this.#selected), Escape: () => this.#close(),
+      Enter: () => this.#insert(this.#selected), Tab: () => this.#insert(this.#selected), Escape: () => this.#dismiss(),
     };
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
     if (!isPlain || !actions[event.key]) return;

@@ -1,8 +1,10 @@
 // Which concepts complete a prompt at the caret. Pure.
 
+import { spelled } from "../lib/spelling.mjs";
+
 /** @import { Concept } from "../types/messages" */
 
-const BEGUN = /<([\p{L}\p{N}_.-]*)$/u;
+const BEGUN = /<([\p{L}\p{M}\p{N}_.-]*)$/u; // what support/names.py allows in a name
 const MOST = 50;
 
 /**
@@ -21,10 +23,10 @@ export function begunName(text, caret) {
  * @param {string} letters
  */
 export function phrasesFor(concepts, letters) {
-  const wanted = letters.toLowerCase();
+  const wanted = spelled(letters);
   /** @param {string} phrase */
-  const place = (phrase) => phrase.slice(1, phrase.indexOf(">")).toLowerCase().indexOf(wanted);
-  const phrases = [...new Set(concepts.filter(({ error }) => !error).map(({ phrase }) => phrase))];
+  const place = (phrase) => spelled(phrase.slice(1, phrase.indexOf(">"))).indexOf(wanted);
+  const phrases = [...new Set(concepts.flatMap(({ phrase }) => phrase ?? []))]; // what is unread has none
   const fitting = phrases.filter((phrase) => place(phrase) >= 0);
   const rank = (/** @type {string} */ phrase) => (place(phrase) === 0 ? 0 : 1);
   return fitting.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)).slice(0, MOST);

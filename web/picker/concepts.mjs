@@ -12,8 +12,8 @@ const ERROR_STAYS = 8000; // ms
 let concepts = [];
 /** @type {Promise<void> | null} the request that is on its way */
 let request = null;
-/** @type {(() => void)[]} */
-const listeners = [];
+/** @type {Set<() => void>} */
+const listeners = new Set();
 
 /** All concepts that are known, in the host's order. */
 export function allConcepts() {
@@ -21,11 +21,22 @@ export function allConcepts() {
 }
 
 /**
- * Calls a function whenever the host has told its concepts anew.
+ * The concept of a name, as the host finds it: its own, else the one whose accents are spelled otherwise.
+ * @param {string | undefined} name
+ */
+export function conceptOf(name) {
+  const composed = name?.normalize("NFC");
+  return concepts.find((known) => known.name === name)
+    ?? concepts.find((known) => known.name.normalize("NFC") === composed);
+}
+
+/**
+ * Calls a function whenever the host has told its concepts anew. Returns what ends that.
  * @param {() => void} listener
  */
 export function onConcepts(listener) {
-  listeners.push(listener);
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** Asks the host for its concepts; those who ask meanwhile get the same answer. */
@@ -97,6 +108,6 @@ export function summary(concept) {
  * @param {Intl.DateTimeFormatOptions} style
  */
 export function creationDate(concept, style) {
-  const date = new Date(concept.created);
+  const date = new Date(concept.created ?? "");
   return isNaN(date.valueOf()) ? "" : date.toLocaleString(undefined, style);
 }

@@ -7,7 +7,7 @@ import { idAmong } from "../lib/runs.mjs";
 import { addView } from "../lib/views.mjs";
 import { say } from "../lib/words.mjs";
 import { earlierName, nameIn, reusedNames } from "./brought.mjs";
-import { allConcepts, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
+import { allConcepts, conceptOf, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
 import { Picker } from "./picker.mjs";
 
 /** @import { GraphNode } from "../types/host" */
@@ -90,7 +90,7 @@ function update(node) {
 function drawFace(node, button, phrase) {
   const linked = isLinked(node, INPUT);
   const name = linked ? brought.get(node) : widgetOf(node, INPUT)?.value;
-  const concept = allConcepts().find((known) => known.name === name);
+  const concept = conceptOf(name);
   const [first, second] = linked ? wordsForWire(name) : wordsFor(name, concept);
   button.disabled = linked;
   button.replaceChildren(

@@ -1,5 +1,6 @@
-// In which order the list shows concepts.
+// Which concepts the list shows, and in which order.
 import { element } from "../lib/elements.mjs";
+import { spelled } from "../lib/spelling.mjs";
 import { say } from "../lib/words.mjs";
 
 /** @import { Concept } from "../types/messages" */
@@ -37,4 +38,17 @@ export function orderButton(onChange) {
  */
 export function ordered(concepts) {
   return [...concepts].sort((a, b) => Number(!!a.error) - Number(!!b.error) || ORDERS[order](a, b));
+}
+
+/**
+ * Those that have every word of a search in their name or class word.
+ * @param {Concept[]} concepts
+ * @param {string} search
+ */
+export function found(concepts, search) {
+  const words = spelled(search.trim()).split(/\s+/);
+  return concepts.filter(({ name, class_word }) => {
+    const text = spelled(`${name} ${class_word ?? ""}`);
+    return words.every((word) => text.includes(word));
+  });
 }

@@ -2,9 +2,9 @@
 import { element } from "../lib/elements.mjs";
 import { keepKeys, makeCurrent, stride } from "../lib/keys.mjs";
 import { say } from "../lib/words.mjs";
-import { allConcepts, creationDate, refresh, summary, tell, thumbnail } from "./concepts.mjs";
+import { allConcepts, creationDate, onConcepts, refreshOrTell, summary, thumbnail } from "./concepts.mjs";
 import { Manager } from "./manager.mjs";
-import { orderButton, ordered } from "./order.mjs";
+import { found, orderButton, ordered } from "./order.mjs";
 
 /** @import { Concept } from "../types/messages" */
 
@@ -56,12 +56,16 @@ export class Picker {
     keepKeys(dialog);
     this.#closeOnEscape();
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
-    dialog.addEventListener("close", () => dialog.remove());
+    const stop = onConcepts(() => this.#draw()); // the host may need several answers to read all of them
+    dialog.addEventListener("close", () => {
+      stop();
+      dialog.remove();
+    });
     document.body.append(dialog);
     this.#draw();
     dialog.showModal();
     this.search.focus();
-    refresh().then(() => dialog.open && this.#draw(), tell);
+    refreshOrTell();
   }
 
   /** Wherever the focus is, and whoever else listens. */
@@ -93,11 +97,7 @@ export class Picker {
 
   /** Those that have every word of the search in their name or class word. */
   #matching() {
-    const words = this.search.value.trim().toLowerCase().split(/\s+/);
-    return ordered(allConcepts()).filter(({ name, class_word }) => {
-      const text = `${name} ${class_word ?? ""}`.toLowerCase();
-      return words.every((word) => text.includes(word));
-    });
+    return found(ordered(allConcepts()), this.search.value);
   }
 
   #draw() {

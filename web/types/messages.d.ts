@@ -1,13 +1,16 @@
 // What Python sends to the page.
 
-/** A concept in the list (page/concept_list.py); one that cannot be read has `name`, `version` and `error` alone. */
+/**
+ * A concept in the list (page/concept_list.py); one that cannot be read, or is `pending`, has nothing else but `name`
+ * and `version`.
+ */
 export interface Concept {
   name: string;
   version: string;
-  class_word: string;
-  phrase: string;
-  stage: 1 | 2;
-  created: string;
+  class_word?: string;
+  phrase?: string;
+  stage?: 1 | 2;
+  created?: string;
   error?: string;
   /** Its file has not been read yet: then there is its name alone. */
   pending?: boolean;

@@ -2,6 +2,7 @@
 // that only the page can tell.
 import { BYPASSED, MUTED, isLinked } from "../lib/page.mjs";
 import { showInPanel } from "../lib/panel.mjs";
+import { spelled } from "../lib/spelling.mjs";
 import { say } from "../lib/words.mjs";
 import { allConcepts } from "../picker/concepts.mjs";
 import { list } from "./feed.mjs";
@@ -42,9 +43,12 @@ function unloadedNames(node) {
   return [...new Set(written.filter(isSaved))];
 }
 
-/** @param {string} written */
-function isSaved(written) {
-  const [wanted, ...names] = [written, ...allConcepts().map(({ name }) => name)].map((name) => name.toLowerCase());
+/**
+ * Whether a concept may be meant by what is written in brackets.
+ * @param {string} written
+ */
+export function isSaved(written) {
+  const [wanted, ...names] = [written, ...allConcepts().map(({ name }) => name)].map(spelled);
   return names.some((name) => name === wanted || name.endsWith(`/${wanted}`));
 }
 
