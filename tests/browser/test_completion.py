@@ -107,14 +107,14 @@ def test_what_the_host_has_not_read_yet_joins_the_list_later(frontend: Frontend,
 
     known = {name: {"version": "1", "class_word": "pot", "phrase": f"<{name}> pot"} for name in ("zinc_a", "zinc_b")}
     waits = {"zinc_a": 2, "zinc_b": 1}
-    page.evaluate("() => app.refreshComboInNodes()")  # who asks while another does gets the other's answer
+    box.click()
+    page.keyboard.type("<zinc_")
+    names = page.locator(".sis-completion")
+    expect(names.get_by_role("option")).to_have_text(["<zinc_kettle> kettle"])
     page.route("**/single_image_studio/concepts", answer)
     try:
-        box.click()
-        page.keyboard.type("<zinc_")
-        names = page.locator(".sis-completion")
+        page.evaluate("() => void app.refreshComboInNodes()")  # the list itself has just asked, or asks every 5 s
         expect(names.get_by_role("option")).to_have_text(["<zinc_a> pot", "<zinc_b> pot"])
         expect(names.get_by_role("option", selected=True)).to_have_text("<zinc_b> pot")
-        assert len(asked) == 3
     finally:
         page.unroute("**/single_image_studio/concepts")

@@ -208,7 +208,7 @@ def test_every_cell_that_a_grid_can_have_fits_the_nodes_it_is_sent_to(server: Cl
 
 @pytest.mark.parametrize("alpha", [4.0, -5.0])
 def test_a_far_cell_of_a_grid_is_the_edit_of_its_values(server: Client, alpha: float) -> None:
-    values = {"alpha": alpha, "source_ratio": 0.5}
+    values, prompts = {"alpha": alpha, "source_ratio": 0.5}, {"source": ["source", 0], "target": ["target", 0]}
     graph = {
         **sources(),
         "inv": inversion(),
@@ -216,9 +216,7 @@ def test_a_far_cell_of_a_grid_is_the_edit_of_its_values(server: Client, alpha: f
         "cell": node("SaveImage", images=["grid", 1], filename_prefix="far"),
         "edit": edit(**values),
         **shown(["edit", 0]),
-        "prompt": node(
-            "SIS_TimestepAwareConditioning", source=["source", 0], target=["target", 0], steps=STEPS, **values
-        ),
+        "prompt": node("SIS_TimestepAwareConditioning", **prompts, steps=STEPS, **values),
         "told": node("PreviewAny", source=["prompt", 0]),
     }
     entry = server.run(graph)
