@@ -2,7 +2,8 @@
 
 Every line of the results is one row on one concept, or all edits of four pictures. The paper's table 2 comes first,
 concept by concept, and with every second concept four more pictures are edited; then the other tables' rows, again
-concept by concept, so that wherever a run stops, tables have advanced evenly.
+concept by concept, so that wherever a run stops, tables have advanced evenly; and at last the nodes' defaults, which
+take as long as all others.
 """
 
 from __future__ import annotations
@@ -51,14 +52,16 @@ def tasks(concepts: int, pictures: int, share: tuple[int, int] = (0, 1)) -> Iter
 
 def _all_tasks(concepts: int, pictures: int) -> Iterator[Task]:
     left = iter(range(0, pictures, BATCH))
+    losses = [key for key, row in ROWS.items() if "losses" in row.tables]
+    defaults = [key for key, row in ROWS.items() if row.tables == ("defaults",)]
     for index in range(concepts):
-        yield from (Task("concept", index, key) for key, row in ROWS.items() if "losses" in row.tables)
+        yield from (Task("concept", index, key) for key in losses)
         if index % 2:
             yield from (Task("picture", first) for first in itertools.islice(left, 1))
     yield from (Task("picture", first) for first in left)
-    for index in range(concepts):
-        others = {key: row for key, row in ROWS.items() if "losses" not in row.tables and row.takes(index)}
-        yield from (Task("concept", index, key) for key in others)
+    for keys in ([key for key in ROWS if key not in (*losses, *defaults)], defaults):
+        for index in range(concepts):
+            yield from (Task("concept", index, key) for key in keys if ROWS[key].takes(index))
 
 
 def run(path: pathlib.Path, settings: Mapping[str, Mapping[str, Any]], wanted: Iterator[Task], part: Part) -> None:
