@@ -64,8 +64,8 @@ def singleinsert_page(found: values.Values, shown: Sequence[str]) -> str:
         " that shows all its goals and the concept.",
         "- *Heat*: the share of a word's heat map inside the object, by the object's share of the picture; 1 is evenly"
         " spread.",
-        "- Mean ± half of its 95 % interval over concepts (Student's t). In brackets: the paired difference from the"
-        " row that the table names.",
+        "- *Concepts × pictures*: pictures of each of the ten prompts. Mean ± half of its 95 % interval over concepts"
+        " (Student's t). In brackets: the paired difference from the row that the table names.",
         "",
     ]
     for name, table in tables.TABLES.items():
@@ -143,17 +143,18 @@ def claims_page(concepts: values.Values, pictures: values.Values, method: Sequen
 
 
 def _method(lines: Sequence[Mapping[str, Any]], concepts: values.Values, pictures: values.Values) -> list[str]:
-    settings = next(line["settings"] for line in lines if "concept" in line)
+    checkpoint = lines[0]["settings"]["sha256"]
     minutes = sum(line["cpu_seconds"] for line in lines) / 60
     counts = {key: len(found["likeness"]) for key, found in concepts.items()}
+    most = max(counts.values(), default=0)
     edited = len(pictures[FULL]["edit"]) if pictures else 0
     return [
-        f"Measured {datetime.date.today()} with `python dev.py reproduce --seeds {settings['seeds']}` in {minutes:.0f}"
-        f" minutes of one CPU core; checkpoint sha256 {settings['sha256']}. Asked for were at least 20 concepts × 10"
-        f" prompts × 5 seeds. Measured are {max(counts.values(), default=0)} concepts for the losses and"
-        f" {min(counts.values(), default=0)} to {max(counts.values(), default=0)} for the other rows (each table says),"
-        f" ten prompts, {settings['seeds']} picture{'s' if settings['seeds'] > 1 else ''} of each; and {edited} edited"
-        " pictures. The command goes on from there. All is judged by `lab/world/oracle.py`, which has learned nothing."
+        f"Measured until {datetime.date.today()} with `python dev.py reproduce` in {minutes:.0f} minutes of one CPU"
+        f" core; checkpoint sha256 {checkpoint}. Asked for were at least 20 concepts × 10 prompts × 5 pictures."
+        f" Measured are {most} concepts for the losses and {min(counts.values(), default=0)} to {most} for the other"
+        f" rows, ten prompts each, and of a prompt as many pictures as each table says; and {edited} edited pictures."
+        " The command goes on from there. All is judged by"
+        " `lab/world/oracle.py`, which has learned nothing."
     ]
 
 

@@ -10,7 +10,7 @@ from ..intervals import student
 from .claims import Claim, Comparison
 from .judging import SCORES
 from .rows import FULL1, FULL2, PRIOR, ROWS
-from .values import EDIT_SCORES, HEAT, Values, differences, mean_of
+from .values import EDIT_SCORES, HEAT, PICTURES, Values, differences, mean_of
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,11 @@ def concept_table(values: Values, name: str) -> list[str]:
     paper = ["paper: CLIP-I-f / CLIP-I-b / ESR"] if name == "losses" else []
     rows = []
     for key in keys:
-        count = len(values[key]["likeness"])
+        each = sorted(map(int, values[key][PICTURES].values()))
+        count = f"{len(each)} × {each[0]}" + (f" to {each[-1]}" if each[-1] > each[0] else "")
         cells = [cell(values, key, score, table.other(key)) for score in scores]
         rows.append([ROWS[key].label, count, *cells, *([PAPER.get(key, "")] if paper else [])])
-    return markdown(["", "concepts", *scores.values(), *paper], rows)
+    return markdown(["", "concepts × pictures", *scores.values(), *paper], rows)
 
 
 def claim_table(values: Values, claims: Sequence[Claim], names: Mapping[str, str]) -> list[str]:

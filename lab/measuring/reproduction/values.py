@@ -12,6 +12,7 @@ from .edit_part import FULL, NO_INJECTION, VARIANTS
 
 Values = dict[str, dict[str, dict[int, float]]]
 """By row, score, and concept or picture."""
+PICTURES = "pictures of a prompt"
 HEAT = {"star": "heat of *", "class word": "heat of the class word"}
 EDIT_SCORES = {"edit": "edit done", "kept": "kept", "best": "best of the cells"}
 
@@ -22,11 +23,15 @@ def _put(values: Values, row: str, scores: Mapping[str, float], unit: int) -> No
 
 
 def of_concepts(lines: Iterable[Mapping[str, Any]]) -> Values:
-    """Of the rows of `rows.ROWS`: `judging.SCORES`, and `HEAT` where it was looked for."""
+    """Of the rows of `rows.ROWS`: `judging.SCORES`, `PICTURES`, and `HEAT` where it was looked for.
+
+    Of several lines of a row on a concept, the last counts.
+    """
     values: Values = {}
     for line in lines:
         if "concept" in line:
-            _put(values, line["row"], line["scores"], line["concept"])
+            scores = line["scores"] | {PICTURES: line["settings"]["seeds"]}
+            _put(values, line["row"], scores, line["concept"])
             heat = line["heat"] or {}
             _put(values, line["row"], {HEAT[name]: share for name, share in heat.items()}, line["concept"])
     return values

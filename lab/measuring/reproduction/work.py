@@ -67,12 +67,13 @@ def _all_tasks(concepts: int, pictures: int) -> Iterator[Task]:
 def run(path: pathlib.Path, settings: Mapping[str, Mapping[str, Any]], wanted: Iterator[Task], part: Part) -> None:
     """Measures what the results lack, a line at a time. settings: of each part of tasks.
 
-    Raises: SystemExit when they were made with other settings.
+    Lines with another number of pictures serve until their task is done anew.
+    Raises: SystemExit when there are lines of another checkpoint.
     """
     lines = read_rows(path, None)
-    for name, own in settings.items():
-        require(path, (line for line in lines if Task.of(line).part == name), own)
-    done = {Task.of(line) for line in lines}
+    for own in settings.values():
+        require(path, lines, {"sha256": own["sha256"]})
+    done = {Task.of(line) for line in lines if line["settings"] == settings[Task.of(line).part]}
     for task in wanted:
         if task not in done:
             line = {**part.measure(task), "settings": settings[task.part]}

@@ -80,10 +80,21 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: pathlib.Path) -> None:
     assert not third.asked
 
 
-def test_results_of_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
+def test_results_of_another_checkpoint_are_refused(tmp_path: pathlib.Path) -> None:
+    other = {name: {**own, "sha256": "1" * 16} for name, own in SETTINGS.items()}
     work.run(tmp_path / "r.jsonl", SETTINGS, work.tasks(1, 0), Scribe())
-    with pytest.raises(SystemExit, match="seeds"):
-        work.run(tmp_path / "r.jsonl", {**SETTINGS, "concept": {"seeds": 5, **MODEL}}, work.tasks(1, 0), Scribe())
+    with pytest.raises(SystemExit, match="sha256"):
+        work.run(tmp_path / "r.jsonl", other, work.tasks(1, 0), Scribe())
+
+
+def test_fewer_pictures_serve_until_more_are_drawn(tmp_path: pathlib.Path) -> None:
+    path, five, again = tmp_path / "r.jsonl", {**SETTINGS, "concept": {"seeds": 5, **MODEL}}, Scribe()
+    work.run(path, SETTINGS, work.tasks(2, 0), Scribe())
+    work.run(path, five, work.tasks(1, 0), again)
+    assert again.asked == list(work.tasks(1, 0))
+    lines = [{"scores": {"likeness": 0.5}, "heat": None} | line for line in results.read_rows(path, None)]
+    found = values.of_concepts(lines)
+    assert found["I plain"][values.PICTURES] == {0: 5, 1: 1} and len(lines) == 3 * len(again.asked)
 
 
 def test_pictures_that_were_edited_stay_when_more_of_a_prompt_are_drawn(tmp_path: pathlib.Path) -> None:
