@@ -36,7 +36,7 @@ def _cannot(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-# package, not session: while Playwright runs, its event loop would be in the way of tests that start one of their own
+# its event loop goes on until the session ends: what starts a loop of its own uses helpers/loops.py
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The one browser."""

@@ -14,6 +14,7 @@ import torch
 from single_image_studio.support import warnings
 
 from ..helpers.kept_apart import foo
+from ..helpers.loops import run_apart
 from ..helpers.lora import some_lora
 
 PICTURES = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -209,8 +210,6 @@ def test_concepts_that_are_kept_apart_tell_models_from_one_another(demo_model: A
 
 def test_a_picture_that_is_overwritten_makes_another_model(host: Any) -> None:
     """As the host asks the nodes before it runs them: a mask of the same name, on the way to MODEL, is another one."""
-    import asyncio
-
     import execution
     import folder_paths
     from comfy_execution.graph import DynamicPrompt
@@ -229,7 +228,7 @@ def test_a_picture_that_is_overwritten_makes_another_model(host: Any) -> None:
     def origin(shade: int) -> str:
         Image.new("RGB", (8, 8), (shade, 0, 0)).save(path)
         prompt = DynamicPrompt({key: dict(node) for key, node in graph.items()})
-        asyncio.run(execution.IsChangedCache("run", prompt, None).get("mask"))
+        run_apart(execution.IsChangedCache("run", prompt, None).get("mask"))
         return made_by(SimpleNamespace(dynprompt=prompt, unique_id="run"), ("model",))
 
     path.parent.mkdir(parents=True, exist_ok=True)

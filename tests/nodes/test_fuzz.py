@@ -19,6 +19,7 @@ from single_image_studio.support.checks import LARGEST
 from ..helpers import metrics
 from ..helpers.conditionings import encode
 from ..helpers.hostile import changed, fuzzed, given_or_refused, nonsense
+from ..helpers.loops import run_apart
 
 Inputs = dict[str, Any]
 OF_THE_HOST = ("model", "clip", "vae")
@@ -160,11 +161,9 @@ def made(loaded_demo_model: Any, judges: None) -> Wires:
 
 
 def test_every_node_is_tried(host: Any) -> None:
-    import asyncio
-
     from single_image_studio.nodes.extension import SingleImageStudio
 
-    listed = asyncio.run(SingleImageStudio().get_node_list())
+    listed = run_apart(SingleImageStudio().get_node_list())
     assert {node.__name__ for node in listed} == set(NODES)
 
 
