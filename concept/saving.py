@@ -11,7 +11,7 @@ from ..support.names import EXTENSION
 from ..support.writing import FileTaken
 from .data import Concept
 from .export import AS_LEARNED, ExportSettings, export_for_other_tools
-from .file import free_name, save_concept
+from .file import free_name, same_concept, save_concept
 
 TRIES = 20
 
@@ -65,7 +65,7 @@ def save_everywhere(
 def _save_as(
     concept: Concept, name: str, folders: Folders, export: ExportSettings | None, include_picture: bool
 ) -> Saved:
-    path = _existing(folders.concepts, name)
+    path = _existing(concept, name, folders.concepts, include_picture)
     is_new = path is None
     path = path or save_concept(concept, folders.concepts[0] / (name + EXTENSION), include_picture)
     if export is None:
@@ -80,6 +80,12 @@ def _save_as(
     return Saved(name, path, tuple(exports))
 
 
-def _existing(folders: Sequence[Path], name: str) -> Path | None:
-    """The file of that name; `free_name` has found it to hold the same concept."""
-    return next((path for folder in folders if (path := folder / (name + EXTENSION)).exists()), None)
+def _existing(concept: Concept, name: str, folders: Sequence[Path], include_picture: bool) -> Path | None:
+    """The file of that name, which holds the same concept.
+
+    Raises: FileTaken when another program has put another's there since `free_name` looked.
+    """
+    path = next((path for folder in folders if (path := folder / (name + EXTENSION)).exists()), None)
+    if path is not None and not same_concept(concept, path, include_picture):
+        raise FileTaken(f"{name} has just been taken by another program.")
+    return path

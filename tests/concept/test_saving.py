@@ -7,6 +7,7 @@ import errno
 import multiprocessing
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -140,6 +141,21 @@ def test_two_programs_that_save_one_name_lose_nothing(concept: Concept, folders:
         assert torch.equal(embedding, exported), name
         found.append(round(float((embedding - concept.embedding).mean())))
     assert sorted(found) == [*range(1, 9), *range(101, 109)]
+
+
+def test_a_name_that_is_taken_after_the_look_is_not_shared(concept: Concept, folders: Folders, monkeypatch):
+    """Another program saves its concept between our look for a free name and our writing."""
+    other, look = dataclasses.replace(concept, embedding=concept.embedding + 1), saving.free_name
+
+    def late(*wanted: Any) -> str:
+        name = look(*wanted)
+        monkeypatch.setattr(saving, "free_name", look)
+        assert save_everywhere(other, "heart", folders, export=None).name == name
+        return name
+
+    monkeypatch.setattr(saving, "free_name", late)
+    saved = save_everywhere(concept, "heart", folders)
+    assert saved.name == "heart_2" and load_concept(saved.path).fingerprint() == concept.fingerprint()
 
 
 def test_another_precision_gets_a_name_of_its_own(concept: Concept, folders: Folders):
