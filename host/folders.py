@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import unicodedata
 from dataclasses import dataclass
 
 import folder_paths
@@ -13,6 +12,7 @@ import folder_paths
 from ..support import checks
 from ..support.bounded_folder import BoundedFolder
 from ..support.errors import InputError, brief
+from ..support.names import SPELLINGS
 from ..support.writing import sweep
 
 
@@ -69,8 +69,8 @@ class Shelf:
         names = self.names() if isinstance(name, str) else []
         if name in names:
             return name
-        for form in (_plain, _composed):
-            alike = [listed for listed in names if form(listed) == form(name)]
+        for spelling in SPELLINGS:
+            alike = [listed for listed in names if spelling(_plain(listed)) == spelling(_plain(name))]
             if len(alike) == 1:
                 return alike[0]
         return None
@@ -109,10 +109,6 @@ def stamp_of(path: str | pathlib.Path) -> str:
 
 def _plain(name: str) -> str:
     return name.strip().replace("\\", "/").removesuffix(".safetensors")
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", _plain(name))
 
 
 CONCEPTS = Shelf("single_image_studio_concepts", "concepts", "concept", "concept_name", "Save Concept")

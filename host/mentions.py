@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..support.names import allowed, is_mark
+from ..support.names import SPELLINGS, allowed, composed, is_mark
 
 _MENTION = re.compile(
     r"[<＜](?P<written>\s*(?P<lora>lora\s*:)?\s*(?P<name>[^<>＜＞:：]+?)\s*(?:[:：]\s*(?P<weight>-?[\d.]+)[^<>＜＞]*)?)[>＞]",
@@ -55,8 +55,8 @@ def meant(written: str, names: Iterable[str]) -> str | None:
     """The name that a person means; None when it is none of them, or could be several."""
     if written in names:
         return written
-    for form in (_as_path, _last_part, _composed_path, _composed_last_part):
-        matching = {name for name in names if form(name) == form(written)}
+    for spelling, form in itertools.product(SPELLINGS, (_as_path, _last_part)):
+        matching = {name for name in names if spelling(form(name)) == spelling(form(written))}
         if len(matching) == 1:
             return matching.pop()
     return None
@@ -68,19 +68,6 @@ def _as_path(name: str) -> str:
 
 def _last_part(name: str) -> str:
     return _as_path(name).rsplit("/", 1)[-1]
-
-
-def _composed_path(name: str) -> str:
-    return _composed(_as_path(name))
-
-
-def _composed_last_part(name: str) -> str:
-    return _composed(_last_part(name))
-
-
-def _composed(text: str) -> str:
-    """Each accent with its letter, as keyboards write them; files of some systems and archives have them apart."""
-    return unicodedata.normalize("NFC", text)
 
 
 def without_class_word(text: str, class_words: Mapping[str, str]) -> list[str]:
@@ -105,13 +92,13 @@ def without_brackets(text: str, names: Iterable[str], class_words: Iterable[str]
     text: as `with_known_names` gives it. class_words: of all concepts; a name that is one of their words is taken for
     that word. `embedding:NAME` is another way to use a concept.
     """
-    plain, ordinary = _composed(_MENTION.sub(" ", text)), " ".join(class_words)
+    plain, ordinary = composed(_MENTION.sub(" ", text)), " ".join(class_words)
     letters = r"\w" + "".join(filter(is_mark, set(plain)))  # \w has no vowel signs, with which a word goes on
     before, after = rf"(?<![{letters}:<＜/\\.-])", rf"(?![{letters}/\\-]|\.\w)"
     return [
         name
         for name in names
-        if re.search(before + re.escape(_composed(name)) + after, plain, re.IGNORECASE) and not _follows(name, ordinary)
+        if re.search(before + re.escape(composed(name)) + after, plain, re.IGNORECASE) and not _follows(name, ordinary)
     ]
 
 
@@ -124,4 +111,4 @@ def _follows(class_word: str, after: str) -> bool:
 
 
 def _as_words(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", _composed(text.casefold())).strip()
+    return re.sub(r"[\W_]+", " ", composed(text.casefold())).strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .errors import InputError, brief
 
@@ -77,6 +77,15 @@ def _bad_character(name: str) -> str | None:
 def allowed(character: str) -> bool:
     """Whether a name may have this character inside."""
     return character.isalnum() or character in "_-." or is_mark(character)
+
+
+def composed(text: str) -> str:
+    """Each accent with its letter, as keyboards write them; files of some systems and archives have them apart."""
+    return unicodedata.normalize("NFC", text)
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (str, composed)
+"""In which names are compared, one after the other: as they are written, which tells more names apart, comes first."""
 
 
 def is_mark(character: str) -> bool:
