@@ -37,9 +37,9 @@ def read_rows(path: pathlib.Path, settings: dict[str, Any] | None) -> list[dict[
 
 
 def require(path: pathlib.Path, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
-    """Raises: SystemExit when rows of a file were made with other settings; those that are not named may be any."""
+    """Raises: SystemExit when rows of a file were made with other settings."""
     for row in rows:
-        if any(row["settings"].get(name) != value for name, value in settings.items()):
+        if row["settings"] != settings:
             differing = sorted(name for name in settings if row["settings"].get(name) != settings[name])
             raise SystemExit(
                 f"{path} holds results of other settings ({', '.join(differing)}): remove it or choose other --results"

@@ -71,8 +71,8 @@ def run(path: pathlib.Path, settings: Mapping[str, Mapping[str, Any]], wanted: I
     Raises: SystemExit when there are lines of another checkpoint.
     """
     lines = read_rows(path, None)
-    for own in settings.values():
-        require(path, lines, {"sha256": own["sha256"]})
+    model = {"sha256": settings["concept"]["sha256"]}
+    require(path, ({"settings": {"sha256": line["settings"]["sha256"]}} for line in lines), model)
     done = {Task.of(line) for line in lines if line["settings"] == settings[Task.of(line).part]}
     for task in wanted:
         if task not in done:

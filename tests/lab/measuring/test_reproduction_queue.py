@@ -52,6 +52,12 @@ def test_the_losses_come_first_then_all_rows_advance_evenly_and_none_is_left_out
             done = sum(task.row == key for task in others if task.index <= reached)
             assert abs(done - (reached + 1 - ROWS[key].first) / ROWS[key].every) < 1, key
     assert [task.index for task in others] == sorted(task.index for task in others)
+    first = asked[: -len(others + defaults)]
+    for reached in range(1, 24):
+        ends = [number for number, task in enumerate(first) if task.part == "concept" and task.index > reached]
+        done = first[: ends[0]] if ends else first
+        assert all(sum(task.row == key for task in done) == reached + 1 for key in losses)
+        assert abs(sum(not task.row for task in done) - (reached + 1) / 2) <= 1 or reached > 19
     assert sum(not task.row for task in asked) == 40 / BATCH
 
 
